@@ -1,0 +1,119 @@
+"""What the bot answers to the person who asked: confirmations, lists, questions, help."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from blocks.card import CardFacts, card, summary
+from blocks.forms import incident_option
+from blocks.ids import Action
+from blocks.rich import flat, own, rich, user, words
+from blocks.text import (
+    MESSAGE_TEXT,
+    SECTION_TEXT,
+    Block,
+    button,
+    clip,
+    context,
+    label,
+    mrkdwn,
+    section,
+)
+from blocks.timeline import listing as events_listing
+from bot.models import Incident, Message, TimelineEvent
+
+_LISTED = 20
+_CHOICES = 100  # https://docs.slack.dev/reference/block-kit/block-elements/select-menu-element
+
+
+class HelpLine(NamedTuple):
+    """One subcommand as `/incident help` shows it."""
+
+    group: str
+    usage: str
+    summary: str
+    example: str
+
+
+def say(text: str) -> Message:
+    """A short answer; `text` is mrkdwn in which foreign parts are inert already."""
+    return Message(clip(text, MESSAGE_TEXT), [section(clip(text, SECTION_TEXT))])
+
+
+def problem(text: str, who: str | None = None) -> Message:
+    """Something the person can mend; what they typed may be quoted in it, so it is shown without markup."""
+    pieces = [words(f"⚠ {text}", SECTION_TEXT), *([own(" By "), user(who)] if who else [])]
+    return Message(clip(flat(pieces), MESSAGE_TEXT), [rich(pieces)])
+
+
+def resolved(incident: Incident, text: str) -> Message:
+    """Resolved; offers to say what fixed it where nobody has yet."""
+    blocks = [section(text)]
+    if not incident.resolution:
+        ask = button("Say what fixed it", Action.RESOLUTION, str(incident.number))
+        blocks.append({"type": "actions", "elements": [ask]})
+    return Message(text, blocks)
+
+
+def listing(incidents: Sequence[Incident], total: int, now: datetime) -> Message:
+    """The open incidents, the worst first."""
+    if not incidents:
+        return say("No open incidents. `/incident declare` starts one.")
+    shown = incidents[:_LISTED]
+    noun = "incident" if total == 1 else "incidents"
+    blocks: list[Block] = [section(f"*{total} open {noun}*")]
+    blocks += [summary(incident, now) for incident in shown]
+    if total > len(shown):
+        blocks.append(context(f"… and {total - len(shown)} more. `/incident show INC-n` shows any of them."))
+    return Message(f"{total} open {noun}", blocks)
+
+
+def choose(question: str, incidents: Sequence[Incident], draft_id: str) -> Message:
+    """Which incident did they mean? The draft keeps what they typed."""
+    select = {
+        "type": "static_select",
+        "action_id": Action.CHOOSE.value,
+        "placeholder": label("Choose an incident"),
+        "options": [incident_option(incident) for incident in incidents[:_CHOICES]],
+    }
+    blocks = [section(question), {"type": "actions", "block_id": draft_id, "elements": [select]}]
+    return Message(question, blocks)
+
+
+def offer_declare(draft_id: str) -> Message:
+    """A form needs a click first: a mention carries none."""
+    text = "A form needs a click:"
+    element = button("Declare an incident", Action.DECLARE, draft_id, style="primary")
+    return Message(text, [section(text), {"type": "actions", "elements": [element]}])
+
+
+def shown(facts: CardFacts) -> Message:
+    """The card, for one person."""
+    return card(facts)
+
+
+def timeline(incident: Incident, events: Sequence[TimelineEvent], total: int) -> Message:
+    """The newest entries of the timeline."""
+    head = f"*Timeline of {incident.id}* · {total} entries"
+    if total > len(events):
+        head += f", the newest {len(events)}; the Timeline button on the card shows all"
+    return Message(f"Timeline of {incident.id}", [section(head), *([events_listing(events)] if events else [])])
+
+
+def help_page(lines: Sequence[HelpLine], where: str) -> Message:
+    """The subcommands in their groups, one line each with an example."""
+    blocks: list[Block] = [section(f"*What I can do* · {where}")]
+    for group in dict.fromkeys(line.group for line in lines):
+        rows = [
+            f"`/incident {line.usage}` {line.summary}\n      _e.g._ `{line.example}`"
+            for line in lines
+            if line.group == group
+        ]
+        blocks.append({"type": "section", "text": mrkdwn(clip(f"*{group}*\n" + "\n".join(rows), SECTION_TEXT))})
+    foot = (
+        "In a thread, mention me instead: `@AIOps Bot update …`. "
+        "INC-n can be left out in an incident's channel or thread, and where only one is open."
+    )
+    return Message("What I can do", [*blocks, context(foot)])

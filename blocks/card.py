@@ -1,0 +1,205 @@
+"""The incident card: one message per incident and channel, edited in place, with the buttons that apply now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from blocks import timeline
+from blocks.ids import Action
+from blocks.rich import Piece, bold, moment, own, rich, url, user, words
+from blocks.text import (
+    FIELD_TEXT,
+    MESSAGE_TEXT,
+    SECTION_TEXT,
+    Block,
+    ago,
+    button,
+    clip,
+    confirm,
+    foreign,
+    header,
+    hours,
+    link,
+    mrkdwn,
+    plain,
+    plain_context,
+    plain_section,
+    when,
+)
+from bot.models import Incident, Message, OwedKind, Status, TimelineEvent, Trouble
+
+TIMELINE_SHOWN = 4
+_IMPACT_SHOWN = 600
+_RESPONDERS_SHOWN = 8
+_LINKS_SHOWN = 5
+_ICONS = {
+    Status.DECLARED: "🔴",
+    Status.RESOLVED: "🟢",
+    Status.CANCELLED: "⚪",
+    Status.MERGED: "⚪",
+}
+_OWED_WORDS = {
+    OwedKind.CHANNEL: "incident channel",
+    OwedKind.INVITE: "invitations",
+    OwedKind.TOPIC: "channel topic",
+    OwedKind.PIN: "pinned card",
+    OwedKind.BOOKMARK: "bookmarks",
+    OwedKind.DECLARED: "declared message",
+    OwedKind.RESOLVED: "resolved message",
+    OwedKind.CARD: "card",
+    OwedKind.POST: "message",
+}
+
+
+class CardFacts(NamedTuple):
+    """All that a card shows: the stored incident and what belongs to it."""
+
+    incident: Incident
+    events: Sequence[TimelineEvent] = ()
+    troubles: Sequence[Trouble] = ()
+    bridge: str = ""
+    dashboard: str | None = None
+    runbook: str | None = None
+
+
+def card(facts: CardFacts) -> Message:
+    """The card in the incident's present state."""
+    incident = facts.incident
+    blocks = [
+        header(title(incident)),
+        plain_section(clip(incident.impact, _IMPACT_SHOWN)),
+        {"type": "section", "fields": [mrkdwn(clip(text, FIELD_TEXT)) for text in _fields(facts)]},
+        *_references(facts),
+        *_update(incident),
+        *_resolution(incident),
+        *_timeline(facts.events),
+        *_troubles(facts.troubles),
+        {"type": "actions", "block_id": incident.id, "elements": buttons(incident)},
+    ]
+    words = f"{foreign(title(incident), 200)} — {foreign(incident.impact, 300)} · commander <@{incident.commander}>"
+    return Message(clip(words, MESSAGE_TEXT), blocks)
+
+
+def title(incident: Incident) -> str:
+    """The first line: what, how bad, where, how it stands."""
+    icon = _ICONS.get(incident.status, "🟠")
+    parts = [
+        f"{icon} {incident.id}",
+        incident.severity.label,
+        clip(incident.service, 60),
+        _standing(incident),
+    ]
+    return " · ".join(parts)
+
+
+def _standing(incident: Incident) -> str:
+    if incident.status is Status.MERGED:
+        return f"merged into INC-{incident.merged_into}"
+    if incident.resolved_at is not None:
+        return f"{incident.status} after {hours(incident.duration(incident.resolved_at).total_seconds())}"
+    if incident.status is Status.DECLARED:
+        return "declared, not acknowledged yet"
+    return incident.status.value
+
+
+def _fields(facts: CardFacts) -> list[str]:
+    incident = facts.incident
+    fields = [
+        f"*Commander*\n<@{incident.commander}>",
+        f"*Responders*\n{_people(incident.responders)}",
+        f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by <@{incident.declared_by}>",
+        f"*Acknowledged*\n{_acknowledged(incident)}",
+        f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
+        f"*Channel*\n<#{incident.channel_id}>" if incident.channel_id else "",
+    ]
+    return [field for field in fields if field]
+
+
+def _people(users: Sequence[str]) -> str:
+    shown = " ".join(f"<@{user}>" for user in users[:_RESPONDERS_SHOWN])
+    more = len(users) - _RESPONDERS_SHOWN
+    return (f"{shown} and {more} more" if more > 0 else shown) or "nobody yet"
+
+
+def _acknowledged(incident: Incident) -> str:
+    if incident.acknowledged_at is None:
+        return "nobody yet"
+    minutes = int((incident.acknowledged_at - incident.declared_at).total_seconds()) // 60
+    return f"<@{incident.acknowledged_by}> after {minutes} min"
+
+
+def _references(facts: CardFacts) -> list[Block]:
+    links = [
+        (facts.dashboard, "Dashboard"),
+        (facts.runbook, "Runbook"),
+        (facts.incident.origin, "Where it began"),
+    ]
+    links += [(entry.url, entry.title or entry.url) for entry in facts.incident.links[-_LINKS_SHOWN:]]
+    pieces: list[Piece] = []
+    for address, words_ in links:
+        if address:
+            pieces += [own(" · ") if pieces else bold("Look at "), url(address, clip(words_, 60))]
+    return [rich(pieces)] if pieces else []
+
+
+def _update(incident: Incident) -> list[Block]:
+    if incident.update is None:
+        return []
+    newest = incident.update
+    head = [bold("Last update "), moment(newest.at), own(" by "), user(newest.by), own(": ")]
+    return [rich([*head, words(newest.text, 900)])]
+
+
+def _resolution(incident: Incident) -> list[Block]:
+    return [rich([bold("What fixed it: "), words(incident.resolution, 900)])] if incident.resolution else []
+
+
+def _timeline(events: Sequence[TimelineEvent]) -> list[Block]:
+    return [timeline.tail(events[-TIMELINE_SHOWN:])] if events else []
+
+
+def _troubles(troubles: Sequence[Trouble]) -> list[Block]:
+    if not troubles:
+        return []
+    words_ = [f"{_OWED_WORDS[each.kind]} ({each.error}, try {each.attempts})" for each in troubles[:5]]
+    return [plain_context("⚠ Slack has not taken yet, trying again: " + " · ".join(words_))]
+
+
+def buttons(incident: Incident) -> list[Block]:
+    """The buttons that apply in this state."""
+    value = str(incident.number)
+    over = [button("Timeline", Action.TIMELINE, value)]
+    if incident.status is Status.MERGED:
+        return over
+    if not incident.is_open:
+        question = confirm(f"Reopen {incident.id}?", "It goes back to investigating.", "Reopen")
+        return [button("Reopen", Action.REOPEN, value, confirm=question), *over]
+    question = confirm(
+        f"Resolve {incident.id}?",
+        "The resolved message goes to the incident channel. You can reopen it.",
+        "Resolve",
+    )
+    working = [
+        button("Assign me", Action.ASSIGN_ME, value),
+        button("Update", Action.UPDATE, value),
+        button("Change severity", Action.SEVERITY, value),
+        *over,
+        button("Resolve", Action.RESOLVE, value, confirm=question),
+    ]
+    if incident.status is Status.DECLARED:
+        return [button("Acknowledge", Action.ACKNOWLEDGE, value, style="primary"), *working]
+    return working
+
+
+def summary(incident: Incident, now: datetime) -> Block:
+    """One incident in two lines, for lists."""
+    since = ago((now - incident.declared_at).total_seconds())
+    where = f" · <#{incident.channel_id}>" if incident.channel_id else ""
+    return {
+        "type": "section",
+        "text": plain(f"{title(incident)}\n{clip(incident.impact, 150)}", SECTION_TEXT),
+        "fields": [mrkdwn(f"<@{incident.commander}> · declared {since}{where}")],
+        "accessory": button("Show", Action.SHOW, str(incident.number)),
+    }

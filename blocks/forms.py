@@ -1,0 +1,160 @@
+"""The modals. Every field is an `input` block whose block id is the field's name, so that an error finds its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from blocks.ids import Input, View
+from blocks.text import Block, clip, label, one_line, option, plain, plain_context
+from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Incident, Severity
+
+VALUE = "value"  # the action id inside every input block
+_SEVERITY_HELP = {
+    Severity.SEV1: "complete outage or data loss",
+    Severity.SEV2: "significant degradation",
+    Severity.SEV3: "partial degradation",
+    Severity.SEV4: "minor or no customer impact",
+}
+
+
+class DeclareDraft(NamedTuple):
+    """What is known before the declare form opens."""
+
+    commander: str
+    service: str = ""
+    impact: str = ""
+    severity: Severity | None = None
+    known_services: Sequence[str] = ()
+
+
+def declare(draft: DeclareDraft, carried: dict[str, Any]) -> Block:
+    """Service, severity, impact, commander."""
+    known = ", ".join(draft.known_services[:12])
+    service = _text(MAX_SERVICE, draft.service, "checkout-api")
+    impact = _text(MAX_TEXT, draft.impact, "What do customers notice?", lines=True)
+    commander = {"type": "users_select", "action_id": VALUE, "initial_user": draft.commander}
+    fields = [
+        _input(Input.SERVICE, "Service", service, hint=f"In the catalogue: {known}" if known else ""),
+        _input(Input.SEVERITY, "Severity", _severities(draft.severity)),
+        _input(Input.IMPACT, "Impact", impact),
+        _input(Input.COMMANDER, "Commander", commander, hint="Who leads. Can be changed at any time."),
+    ]
+    return _modal(View.DECLARE, "Declare an incident", "Declare", fields, carried)
+
+
+def update(incident: Incident, carried: dict[str, Any], text: str = "") -> Block:
+    """A status update, with the status if it changes too."""
+    status = {
+        "type": "static_select",
+        "action_id": VALUE,
+        "placeholder": label("Leave as it is"),
+        "options": [option(choice.value, choice.value) for choice in WORKING if choice is not incident.status],
+    }
+    fields = [
+        _input(
+            Input.UPDATE,
+            "What is new?",
+            _text(MAX_TEXT, text, "What we know, what we do, what comes next", lines=True),
+        ),
+        _input(Input.STATUS, f"Status (now {incident.status})", status, optional=True),
+    ]
+    return _modal(View.UPDATE, f"Update {incident.id}", "Post", [about(incident), *fields], carried)
+
+
+def severity(incident: Incident, carried: dict[str, Any]) -> Block:
+    """Another severity, and why."""
+    fields = [
+        _input(Input.SEVERITY, f"Severity (now {incident.severity.label})", _severities(incident.severity)),
+        _input(Input.REASON, "Why?", _text(500, "", "Half of the checkouts fail"), optional=True),
+    ]
+    return _modal(View.SEVERITY, f"Severity of {incident.id}", "Change", [about(incident), *fields], carried)
+
+
+def resolution(incident: Incident, carried: dict[str, Any]) -> Block:
+    """What fixed it."""
+    text = _text(MAX_TEXT, incident.resolution, "Rolled back web:57", lines=True)
+    fields = [_input(Input.RESOLUTION, "What fixed it?", text)]
+    return _modal(View.RESOLUTION, f"Resolution of {incident.id}", "Save", [about(incident), *fields], carried)
+
+
+def add_to_timeline(
+    incidents: Sequence[Incident], chosen: Incident | None, text: str, carried: dict[str, Any]
+) -> Block:
+    """A message's words, and the incident whose timeline they go to."""
+    select: Block = {
+        "type": "static_select",
+        "action_id": VALUE,
+        "options": [incident_option(incident) for incident in incidents[:100]],
+    }
+    if chosen is not None:
+        select["initial_option"] = incident_option(chosen)
+    fields = [
+        _input(Input.INCIDENT, "Incident", select),
+        _input(Input.NOTE, "Entry", _text(MAX_TEXT, clip(text, MAX_TEXT), "What happened", lines=True)),
+    ]
+    return _modal(View.ADD_TO_TIMELINE, "Add to timeline", "Add", fields, carried)
+
+
+def incident_option(incident: Incident) -> Block:
+    words = f"{incident.id} · {incident.severity.label} · {one_line(incident.service)}"
+    return option(words, str(incident.number))
+
+
+def about(incident: Incident) -> Block:
+    """Which incident a form is about, in one line."""
+    return plain_context(f"{incident.id} · {one_line(incident.service)} · {clip(one_line(incident.impact), 200)}")
+
+
+def _severities(initial: Severity | None) -> Block:
+    def choice(severity: Severity) -> Block:
+        return option(f"{severity.label} {severity.word}: {_SEVERITY_HELP[severity]}", str(int(severity)))
+
+    select: Block = {
+        "type": "static_select",
+        "action_id": VALUE,
+        "options": [choice(each) for each in Severity],
+    }
+    if initial is not None:
+        select["initial_option"] = choice(initial)
+    return select
+
+
+def _text(limit: int, initial: str, placeholder: str, *, lines: bool = False) -> Block:
+    element: Block = {
+        "type": "plain_text_input",
+        "action_id": VALUE,
+        "max_length": limit,
+        "placeholder": label(placeholder, 150),
+    }
+    if lines:
+        element["multiline"] = True
+    if initial:
+        element["initial_value"] = initial[:limit]
+    return element
+
+
+def _input(name: Input, title: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
+    block: Block = {
+        "type": "input",
+        "block_id": name.value,
+        "label": plain(title, 200),
+        "element": element,
+        "optional": optional,
+    }
+    if hint:
+        block["hint"] = plain(hint, 500)
+    return block
+
+
+def _modal(view: View, title: str, submit: str, blocks: list[Block], carried: dict[str, Any]) -> Block:
+    return {
+        "type": "modal",
+        "callback_id": view.value,
+        "title": label(title, 24),
+        "submit": label(submit, 24),
+        "close": label("Cancel", 24),
+        "private_metadata": json.dumps(carried),
+        "blocks": blocks,
+    }

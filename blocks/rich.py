@@ -1,0 +1,96 @@
+"""Lines of pieces that become both a rich_text block and the message's plain `text`.
+
+A rich_text text element knows no markup at all, so foreign words stay words: they can't format, mention or link. In
+`text` they are escaped. (docs.slack.dev/reference/block-kit/blocks/rich-text-block)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from blocks.text import Block, clip, escape, isolate, link, one_line, when
+from blocks.text import clean as clean_text
+
+Piece = Block
+Line = Sequence[Piece]
+
+
+def own(text: str, **style: bool) -> Piece:
+    """Our own words."""
+    return {"type": "text", "text": text, "style": style} if style else {"type": "text", "text": text}
+
+
+def bold(text: str) -> Piece:
+    return own(text, bold=True)
+
+
+def words(text: str, limit: int) -> Piece:
+    """Foreign words in one line, at most `limit` characters; never empty."""
+    return own(isolate(clip(one_line(text), limit)) or "–")
+
+
+def prose(text: str, limit: int) -> Piece:
+    """Foreign text with its line ends, at most `limit` characters; never empty."""
+    return own(isolate(clip(clean_text(text), limit)) or "–")
+
+
+def user(user_id: str | None) -> Piece:
+    return {"type": "user", "user_id": user_id} if user_id else own("the bot")
+
+
+def channel(channel_id: str) -> Piece:
+    return {"type": "channel", "channel_id": channel_id}
+
+
+def url(address: str, title: str = "") -> Piece:
+    piece: Piece = {"type": "link", "url": address}
+    return {**piece, "text": clip(one_line(title), 200)} if title else piece
+
+
+def moment(at: datetime, form: str = "{time}") -> Piece:
+    """A moment in the reader's own zone."""
+    return {
+        "type": "date",
+        "timestamp": int(at.timestamp()),
+        "format": form,
+        "fallback": f"{at:%Y-%m-%d %H:%M} UTC",
+    }
+
+
+def rich(*lines: Line) -> Block:
+    """The lines as one rich_text block."""
+    elements: list[Piece] = []
+    for number, line in enumerate(lines):
+        elements += [own("\n")] if number else []
+        elements += line
+    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
+
+
+def bullets(*lines: Line) -> Block:
+    """The lines as a bullet list."""
+    items = [{"type": "rich_text_section", "elements": list(line)} for line in lines]
+    return {
+        "type": "rich_text",
+        "elements": [{"type": "rich_text_list", "style": "bullet", "elements": items}],
+    }
+
+
+def flat(line: Line) -> str:
+    """The line as message text."""
+    return "".join(_flat(piece) for piece in line)
+
+
+def _flat(piece: Piece) -> str:
+    match piece["type"]:
+        case "user":
+            return f"<@{piece['user_id']}>"
+        case "channel":
+            return f"<#{piece['channel_id']}>"
+        case "link":
+            return link(piece["url"], piece["text"]) if "text" in piece else f"<{escape(piece['url'])}>"
+        case "date":
+            return when(datetime.fromtimestamp(piece["timestamp"]).astimezone(), piece["format"])
+        case _:
+            text = escape(piece["text"])
+            return f"*{text}*" if piece.get("style", {}).get("bold") else text

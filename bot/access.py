@@ -1,0 +1,65 @@
+"""Who may do what: pure decisions with their reason."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from bot.models import Incident, Person, PersonKind
+from bot.settings import Permissions
+
+
+class Right(StrEnum):
+    """What the permissions of the config file grant. Reading is granted to every full member."""
+
+    READ = "read"
+    DECLARE = "declare"
+    RESPOND = "respond"
+    COMMAND = "command"
+
+
+class Decision(NamedTuple):
+    """Allowed or not, and why, in words for the person."""
+
+    allowed: bool
+    reason: str
+
+
+_REFUSED_KINDS = {
+    PersonKind.GUEST: "Guests can't work on incidents here. Ask a full member of this workspace.",
+    PersonKind.STRANGER: "Only members of this workspace can work on its incidents.",
+    PersonKind.BOT: "Apps can't work on incidents.",
+    PersonKind.GONE: "This account is deactivated.",
+}
+_VERBS = {
+    Right.DECLARE: "declare incidents",
+    Right.RESPOND: "respond to incidents",
+    Right.COMMAND: "command this incident",
+}
+
+
+def decide(person: Person, right: Right, permissions: Permissions, incident: Incident | None = None) -> Decision:
+    """May this person use this right (on this incident)?
+
+    A person whom Slack could not be asked about (`unknown`) counts as a member: at 3 a.m. a failing users.info must
+    not lock the on-call engineer out. Rights over AWS are decided elsewhere, and there an unknown is refused.
+    """
+    if person.kind in _REFUSED_KINDS:
+        return Decision(False, _REFUSED_KINDS[person.kind])
+    if right is Right.READ:
+        return Decision(True, "members may read")
+    grants: tuple[str, ...] = getattr(permissions, right.value)
+    for grant in grants:
+        if _applies(grant, person, incident):
+            return Decision(True, f"granted to {grant}")
+    return Decision(False, f"You can't {_VERBS[right]}: config.yml grants it to {', '.join(grants)}.")
+
+
+def _applies(grant: str, person: Person, incident: Incident | None) -> bool:
+    if grant == "everyone":
+        return True
+    if grant == "commander":
+        return incident is not None and incident.commander == person.id
+    if grant == "responders":
+        return incident is not None and person.id in (*incident.responders, incident.commander)
+    return grant == person.id or grant in person.groups

@@ -1,0 +1,140 @@
+"""The composition root: the only module that builds stores, integrations and use cases, and wires them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket as network
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
+from slack_sdk.socket_mode.client import BaseSocketModeClient
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from bot.cards import Cards
+from bot.carriers import Carriers
+from bot.errors import ChatError, StoreError
+from bot.health import HealthServer
+from bot.incidents import Incidents
+from bot.integrations.slack.api import Identity, SlackApi
+from bot.integrations.slack.chat import SlackChat
+from bot.integrations.slack.people import SlackPeople
+from bot.integrations.slack.replies import SlackReplies
+from bot.integrations.slack.socket import Socket
+from bot.outbox import Outbox
+from bot.ports import Clock
+from bot.settings import Config, Settings
+from bot.store.sqlite import SqliteStore
+from commands.desk import Desk
+from commands.listener import Listener
+from jobs.schedule import scheduler
+
+log = logging.getLogger(__name__)
+
+SOCKET_WORKERS = 20
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Bot:
+    """Everything that runs in one process. Raises ChatError or StoreError while being built."""
+
+    def __init__(self, settings: Settings, config: Config, clock: Clock = now) -> None:
+        self._settings = settings
+        self._ops = settings.incident_channel
+        self.store = SqliteStore(settings.database_path)
+        try:
+            self._build(settings, config, clock)
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _build(self, settings: Settings, config: Config, clock: Clock) -> None:
+        api = SlackApi(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        self.identity = api.identity()
+        self._chat = SlackChat(api, self.identity)
+        cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
+        self._carriers = Carriers(self.store, self._chat, cards, config, self._ops, clock)
+        self.outbox = Outbox(self.store, clock, owner=f"{network.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
+        people = SlackPeople(api, self.identity, _groups(config))
+        self.incidents = Incidents(self.store, people, cards, config, clock, self.outbox.nudge)
+        desk = Desk(self.incidents, SlackReplies(api), self.store, config, clock, self.identity.user_id)
+        self._listener = Listener(desk)
+        self._app = _bolt(api, self.identity)
+        self._listener.register(self._app)
+        app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+        self.socket = Socket(settings.slack_app_token.get_secret_value(), app_client, concurrency=SOCKET_WORKERS)
+        self.socket.socket_mode_request_listeners.append(self._on_request)
+        self._jobs = scheduler(self.store, clock)
+        self._health: HealthServer | None = None
+
+    def start(self) -> None:
+        """Connect, deliver what is owed, keep time. Raises SlackApiError or TimeoutError when Slack is out of reach."""
+        self.outbox.start(self._carriers)
+        self.socket.open()
+        self._jobs.start()
+        if self._settings.health_port is not None:
+            self._health = HealthServer(self._settings.health_port, self.health)
+        threading.Thread(target=self._greet_channel, name="greeter", daemon=True).start()
+        log.info("connected to %s as %s", self.identity.workspace, self.identity.user_id)
+
+    def stop(self) -> None:
+        """1. take nothing new, 2. finish the listeners while the socket can ack, 3. close it, 4. finish deliveries."""
+        self._listener.drain()
+        self.socket.close()
+        if self._jobs.running:
+            self._jobs.shutdown()
+        self.outbox.stop()
+        if self._health is not None:
+            self._health.close()
+        self.store.close()
+
+    def health(self) -> dict[str, Any]:
+        try:
+            self.store.open_incidents(limit=1)
+            is_stored = True
+        except StoreError:
+            is_stored = False
+        return {"socket": self.socket.is_healthy(), "store": is_stored}
+
+    def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
+        send_response(client, request, run_bolt_app(self._app, request), time.time())
+
+    def _greet_channel(self) -> None:
+        """Learn the id of the incident channel before it is needed, and say early when it is not there."""
+        try:
+            self._chat.channel_id(self._ops)
+        except ChatError as error:
+            log.warning("#%s: %s. Create the channel and invite the bot, or set INCIDENT_CHANNEL.", self._ops, error)
+
+
+def _bolt(api: SlackApi, identity: Identity) -> App:
+    """Identity is known already, so Bolt asks Slack nothing on the way of a request."""
+    known = AuthorizeResult(
+        enterprise_id=None,
+        team_id=identity.team_id,
+        bot_user_id=identity.user_id,
+        bot_id=identity.bot_id,
+        bot_token=api.client.token,
+    )
+
+    def authorize() -> AuthorizeResult:
+        return known
+
+    return App(client=api.client, authorize=authorize, process_before_response=True)
+
+
+def _groups(config: Config) -> list[str]:
+    """The user groups that the permissions name."""
+    rights = config.permissions
+    granted = {*rights.declare, *rights.respond, *rights.command}
+    return sorted(grant for grant in granted if grant.startswith("S"))

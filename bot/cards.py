@@ -1,0 +1,44 @@
+"""What a card shows, gathered from the store, the catalogue and the bridge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blocks.card import TIMELINE_SHOWN, CardFacts
+from bot.models import Incident
+from bot.settings import Config
+from bot.store import Store
+
+
+class Cards:
+    """`huddle_url` gives the link of a channel's huddle; `ops_channel` is where templates and cards stand."""
+
+    def __init__(self, store: Store, config: Config, huddle_url: Callable[[str], str], ops_channel: str) -> None:
+        self._store = store
+        self._config = config
+        self._huddle_url = huddle_url
+        self._ops_channel = ops_channel
+
+    def facts(self, incident: Incident) -> CardFacts:
+        service = self._config.service(incident.service)
+        events = self._store.timeline(incident.number, limit=TIMELINE_SHOWN)
+        return CardFacts(
+            incident=incident,
+            events=[event for _, event in events],
+            troubles=self._store.troubles(incident.number),
+            bridge=self.bridge(incident),
+            dashboard=service.dashboard,
+            runbook=service.runbook,
+        )
+
+    def bridge(self, incident: Incident) -> str:
+        """The service's bridge, else the configured one, else the huddle of the incident's channel."""
+        service = self._config.service(incident.service)
+        configured = service.bridge or self._config.bridge_url
+        return configured or self._huddle_url(incident.channel_id or self._ops_channel)
+
+    def bookmarks(self, incident: Incident) -> list[tuple[str, str]]:
+        """Title and address of what belongs at the top of the incident's channel."""
+        service = self._config.service(incident.service)
+        wanted = [("Bridge", self.bridge(incident)), ("Dashboard", service.dashboard), ("Runbook", service.runbook)]
+        return [(title, url) for title, url in wanted if url]

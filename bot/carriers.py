@@ -1,0 +1,281 @@
+"""Carries one owed row to Slack: what each kind means, and what follows from it once Slack has taken it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from blocks import templates
+from blocks.card import card
+from blocks.text import clip, escape, one_line
+from bot import owed
+from bot.cards import Cards
+from bot.errors import ChatError
+from bot.models import (
+    Change,
+    Delivery,
+    EventKind,
+    Incident,
+    Message,
+    MessageRef,
+    OwedKind,
+    Posted,
+    TimelineEvent,
+)
+from bot.owed import Target
+from bot.ports import Chat, Clock
+from bot.settings import Config
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+_LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message", "channel_not_found"})
+_COMFORT = frozenset({OwedKind.TOPIC, OwedKind.PIN, OwedKind.BOOKMARK, OwedKind.INVITE})
+_DOES_WITHOUT = frozenset({"unknown_method", "missing_scope", "method_not_supported_for_channel_type"})
+_CHANNEL_NAME = 80  # https://docs.slack.dev/reference/methods/conversations.create
+_TOPIC = 250
+_NAME_TRIES = 5
+
+
+class Settlement(NamedTuple):
+    """What a delivery made: messages that are edited later, and the change that follows (built when it is saved)."""
+
+    posted: Sequence[Posted] = ()
+    follow: Callable[[], Change | None] | None = None
+
+
+class Carriers:
+    """One method a kind. Raises ChatError where Slack did not take it."""
+
+    def __init__(self, store: Store, chat: Chat, cards: Cards, config: Config, ops_channel: str, clock: Clock) -> None:
+        self._store = store
+        self._chat = chat
+        self._cards = cards
+        self._config = config
+        self._ops = ops_channel
+        self._clock = clock
+        self._carry: dict[OwedKind, Callable[[Delivery], Settlement]] = {
+            OwedKind.POST: self._post,
+            OwedKind.DECLARED: self._declared,
+            OwedKind.RESOLVED: self._resolved,
+            OwedKind.CARD: self._card,
+            OwedKind.CHANNEL: self._channel,
+            OwedKind.TOPIC: self._topic,
+            OwedKind.INVITE: self._invite,
+            OwedKind.PIN: self._pin,
+            OwedKind.BOOKMARK: self._bookmark,
+        }
+
+    def carry(self, delivery: Delivery) -> Settlement:
+        """Do it. A server or installation that lacks a method of comfort does without, with a line in the log."""
+        kind = delivery.owed.kind
+        try:
+            settlement = self._carry[kind](delivery)
+        except ChatError as error:
+            if kind in _COMFORT and error.code in _DOES_WITHOUT:
+                log.warning("doing without %s for INC-%s: %s", kind, delivery.owed.incident, error)
+                return Settlement()
+            raise
+        return self._noting_repair(delivery, settlement)
+
+    # -- messages
+
+    def _post(self, delivery: Delivery) -> Settlement:
+        body = delivery.owed.body
+        message = Message(body["text"], body["blocks"])
+        if not body.get("thread"):
+            self._once(delivery, body["channel"], message)
+            return Settlement()
+        card_at = self._store.posted(_number(delivery), Target.OPS)
+        if card_at is None:
+            raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
+        place = MessageRef(card_at.channel_id, card_at.ts)
+        self._once(delivery, place.channel_id, message, thread_ts=place.ts, broadcast=body.get("broadcast", False))
+        return Settlement()
+
+    def _declared(self, delivery: Delivery) -> Settlement:
+        incident = Incident.model_validate(delivery.owed.body["incident"])
+        bridge = self._cards.bridge(self._store.incident(incident.number))
+        return self._template(delivery, templates.declared(incident, bridge))
+
+    def _resolved(self, delivery: Delivery) -> Settlement:
+        incident = Incident.model_validate(delivery.owed.body["incident"])
+        return self._template(delivery, templates.resolved(incident))
+
+    def _template(self, delivery: Delivery, message: Message) -> Settlement:
+        ref = self._once(delivery, self._ops, message)
+        target = f"{Target.TEMPLATE}:{delivery.owed.kind}"
+        return Settlement((Posted(incident=_number(delivery), target=target, channel_id=ref.channel_id, ts=ref.ts),))
+
+    def _card(self, delivery: Delivery) -> Settlement:
+        """1. render from the row as it is now, 2. edit in place, 3. post anew where the old one is lost."""
+        incident = self._store.incident(_number(delivery))
+        target = Target(delivery.owed.body["target"])
+        message = card(self._cards.facts(incident))
+        place = self._store.posted(incident.number, target)
+        if place is not None:
+            try:
+                self._chat.edit(MessageRef(place.channel_id, place.ts), message)
+            except ChatError as error:
+                if error.code not in _LOST_CARD or target is not Target.OPS:
+                    raise
+                log.warning("%s: its card can't be edited (%s), posting a new one", incident.id, error)
+            else:
+                return Settlement()
+        channel = self._ops if target is Target.OPS else incident.channel_id
+        if channel is None:
+            return Settlement()
+        ref = self._once(delivery, channel, message)
+        posted = Posted(incident=incident.number, target=target, channel_id=ref.channel_id, ts=ref.ts)
+        if target is Target.OPS:
+            return Settlement((posted,))
+        return Settlement((posted,), lambda: Change(owed=(owed.pin(incident, ref.channel_id, ref.ts),)))
+
+    def _once(
+        self,
+        delivery: Delivery,
+        channel: str,
+        message: Message,
+        *,
+        thread_ts: str | None = None,
+        broadcast: bool = False,
+    ) -> MessageRef:
+        """Post, unless an earlier try already did: the row's id is looked for in the messages' metadata first."""
+        if delivery.in_doubt:
+            found = self._find(delivery, channel, thread_ts)
+            if found is not None:
+                return found
+        arguments: dict[str, Any] = {
+            "delivery_id": delivery.owed.id,
+            "thread_ts": thread_ts,
+            "broadcast": broadcast,
+        }
+        try:
+            return self._chat.post(channel, message, **arguments)
+        except ChatError as error:
+            if error.code != "invalid_blocks":
+                raise
+            log.error("Slack refuses blocks of ours, sending the text alone: %s", error)
+            return self._chat.post(channel, Message(message.text, []), **arguments)
+
+    def _find(self, delivery: Delivery, channel: str, thread_ts: str | None) -> MessageRef | None:
+        try:
+            return self._chat.find(channel, delivery.owed.id, since=delivery.created_at, thread_ts=thread_ts)
+        except ChatError as error:
+            if error.retryable:
+                raise
+            log.warning("can't see whether a message was sent already (%s); it may appear twice", error)
+            return None
+
+    # -- the incident's own channel
+
+    def _channel(self, delivery: Delivery) -> Settlement:
+        number = _number(delivery)
+        incident = self._store.incident(number)
+        if incident.channel_id is not None:
+            return Settlement()
+        name, channel_id = self._create(incident, delivery)
+
+        def follow() -> Change:
+            now = self._clock()
+            current = self._store.incident(number).changed(channel_id=channel_id, channel_name=name)
+            event = TimelineEvent(incident=number, at=now, kind=EventKind.CHANNEL, text=f"channel #{name} opened")
+            invited = [*current.responders, *self._standing_invitations(current)]
+            rows = owed.furnishing(current, self._cards.bookmarks(current), invited)
+            return Change(incidents=(current,), timeline=(event,), owed=(*rows, *owed.cards(current)[:1]))
+
+        return Settlement(follow=follow)
+
+    def _standing_invitations(self, incident: Incident) -> tuple[str, ...]:
+        return (*self._config.channels.invite, *self._config.service(incident.service).responders)
+
+    def _create(self, incident: Incident, delivery: Delivery) -> tuple[str, str]:
+        """A taken name gets a suffix; after a lost answer the channel may be ours already."""
+        wanted = channel_name(self._config.channels.name, incident)
+        if delivery.in_doubt:
+            found = self._chat.find_channel(wanted)
+            if found is not None:
+                return wanted, found
+        for attempt in range(1, _NAME_TRIES + 1):
+            name = wanted if attempt == 1 else f"{wanted[: _CHANNEL_NAME - 2]}-{attempt}"
+            try:
+                return name, self._chat.create_channel(name)
+            except ChatError as error:
+                if error.code != "name_taken":
+                    raise
+        raise ChatError("name_taken", detail=f"#{wanted} and its variants exist already")
+
+    def _topic(self, delivery: Delivery) -> Settlement:
+        incident = self._store.incident(_number(delivery))
+        if incident.channel_id:
+            facts = [incident.id, incident.severity.label, one_line(incident.service), str(incident.status)]
+            topic = clip(" · ".join([*facts, one_line(incident.impact)]), _TOPIC - 20)
+            self._chat.set_topic(incident.channel_id, clip(escape(topic), _TOPIC))
+        return Settlement()
+
+    def _invite(self, delivery: Delivery) -> Settlement:
+        incident = self._store.incident(_number(delivery))
+        users: list[str] = []
+        for one in delivery.owed.body["users"]:
+            users += self._chat.group_members(one) if one.startswith("S") else [one]
+        if incident.channel_id and users:
+            self._chat.invite(incident.channel_id, list(dict.fromkeys(users)))
+        return Settlement()
+
+    def _pin(self, delivery: Delivery) -> Settlement:
+        self._chat.pin(MessageRef(delivery.owed.body["channel_id"], delivery.owed.body["ts"]))
+        return Settlement()
+
+    def _bookmark(self, delivery: Delivery) -> Settlement:
+        incident = self._store.incident(_number(delivery))
+        if incident.channel_id:
+            self._chat.bookmark(incident.channel_id, delivery.owed.body["title"], delivery.owed.body["url"])
+        return Settlement()
+
+    # -- when Slack does not take it
+
+    def trouble(self, delivery: Delivery, error: ChatError) -> Change | None:
+        """What a failure that won't pass by itself changes: a line on the timeline, and the card that shows it."""
+        if delivery.owed.incident is None or delivery.owed.kind is OwedKind.CARD:
+            return None
+        incident = self._store.incident(delivery.owed.incident)
+        words = f"Slack did not take the {delivery.owed.kind}: {error}"
+        return Change(timeline=(self._event(incident, EventKind.TROUBLE, words),), owed=owed.cards(incident))
+
+    def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
+        if not delivery.error.startswith(LASTING) or delivery.owed.incident is None:
+            return settlement
+        number = delivery.owed.incident
+
+        def follow() -> Change:
+            change = (settlement.follow() if settlement.follow else None) or Change()
+            incident = self._store.incident(number)
+            event = self._event(incident, EventKind.REPAIRED, f"{delivery.owed.kind} done after all")
+            return change.model_copy(
+                update={"timeline": (*change.timeline, event), "owed": (*change.owed, *owed.cards(incident))}
+            )
+
+        return Settlement(settlement.posted, follow)
+
+    def _event(self, incident: Incident, kind: EventKind, text: str) -> TimelineEvent:
+        return TimelineEvent(incident=incident.number, at=self._clock(), kind=kind, text=text)
+
+
+LASTING = "! "
+"""Marks the stored error of a failure that does not pass by itself."""
+
+
+def channel_name(pattern: str, incident: Incident) -> str:
+    """`inc-42-checkout-api`: Slack allows lower-case letters, digits, `-` and `_`, 80 at most."""
+    plain = unicodedata.normalize("NFKD", incident.service).encode("ascii", "ignore").decode().lower()
+    filled = pattern.format(number=incident.number, service=plain).lower()
+    slug = re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", filled)).strip("-_")
+    return slug[:_CHANNEL_NAME].rstrip("-_")
+
+
+def _number(delivery: Delivery) -> int:
+    assert delivery.owed.incident is not None
+    return delivery.owed.incident

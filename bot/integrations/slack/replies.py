@@ -1,0 +1,71 @@
+"""Answers to the person who just typed or clicked: ephemeral messages, modals, App Home, permalinks."""
+
+from __future__ import annotations
+
+import http.client
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk.webhook import WebhookClient
+
+from bot.errors import ChatError, Outcome
+from bot.integrations.slack.api import SlackApi
+from bot.models import Message
+
+_TIMEOUT = 10
+
+
+class SlackReplies:
+    """The Replies port on the Web API and on response_urls (5 uses within 30 minutes)."""
+
+    def __init__(self, api: SlackApi) -> None:
+        self._api = api
+
+    def respond(self, response_url: str, message: Message, *, replace: bool = False) -> None:
+        client = WebhookClient(response_url, timeout=_TIMEOUT, retry_handlers=[])
+        try:
+            answer = client.send(
+                text=message.text,
+                blocks=message.blocks or None,
+                response_type="ephemeral",
+                replace_original=replace,
+                unfurl_links=False,
+            )
+        except (URLError, http.client.HTTPException, OSError) as error:
+            raise ChatError("connection", outcome=Outcome.UNKNOWN, detail=str(error)) from error
+        if answer.status_code != 200:
+            raise ChatError(f"http_{answer.status_code}", detail=answer.body[:200])
+
+    def whisper(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
+        """An ephemeral message; a direct message where the bot can't whisper in that channel."""
+        arguments: dict[str, Any] = {"text": message.text, "blocks": message.blocks or None}
+        try:
+            self._api.call("chat.postEphemeral", channel=channel, user=user, thread_ts=thread_ts, **arguments)
+        except ChatError as error:
+            if error.retryable:
+                raise
+            self._api.call("chat.postMessage", channel=user, **arguments)
+
+    def say(self, channel: str, message: Message, *, thread_ts: str) -> None:
+        """A visible answer in a thread."""
+        self._api.call(
+            "chat.postMessage",
+            channel=channel,
+            thread_ts=thread_ts,
+            text=message.text,
+            blocks=message.blocks or None,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+
+    def open_view(self, trigger_id: str, view: dict[str, Any]) -> None:
+        self._api.call("views.open", trigger_id=trigger_id, view=view)
+
+    def push_view(self, trigger_id: str, view: dict[str, Any]) -> None:
+        self._api.call("views.push", trigger_id=trigger_id, view=view)
+
+    def update_view(self, view_id: str, view: dict[str, Any]) -> None:
+        self._api.call("views.update", view_id=view_id, view=view)
+
+    def permalink(self, channel: str, ts: str) -> str:
+        return str(self._api.call("chat.getPermalink", channel=channel, message_ts=ts)["permalink"])

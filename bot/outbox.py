@@ -1,0 +1,180 @@
+"""The outbox: delivers what is owed, in order per lane, at the pace Slack allows, exactly once as far as can be known.
+
+One thread claims due rows, a few workers carry them. A row is claimed before it is tried and marked "in doubt" until
+the outcome is known, so a process that dies in between leaves a row that looks for its message before it is sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.carriers import LASTING, Settlement
+from bot.errors import ChatError, Outcome, StoreError, VersionConflict
+from bot.models import Change, Delivery
+from bot.pace import Paces
+from bot.ports import Clock
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+WORKERS = 8
+LEASE_SECONDS = 20.0  # longer than any one call may take
+POLL_SECONDS = 1.0  # rows that another process left, and clocks that jump
+ASIDE_SECONDS = 300.0  # between tries of what can't work until somebody mends it
+GIVE_UP_AFTER = timedelta(hours=24)
+MAX_BACKOFF = 60.0
+_SHOWN_AT_TRY = 3  # a passing failure becomes visible on the card at this try
+_SETTLE_TRIES = 8
+
+
+class Carrier(Protocol):
+    """Does the Slack calls of a row; see `bot.carriers`."""
+
+    def carry(self, delivery: Delivery) -> Settlement: ...
+
+    def trouble(self, delivery: Delivery, error: ChatError) -> Change | None: ...
+
+
+class Outbox:
+    """Delivery for one process; any number may share a store. `owner` names the process in claims."""
+
+    def __init__(self, store: Store, clock: Clock, owner: str, workers: int = WORKERS) -> None:
+        self._store = store
+        self._clock = clock
+        self._owner = owner
+        self._paces = Paces()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._free = threading.Semaphore(workers)
+        self._workers = workers
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")
+        self._thread: threading.Thread | None = None
+
+    def start(self, carrier: Carrier) -> None:
+        self._thread = threading.Thread(target=self._run, args=(carrier,), name="outbox", daemon=True)
+        self._thread.start()
+
+    def nudge(self) -> None:
+        """Something new is owed, or the clock was moved."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish what is under way; what waits stays stored for the next start."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._pool.shutdown(wait=True)
+
+    def _run(self, carrier: Carrier) -> None:
+        while not self._stopping.is_set():
+            try:
+                taken = self._dispatch(carrier)
+            except StoreError as error:
+                log.error("can't read what is owed: %s", error)
+                taken = 0
+            except Exception:
+                log.exception("the outbox stumbled and goes on")
+                taken = 0
+            if taken == 0:
+                self._wake.wait(self._pause())
+                self._wake.clear()
+
+    def _dispatch(self, carrier: Carrier) -> int:
+        """Claim what may go now and hand it to the workers; how many rows that were."""
+        now = self._clock()
+        deliveries = self._store.claim_deliveries(
+            self._owner,
+            now,
+            lease=LEASE_SECONDS,
+            limit=self._workers,
+            is_held=lambda pace: self._paces.is_held(pace, now),
+        )
+        for delivery in deliveries:
+            self._paces.take(delivery.owed.rate_key, now)
+            self._free.acquire()
+            self._pool.submit(self._deliver, carrier, delivery)
+        return len(deliveries)
+
+    def _pause(self) -> float:
+        """Seconds until a lane or a pace opens; never longer than the poll."""
+        try:
+            due = self._store.next_delivery_at()
+        except StoreError:
+            return POLL_SECONDS
+        if due is None:
+            return POLL_SECONDS
+        now = self._clock()
+        opens = max((due, self._paces.next_opening(now) or due))
+        return min(max((opens - now).total_seconds(), 0.02), POLL_SECONDS)
+
+    def _deliver(self, carrier: Carrier, delivery: Delivery) -> None:
+        try:
+            self._carry(carrier, delivery)
+        except StoreError as error:
+            log.error("%s can't be recorded; its claim will run out: %s", delivery.owed.kind, error)
+        except Exception:
+            log.exception("recording %s for INC-%s failed", delivery.owed.kind, delivery.owed.incident)
+        finally:
+            self._free.release()
+            self._wake.set()
+
+    def _carry(self, carrier: Carrier, delivery: Delivery) -> None:
+        try:
+            settlement = carrier.carry(delivery)
+        except ChatError as error:
+            self._failed(carrier, delivery, error)
+        except StoreError:
+            raise
+        except Exception as error:
+            log.exception("carrying %s for INC-%s failed", delivery.owed.kind, delivery.owed.incident)
+            unforeseen = ChatError("internal", detail=type(error).__name__, outcome=Outcome.UNKNOWN)
+            self._failed(carrier, delivery, unforeseen)
+        else:
+            self._settle(delivery, settlement)
+
+    def _settle(self, delivery: Delivery, settlement: Settlement) -> None:
+        """Record it with what follows; what follows is built again when the incident changed meanwhile."""
+        for _ in range(_SETTLE_TRIES):
+            change = settlement.follow() if settlement.follow else None
+            try:
+                self._store.settle(delivery, self._clock(), posted=settlement.posted, change=change)
+            except VersionConflict:
+                continue
+            return
+        raise StoreError(f"INC-{delivery.owed.incident} is being changed by many at once")
+
+    def _failed(self, carrier: Carrier, delivery: Delivery, error: ChatError) -> None:
+        now = self._clock()
+        if error.code == "ratelimited":
+            self._paces.block(delivery.owed.rate_key, now + timedelta(seconds=error.retry_after or 1.0))
+        log.warning(
+            "%s for INC-%s not taken (try %d): %s", delivery.owed.kind, delivery.owed.incident, delivery.attempts, error
+        )
+        if now - delivery.created_at > GIVE_UP_AFTER:
+            self._store.give_up(delivery, str(error), now)
+        elif error.retryable:
+            until = now + timedelta(seconds=error.retry_after or backoff(delivery.attempts))
+            in_doubt = error.outcome is Outcome.UNKNOWN or (delivery.in_doubt and error.code != "ratelimited")
+            self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt)
+        else:
+            until = now + timedelta(seconds=ASIDE_SECONDS)
+            in_doubt = error.outcome is Outcome.UNKNOWN
+            self._store.postpone(delivery, until, error=LASTING + str(error), in_doubt=in_doubt, aside=True)
+        self._show(carrier, delivery, error, now)
+
+    def _show(self, carrier: Carrier, delivery: Delivery, error: ChatError, now: datetime) -> None:
+        is_first = not delivery.error if not error.retryable else delivery.attempts == _SHOWN_AT_TRY
+        change = carrier.trouble(delivery, error) if is_first else None
+        if change is not None:
+            self._store.save(change, now)
+
+
+def backoff(attempts: int) -> float:
+    """Seconds before the next try: 1, 2, 4 … 60, spread by a fifth so that processes don't march in step."""
+    return min(MAX_BACKOFF, 2.0 ** (attempts - 1)) * random.uniform(0.8, 1.2)

@@ -1,0 +1,141 @@
+"""What each change of an incident owes to Slack, as rows of the outbox. Pure: decides what, not how or when.
+
+Lanes keep order where order matters: the templates of the incident channel in one, each card in its own, each
+incident's thread and channel in theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+from bot.models import Incident, Message, Owed, OwedKind, Priority
+
+
+class Target(StrEnum):
+    """Where something of an incident is shown."""
+
+    OPS = "ops"
+    OWN = "own"
+    TEMPLATE = "template"
+
+
+def declaration(incident: Incident) -> tuple[Owed, ...]:
+    """The channel first, since the template carries its bridge; then the template, then the card below it."""
+    channel = (own_channel(incident),) if incident.wants_channel else ()
+    after = channel[0].id if channel else None
+    template = _template(OwedKind.DECLARED, incident, after)
+    return (*channel, template, first_card(incident, Target.OPS, after=template.id))
+
+
+def resolution(incident: Incident) -> tuple[Owed, ...]:
+    return (_template(OwedKind.RESOLVED, incident, None), *cards(incident))
+
+
+def own_channel(incident: Incident) -> Owed:
+    return Owed(
+        kind=OwedKind.CHANNEL,
+        lane=f"channel:{incident.number}",
+        incident=incident.number,
+        priority=Priority.TEMPLATE,
+    )
+
+
+def _template(kind: OwedKind, incident: Incident, after: str | None) -> Owed:
+    """A template shows the facts of its moment, so it carries them along."""
+    return Owed(
+        kind=kind,
+        lane="ops",
+        pace="post:ops",
+        incident=incident.number,
+        priority=Priority.TEMPLATE,
+        after=after,
+        body={"incident": incident.model_dump(mode="json")},
+    )
+
+
+def cards(incident: Incident) -> tuple[Owed, ...]:
+    """New looks for the cards that stand already."""
+    targets = (Target.OPS, Target.OWN) if incident.channel_id else (Target.OPS,)
+    return tuple(_card(incident, target, pace=f"edit:{incident.number}:{target}") for target in targets)
+
+
+def first_card(incident: Incident, target: Target, *, after: str | None = None) -> Owed:
+    """A card that is posted for the first time."""
+    pace = "post:ops" if target is Target.OPS else f"post:{incident.channel_id}"
+    return _card(incident, target, pace=pace, after=after)
+
+
+def _card(incident: Incident, target: Target, *, pace: str, after: str | None = None) -> Owed:
+    lane = f"card:{incident.number}:{target}"
+    return Owed(
+        kind=OwedKind.CARD,
+        lane=lane,
+        coalesce=lane,
+        pace=pace,
+        incident=incident.number,
+        after=after,
+        body={"target": target.value},
+    )
+
+
+def note(incident: Incident, message: Message, *, broadcast: bool = False) -> tuple[Owed, ...]:
+    """A message under the card, and in the incident's own channel where it has one."""
+    body: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
+    rows = [
+        _post(
+            incident,
+            f"thread:{incident.number}",
+            "post:ops",
+            {**body, "thread": True, "broadcast": broadcast},
+        )
+    ]
+    if incident.channel_id:
+        rows.append(own_note(incident, message))
+    return tuple(rows)
+
+
+def own_note(incident: Incident, message: Message) -> Owed:
+    """A message in the incident's own channel."""
+    body: dict[str, Any] = {"text": message.text, "blocks": message.blocks, "channel": incident.channel_id}
+    return _post(incident, f"own:{incident.number}", f"post:{incident.channel_id}", body)
+
+
+def _post(incident: Incident, lane: str, pace: str, body: dict[str, Any]) -> Owed:
+    return Owed(kind=OwedKind.POST, lane=lane, pace=pace, incident=incident.number, body=body)
+
+
+def furnishing(incident: Incident, bookmarks: Sequence[tuple[str, str]], invited: Sequence[str]) -> tuple[Owed, ...]:
+    """What a new incident channel gets: its card, the people, the topic, the bookmarks. The pin follows the card."""
+    rows = [first_card(incident, Target.OWN), invitation(incident, invited), topic(incident)]
+    rows += [_comfort(incident, OwedKind.BOOKMARK, title=title, url=url) for title, url in bookmarks]
+    return tuple(rows)
+
+
+def invitation(incident: Incident, users: Sequence[str]) -> Owed:
+    return Owed(
+        kind=OwedKind.INVITE,
+        lane=f"invite:{incident.number}",
+        incident=incident.number,
+        body={"users": list(users)},
+    )
+
+
+def topic(incident: Incident) -> Owed:
+    lane = f"topic:{incident.number}"
+    return Owed(kind=OwedKind.TOPIC, lane=lane, coalesce=lane, incident=incident.number, priority=Priority.COMFORT)
+
+
+def pin(incident: Incident, channel_id: str, ts: str) -> Owed:
+    return _comfort(incident, OwedKind.PIN, channel_id=channel_id, ts=ts)
+
+
+def _comfort(incident: Incident, kind: OwedKind, **body: str) -> Owed:
+    return Owed(
+        kind=kind,
+        lane=f"comfort:{incident.number}",
+        incident=incident.number,
+        priority=Priority.COMFORT,
+        body=dict(body),
+    )

@@ -1,0 +1,269 @@
+"""Settings: the environment contract, and the config file with its catalogue and policies.
+
+Everything is checked at load. An error names the variable, or the file with line and key, and what would be right.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingsError
+from bot.models import Severity
+
+
+def _prefixed(prefix: str, other: str, hint: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        if text.startswith(other):
+            raise ValueError(f"holds a token that starts with {other}: the two Slack tokens are swapped")
+        if not text.startswith(prefix):
+            raise ValueError(f"must start with {prefix} ({hint})")
+        return value
+
+    return AfterValidator(check)
+
+
+BotToken = Annotated[SecretStr, _prefixed("xoxb-", "xapp-", "OAuth & Permissions → Bot User OAuth Token")]
+AppToken = Annotated[SecretStr, _prefixed("xapp-", "xoxb-", "Basic Information → App-Level Tokens")]
+
+
+def _http(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("must be an address that starts with https:// (or http://)")
+    return value
+
+
+Url = Annotated[str, AfterValidator(_http)]
+
+
+class Settings(BaseSettings):
+    """The environment contract. Names are fixed; secrets never show in a repr."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    slack_bot_token: BotToken
+    """Bot token of the installed app, `xoxb-…`."""
+    slack_app_token: AppToken
+    """App-level token with `connections:write`, `xapp-…`."""
+    slack_api_url: Url = "https://slack.com/api/"
+    """Base of the Web API; any Slack-compatible server works."""
+    aws_region: str | None = None
+    """Region of the AWS clients; boto3's own rules when unset."""
+    aws_endpoint_url: Url | None = None
+    """Another endpoint for all AWS calls."""
+    alert_queue_url: str | None = None
+    """SQS queue to poll; unset: no alarm intake."""
+    alert_bus_name: str = "aiops-alerts"
+    """EventBridge bus for the bot's own events."""
+    database_url: str = "sqlite:///var/aiops.db"
+    """`sqlite:///<path>`, relative to the working directory; `sqlite:////<path>` absolute."""
+    config_file: Path = Path("config.yml")
+    """Catalogue and policies; may be missing, then defaults hold."""
+    pagerduty_api_token: SecretStr | None = None
+    """PagerDuty REST token; unset: off."""
+    pagerduty_routing_key: SecretStr | None = None
+    """PagerDuty Events v2 routing key; unset: off."""
+    pagerduty_api_url: Url = "https://api.pagerduty.com"
+    """PagerDuty REST base."""
+    pagerduty_events_url: Url = "https://events.pagerduty.com"
+    """PagerDuty Events base."""
+    github_token: SecretStr | None = None
+    """GitHub token; unset: off."""
+    github_repository: str | None = None
+    """`owner/name` for post-mortems and action items."""
+    github_api_url: Url = "https://api.github.com"
+    """GitHub REST base."""
+    incident_channel: str = "ops-incidents"
+    """Channel of the templates and cards: name or id."""
+    fallback_channel: str = "ops-incidents"
+    """Channel for what could not be parsed: name or id."""
+    health_port: int | None = Field(default=None, ge=1, le=65535)
+    """Port of `/healthz` and `/metrics`; unset: no listener."""
+    log_format: Literal["json", "text"] = "json"
+    """`json` or `text`."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is logged."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value.startswith("sqlite:///") or not value.removeprefix("sqlite:///"):
+            raise ValueError("must look like sqlite:///var/aiops.db")
+        return value
+
+    @field_validator("incident_channel", "fallback_channel")
+    @classmethod
+    def _bare_channel(cls, value: str) -> str:
+        return value.removeprefix("#")
+
+    @field_validator("slack_api_url")
+    @classmethod
+    def _with_slash(cls, value: str) -> str:
+        return value.rstrip("/") + "/"
+
+    @property
+    def database_path(self) -> Path:
+        return Path(self.database_url.removeprefix("sqlite:///"))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"“{value}” is no time zone; write one like Europe/Berlin") from error
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+UserOrGroup = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]+$")]
+Grant = Annotated[str, Field(pattern=r"^(everyone|commander|responders|[UWS][A-Z0-9]+)$")]
+
+
+class Service(_Section):
+    """One entry of the service catalogue."""
+
+    owner: str = ""
+    dashboard: Url | None = None
+    runbook: Url | None = None
+    bridge: Url | None = None
+    time_zone: Zone = "UTC"
+    responders: tuple[UserOrGroup, ...] = ()
+
+
+class Channels(_Section):
+    """When an incident gets a channel of its own, what it is called and who is invited."""
+
+    severities: tuple[Severity, ...] = (Severity.SEV1, Severity.SEV2)
+    name: str = "inc-{number}-{service}"
+    invite: tuple[UserOrGroup, ...] = ()
+
+    @field_validator("name")
+    @classmethod
+    def _numbered(cls, value: str) -> str:
+        try:
+            filled = value.format(number=1, service="x")
+        except (KeyError, IndexError, ValueError) as error:
+            raise ValueError("may use {number} and {service} only") from error
+        if "1" not in filled:
+            raise ValueError("must contain {number}: channel names are unique for ever")
+        return value
+
+
+class Permissions(_Section):
+    """Who may do what: `everyone`, `commander`, `responders`, user ids and user group ids."""
+
+    declare: tuple[Grant, ...] = ("everyone",)
+    respond: tuple[Grant, ...] = ("everyone",)
+    command: tuple[Grant, ...] = ("everyone",)
+
+
+class Config(_Section):
+    """The config file."""
+
+    services: dict[str, Service] = Field(default_factory=dict)
+    bridge_url: Url | None = None
+    channels: Channels = Channels()
+    permissions: Permissions = Permissions()
+
+    def service(self, name: str) -> Service:
+        """The catalogue's entry, or an empty one for a service it does not list."""
+        return self.services.get(name) or Service()
+
+
+def load_settings(environ: dict[str, str] | None = None) -> Settings:
+    """Read the environment (or `environ`, for tools and tests); raises SettingsError that lists every fault."""
+    try:
+        if environ is None:
+            return Settings()
+        return Settings.model_validate({key.lower(): value for key, value in environ.items() if value})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_environment_faults(error))) from error
+
+
+def _environment_faults(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        name = ".".join(str(part) for part in fault["loc"]).upper()
+        if fault["type"] == "missing":
+            yield f"{name} is not set: see README.md, “Install on Slack”"
+        else:
+            yield f"{name} {_reason(fault)}"
+
+
+def _reason(fault: Any) -> str:
+    text: str = fault["msg"]
+    return text.removeprefix("Value error, ")
+
+
+def load_config(path: Path) -> Config:
+    """Read the config file, defaults where there is none; raises SettingsError with file, line and key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Config()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: is not YAML: {error}") from error
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        faults = [f"{path}:{_line(tree, fault['loc'])}: {_config_fault(fault)}" for fault in error.errors()]
+        raise SettingsError("\n".join(faults)) from error
+
+
+def _config_fault(fault: Any) -> str:
+    *parents, last = fault["loc"] or ("(whole file)",)
+    where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {_reason(fault)}"
+    known = _known_keys(tuple(parents))
+    close = difflib.get_close_matches(str(last), known, n=1)
+    hint = f"did you mean “{close[0]}”?" if close else f"known here: {', '.join(known)}"
+    return f"{where}: unknown key; {hint}"
+
+
+def _known_keys(parents: tuple[Any, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "services": Service,
+        "channels": Channels,
+        "permissions": Permissions,
+    }
+    model = sections.get(str(parents[0]), Config) if parents else Config
+    return list(model.model_fields)
+
+
+def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
+    """The 1-based line of a key in the composed YAML tree: as deep as the path can be followed."""
+    line = 1
+    for part in path:
+        found = _child(node, part)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def _child(node: yaml.Node | None, part: Any) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item.start_mark.line + 1, item
+    return None

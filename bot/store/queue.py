@@ -1,0 +1,178 @@
+"""What waits in the SQLite store: deliveries owed to Slack, and timers. Claimed by conditional writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.models import Delivery, Owed, OwedKind, Priority, Timer, Trouble
+from bot.store import never
+from bot.store.database import Database, Row, moment, stamp
+
+# The lanes with something waiting, found by jumping along the index: cheap however long one lane is.
+_LANES = """
+WITH RECURSIVE lanes(lane) AS (
+    SELECT MIN(lane) FROM outbox WHERE state = 'waiting'
+    UNION ALL
+    SELECT (SELECT MIN(lane) FROM outbox WHERE state = 'waiting' AND lane > lanes.lane)
+    FROM lanes WHERE lanes.lane IS NOT NULL
+)
+SELECT lane FROM lanes WHERE lane IS NOT NULL
+"""
+_HEAD = "SELECT * FROM outbox WHERE state = 'waiting' AND lane = ? ORDER BY priority, seq LIMIT 1"
+_BUSY = "SELECT lane FROM outbox WHERE claimed_until > ? AND state IN ('waiting', 'aside')"
+_ASIDE = "SELECT * FROM outbox WHERE state = 'aside' AND due_at <= ? ORDER BY seq LIMIT ?"
+_CLAIM = """
+UPDATE outbox SET claimed_by = ?, claimed_until = ?, attempts = attempts + 1, in_doubt = 1
+WHERE seq = ? AND state IN ('waiting', 'aside')
+"""
+
+
+class Queue:
+    """The half of the store that the delivery and timer threads work on."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def claim_deliveries(
+        self, owner: str, now: datetime, *, lease: float, limit: int, is_held: Callable[[str], bool] = never
+    ) -> list[Delivery]:
+        """1. see which lanes are under way, 2. take the due head of each other lane, then due rows put aside."""
+        if not self._db.row("SELECT 1 AS one FROM outbox WHERE state IN ('waiting', 'aside') LIMIT 1"):
+            return []
+        until = stamp(now + timedelta(seconds=lease))
+        taken: list[Delivery] = []
+        with self._db.transaction():
+            busy = {row["lane"] for row in self._db.rows(_BUSY, [stamp(now)])}
+            candidates = [row for row in self._heads() if self._ready(row, now)]
+            candidates += self._db.rows(_ASIDE, [stamp(now), limit])
+            for row in candidates:
+                key = row["pace"] or row["kind"]
+                if row["lane"] in busy or key in busy or is_held(key) or len(taken) == limit:
+                    continue
+                busy |= {row["lane"], key}
+                self._db.write(_CLAIM, [owner, until, row["seq"]])
+                taken.append(_delivery(row))
+        return taken
+
+    def _heads(self) -> list[Row]:
+        heads = []
+        for lane in self._db.rows(_LANES):
+            heads += self._db.rows(_HEAD, [lane["lane"]])
+        return sorted(heads, key=lambda row: (row["priority"], row["seq"]))
+
+    def _ready(self, row: Row, now: datetime) -> bool:
+        return row["due_at"] <= stamp(now) and not self._is_held(row["after"])
+
+    def _is_held(self, after: str | None) -> bool:
+        """A row waits for the first try of the row it names, not for its success."""
+        if after is None:
+            return False
+        first = "SELECT 1 AS one FROM outbox WHERE id = ? AND state = 'waiting' AND error = ''"
+        return self._db.row(first, [after]) is not None
+
+    def next_delivery_at(self) -> datetime | None:
+        aside = self._db.rows("SELECT MIN(due_at) AS at FROM outbox WHERE state = 'aside'")
+        claims = self._db.rows(
+            "SELECT claimed_until AS at FROM outbox WHERE claimed_until IS NOT NULL AND state IN ('waiting', 'aside')"
+        )
+        times = [row["due_at"] for row in self._heads()] + [row["at"] for row in (*aside, *claims) if row["at"]]
+        return moment(min(times)) if times else None
+
+    def postpone(self, delivery: Delivery, until: datetime, *, error: str, in_doubt: bool, aside: bool = False) -> None:
+        self._db.write(
+            "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL, due_at = ?, error = ?, in_doubt = ?, state = ? "
+            "WHERE id = ? AND state IN ('waiting', 'aside')",
+            [stamp(until), error, int(in_doubt), "aside" if aside else "waiting", delivery.owed.id],
+        )
+
+    def give_up(self, delivery: Delivery, error: str, now: datetime) -> None:
+        self._close(delivery, "failed", error, now)
+
+    def _close(self, delivery: Delivery, state: str, error: str, now: datetime) -> None:
+        self._db.write(
+            "UPDATE outbox SET state = ?, error = ?, done_at = ?, claimed_by = NULL, claimed_until = NULL WHERE id = ?",
+            [state, error, stamp(now), delivery.owed.id],
+        )
+
+    def troubles(self, number: int) -> list[Trouble]:
+        rows = self._db.rows(
+            "SELECT kind, error, attempts FROM outbox "
+            "WHERE incident = ? AND state <> 'done' AND error <> '' ORDER BY seq",
+            [number],
+        )
+        return [Trouble(kind=OwedKind(row["kind"]), error=row["error"], attempts=row["attempts"]) for row in rows]
+
+    def claim_timers(self, owner: str, now: datetime, *, lease: float, limit: int) -> list[Timer]:
+        with self._db.transaction():
+            rows = self._db.rows(
+                "SELECT * FROM timers WHERE due_at <= ? AND (claimed_until IS NULL OR claimed_until <= ?) "
+                "ORDER BY due_at, rowid LIMIT ?",
+                [stamp(now), stamp(now), limit],
+            )
+            until = stamp(now + timedelta(seconds=lease))
+            for row in rows:
+                self._db.write(
+                    "UPDATE timers SET claimed_by = ?, claimed_until = ? WHERE id = ?",
+                    [owner, until, row["id"]],
+                )
+        return [_timer(row) for row in rows]
+
+    def finish_timer(self, timer: Timer) -> None:
+        self._db.write("DELETE FROM timers WHERE id = ?", [timer.id])
+
+    def _owe(self, owed: Owed, now: datetime) -> None:
+        if owed.coalesce and self._db.row(
+            "SELECT 1 AS one FROM outbox WHERE coalesce = ? AND state = 'waiting' AND claimed_until IS NULL",
+            [owed.coalesce],
+        ):
+            return
+        values: dict[str, Any] = owed.model_dump(mode="json")
+        due = max(now, owed.not_before) if owed.not_before else now
+        values.pop("not_before")
+        self._db.insert(
+            "outbox",
+            {
+                **values,
+                "body": json.dumps(owed.body, ensure_ascii=False),
+                "state": "waiting",
+                "attempts": 0,
+                "in_doubt": 0,
+                "due_at": stamp(due),
+                "created_at": stamp(now),
+                "error": "",
+            },
+        )
+
+
+def _delivery(row: Row) -> Delivery:
+    owed = Owed(
+        id=row["id"],
+        kind=OwedKind(row["kind"]),
+        lane=row["lane"],
+        incident=row["incident"],
+        priority=Priority(row["priority"]),
+        pace=row["pace"],
+        after=row["after"],
+        coalesce=row["coalesce"],
+        body=json.loads(row["body"]),
+    )
+    return Delivery(
+        owed=owed,
+        attempts=row["attempts"] + 1,
+        in_doubt=bool(row["in_doubt"]),
+        created_at=moment(row["created_at"]),
+        error=row["error"],
+    )
+
+
+def _timer(row: Row) -> Timer:
+    return Timer(
+        id=row["id"],
+        kind=row["kind"],
+        subject=row["subject"],
+        due_at=moment(row["due_at"]),
+        body=json.loads(row["body"]),
+    )

@@ -1,0 +1,158 @@
+"""The SQLite store: incidents, timelines, cards, requests and drafts. Deliveries and timers are in `queue`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bot.errors import UnknownIncident, VersionConflict
+from bot.models import Change, Delivery, EventKind, Incident, Posted, TimelineEvent
+from bot.store.database import Database, Row, moment, stamp
+from bot.store.queue import Queue
+
+
+class SqliteStore(Queue):
+    """A Store in one file, for any number of processes on one machine."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(Database(path))
+
+    def next_number(self) -> int:
+        with self._db.transaction():
+            self._db.write("UPDATE incident_numbers SET value = value + 1 WHERE id = 1")
+            row = self._db.row("SELECT value FROM incident_numbers WHERE id = 1")
+        assert row is not None
+        return int(row["value"])
+
+    def save(self, change: Change, now: datetime) -> None:
+        with self._db.transaction():
+            self._save(change, now)
+
+    def settle(
+        self,
+        delivery: Delivery,
+        now: datetime,
+        *,
+        posted: Sequence[Posted] = (),
+        change: Change | None = None,
+    ) -> None:
+        with self._db.transaction():
+            self._close(delivery, "done", "", now)
+            for place in posted:
+                self._db.write(
+                    "INSERT INTO posted (incident, target, channel_id, ts) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (incident, target) DO UPDATE SET channel_id = excluded.channel_id, ts = excluded.ts",
+                    [place.incident, place.target, place.channel_id, place.ts],
+                )
+            if change is not None:
+                self._save(change, now)
+
+    def _save(self, change: Change, now: datetime) -> None:
+        for incident in change.incidents:
+            self._save_incident(incident)
+        for event in change.timeline:
+            row = event.model_dump(mode="json")
+            self._db.insert("timeline", {**row, "at": stamp(event.at)})
+        for kind, subject in change.cancel_timers:
+            self._db.write("DELETE FROM timers WHERE subject = ? AND kind = ?", [subject, kind])
+        for timer in change.timers:
+            row = timer.model_dump(mode="json")
+            self._db.insert("timers", {**row, "body": json.dumps(timer.body), "due_at": stamp(timer.due_at)})
+        for owed in change.owed:
+            self._owe(owed, now)
+
+    def _save_incident(self, incident: Incident) -> None:
+        values: Row = {
+            "version": incident.version + 1,
+            "is_open": int(incident.is_open),
+            "severity": int(incident.severity),
+            "channel_id": incident.channel_id,
+            "data": incident.model_dump_json(exclude={"version"}),
+        }
+        if incident.version == 0:
+            written = self._db.insert("incidents", {"number": incident.number, **values}, or_ignore=True)
+        else:
+            assignments = ", ".join(f"{name} = ?" for name in values)
+            written = self._db.write(
+                f"UPDATE incidents SET {assignments} WHERE number = ? AND version = ?",
+                [*values.values(), incident.number, incident.version],
+            )
+        if written != 1:
+            raise VersionConflict(f"{incident.id} changed meanwhile (it was read at version {incident.version}).")
+
+    def incident(self, number: int) -> Incident:
+        row = self._db.row("SELECT number, version, data FROM incidents WHERE number = ?", [number])
+        if row is None:
+            raise UnknownIncident(f"There is no INC-{number}. `/incident list` shows the open ones.")
+        return _incident(row)
+
+    def open_incidents(self, limit: int = 100) -> list[Incident]:
+        return self._incidents("WHERE is_open = 1 ORDER BY severity, number DESC LIMIT ?", [limit])
+
+    def recent_incidents(self, limit: int = 20) -> list[Incident]:
+        return self._incidents("ORDER BY number DESC LIMIT ?", [limit])
+
+    def incident_in_channel(self, channel_id: str) -> Incident | None:
+        found = self._incidents("WHERE channel_id = ? ORDER BY number DESC LIMIT 1", [channel_id])
+        return found[0] if found else None
+
+    def incident_of_message(self, channel_id: str, ts: str) -> Incident | None:
+        row = self._db.row("SELECT incident FROM posted WHERE channel_id = ? AND ts = ?", [channel_id, ts])
+        return None if row is None else self.incident(row["incident"])
+
+    def _incidents(self, where: str, parameters: list[object]) -> list[Incident]:
+        rows = self._db.rows(f"SELECT number, version, data FROM incidents {where}", parameters)
+        return [_incident(row) for row in rows]
+
+    def timeline(self, number: int, *, limit: int, before: int | None = None) -> list[tuple[int, TimelineEvent]]:
+        rows = self._db.rows(
+            "SELECT * FROM timeline WHERE incident = ? AND id < ? ORDER BY id DESC LIMIT ?",
+            [number, before if before is not None else 2**62, limit],
+        )
+        return [(row["id"], _event(row)) for row in reversed(rows)]
+
+    def timeline_length(self, number: int) -> int:
+        row = self._db.row("SELECT COUNT(*) AS n FROM timeline WHERE incident = ?", [number])
+        return int(row["n"]) if row else 0
+
+    def posted(self, number: int, target: str) -> Posted | None:
+        row = self._db.row("SELECT * FROM posted WHERE incident = ? AND target = ?", [number, target])
+        return None if row is None else Posted(**row)
+
+    def claim_request(self, key: str, now: datetime) -> bool:
+        return self._db.insert("requests", {"key": key, "at": stamp(now)}, or_ignore=True) == 1
+
+    def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:
+        self._db.insert("drafts", {"id": draft_id, "text": text, "at": stamp(now)}, or_ignore=True)
+
+    def draft(self, draft_id: str) -> str | None:
+        row = self._db.row("SELECT text FROM drafts WHERE id = ?", [draft_id])
+        return None if row is None else str(row["text"])
+
+    def forget_before(self, moment: datetime) -> int:
+        limit = stamp(moment)
+        gone = self._db.write("DELETE FROM outbox WHERE state = 'done' AND done_at < ?", [limit])
+        gone += self._db.write("DELETE FROM requests WHERE at < ?", [limit])
+        return gone + self._db.write("DELETE FROM drafts WHERE at < ?", [limit])
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _incident(row: Row) -> Incident:
+    incident = Incident.model_validate_json(row["data"])
+    return incident.model_copy(update={"version": row["version"]})
+
+
+def _event(row: Row) -> TimelineEvent:
+    return TimelineEvent(
+        incident=row["incident"],
+        at=moment(row["at"]),
+        kind=EventKind(row["kind"]),
+        actor=row["actor"],
+        about=row["about"],
+        text=row["text"],
+        source=row["source"],
+    )

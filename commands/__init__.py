@@ -1,0 +1,1 @@
+"""Slack in: subcommands, buttons, modals, shortcuts and mentions. Parse, one use case, answer."""

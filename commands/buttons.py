@@ -1,0 +1,115 @@
+"""Buttons and selects: one function an action, one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blocks import answers, forms, timeline
+from blocks.ids import Action
+from bot.access import Right
+from commands import say, subcommands, words
+from commands.desk import Desk
+from commands.reply import Answer, OpenForm, Reply, TurnPage
+from commands.request import Request
+
+
+def acknowledge(desk: Desk, request: Request) -> Reply:
+    return Answer(say.acknowledged(desk.incidents.acknowledge(request.caller, request.number), desk.clock()))
+
+
+def assign_me(desk: Desk, request: Request) -> Reply:
+    return Answer(say.assigned(desk.incidents.assign(request.caller, request.number, request.caller.user_id)))
+
+
+def update(desk: Desk, request: Request) -> Reply:
+    incident = desk.incidents.may_change(request.caller, request.number)
+    return OpenForm(forms.update(incident, subcommands.carried(request, incident.number)))
+
+
+def severity(desk: Desk, request: Request) -> Reply:
+    incident = desk.incidents.may_change(request.caller, request.number, Right.COMMAND)
+    carried = subcommands.carried(request, incident.number, severity=int(incident.severity))
+    return OpenForm(forms.severity(incident, carried))
+
+
+def open_timeline(desk: Desk, request: Request) -> Reply:
+    incident, events, total = desk.incidents.timeline(request.caller, request.number, limit=timeline.PAGE)
+    return OpenForm(timeline.page(incident, events, total))
+
+
+def turn_page(desk: Desk, request: Request) -> Reply:
+    _, _, position = request.value.partition(":")
+    before = int(position) if position.isdigit() else None
+    incident, events, total = desk.incidents.timeline(
+        request.caller, request.number, limit=timeline.PAGE, before=before
+    )
+    return TurnPage(timeline.page(incident, events, total, is_newest=before is None))
+
+
+def resolve(desk: Desk, request: Request) -> Reply:
+    return Answer(say.resolved(desk.incidents.resolve(request.caller, request.number), desk.clock()))
+
+
+def reopen(desk: Desk, request: Request) -> Reply:
+    return Answer(say.reopened(desk.incidents.reopen(request.caller, request.number)))
+
+
+def resolution(desk: Desk, request: Request) -> Reply:
+    incident = desk.incidents.show(request.caller, request.number)
+    return OpenForm(forms.resolution(incident, subcommands.carried(request, incident.number)))
+
+
+def show(desk: Desk, request: Request) -> Reply:
+    return Answer(answers.shown(desk.incidents.facts(request.caller, request.number)))
+
+
+def declare(desk: Desk, request: Request) -> Reply:
+    desk.incidents.may_declare(request.caller)
+    typed = words.declaration(desk.memory.draft(request.value) or "")
+    return OpenForm(subcommands.declare_form(desk, request, typed))
+
+
+BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
+    Action.ACKNOWLEDGE: acknowledge,
+    Action.ASSIGN_ME: assign_me,
+    Action.UPDATE: update,
+    Action.SEVERITY: severity,
+    Action.TIMELINE: open_timeline,
+    Action.TIMELINE_PAGE: turn_page,
+    Action.TIMELINE_NEWEST: turn_page,
+    Action.RESOLVE: resolve,
+    Action.REOPEN: reopen,
+    Action.RESOLUTION: resolution,
+    Action.SHOW: show,
+    Action.CHOOSE: subcommands.chosen,
+    Action.DECLARE: declare,
+}
+_ON_CARDS = frozenset(
+    {
+        Action.ACKNOWLEDGE,
+        Action.ASSIGN_ME,
+        Action.UPDATE,
+        Action.SEVERITY,
+        Action.TIMELINE,
+        Action.RESOLVE,
+        Action.REOPEN,
+    }
+)
+
+
+def click(desk: Desk, request: Request) -> Reply:
+    """Do what the button says; a card that is no longer kept up to date shows the present state after it."""
+    button = BUTTONS.get(request.action)
+    if button is None:
+        return None
+    reply = button(desk, request)
+    if isinstance(reply, Answer) and request.action in _ON_CARDS and _is_old_card(desk, request):
+        facts = desk.incidents.facts(request.caller, request.number)
+        return reply._replace(refresh=answers.shown(facts))
+    return reply
+
+
+def _is_old_card(desk: Desk, request: Request) -> bool:
+    if request.is_ephemeral or not request.message_ts:
+        return False
+    return not desk.incidents.is_card(request.channel_id, request.message_ts)

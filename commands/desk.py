@@ -1,0 +1,33 @@
+"""What the handlers work with: the use cases, the way back to the person, and the small memory of open questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from bot.incidents import Incidents
+from bot.ports import Clock, Replies
+from bot.settings import Config
+
+
+class Memory(Protocol):
+    """The part of the store that the listeners need themselves."""
+
+    def claim_request(self, key: str, now: datetime) -> bool: ...
+
+    def keep_draft(self, draft_id: str, text: str, now: datetime) -> None: ...
+
+    def draft(self, draft_id: str) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Handed to every handler."""
+
+    incidents: Incidents
+    replies: Replies
+    memory: Memory
+    config: Config
+    clock: Clock
+    bot_user: str

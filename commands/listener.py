@@ -1,0 +1,181 @@
+"""The boundary to Slack: acks, reads, runs, answers. The only place that catches everything.
+
+Bolt runs with `process_before_response`, which takes its 10 ms poll out of every ack; so a listener here only acks and
+hands the work on, except for modal submissions: they run first, since their ack carries the refusals. Nothing may
+escape after an ack: Bolt would take the ack back.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from slack_bolt import Ack, App
+
+from blocks import answers
+from bot.errors import ChatError, InvalidInput, StoreError, UserError
+from bot.models import Message
+from commands import buttons, request, shortcuts, subcommands, views
+from commands.desk import Desk
+from commands.reply import Answer, OpenForm, Reply, TurnPage
+from commands.request import Request
+
+log = logging.getLogger(__name__)
+
+COMMAND = "/incident"
+WORKERS = 16
+_ANY = re.compile(".*")
+_RESTARTING = "I'm restarting. Try again in a few seconds; nothing was changed."
+
+Body = dict[str, Any]
+Handler = Callable[[Desk, Request], Reply]
+
+
+class Listener:
+    """Registers itself on a Bolt app; `drain` waits for what is under way."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="listener")
+        self._draining = False
+
+    def register(self, app: App) -> None:
+        """Everything Slack may send has a listener: what nobody acks shows people a warning sign."""
+        app.command(COMMAND)(self._on_command)
+        app.action(_ANY)(self._on_action)
+        app.view(_ANY)(self._on_view)
+        app.shortcut(_ANY)(self._on_shortcut)
+        app.event("app_mention")(self._on_mention)
+        app.event(_ANY)(self._on_other_event)
+        app.error(_log_unforeseen)
+
+    def drain(self) -> None:
+        """Take nothing new, finish what was taken. The socket must still be open."""
+        self._draining = True
+        self._pool.shutdown(wait=True)
+
+    def _on_command(self, ack: Ack, body: Body) -> None:
+        if self._draining:
+            ack(text=_RESTARTING, response_type="ephemeral")
+            return
+        ack()
+        self._hand_on(subcommands.run, request.command, body)
+
+    def _on_action(self, ack: Ack, body: Body) -> None:
+        ack()
+        self._hand_on(buttons.click, request.action, body)
+
+    def _on_shortcut(self, ack: Ack, body: Body) -> None:
+        ack()
+        self._hand_on(shortcuts.use, request.shortcut, body)
+
+    def _on_mention(self, body: Body) -> None:
+        self._hand_on(shortcuts.mention, request.mention, body)
+
+    def _on_other_event(self) -> None:
+        """Subscribed, acked, of no interest yet."""
+
+    def _on_view(self, ack: Ack, body: Body) -> None:
+        """1. run, 2. ack with the refusal or closing the form, 3. confirm."""
+        asked = request.submission(body)
+        try:
+            reply = views.submit(self._desk, asked) if self._is_first(asked) else None
+        except UserError as error:
+            ack(response_action="errors", errors=_in_form(asked, error))
+        except StoreError as error:
+            log.error("a form could not be saved: %s", error)
+            ack(response_action="errors", errors=_in_form(asked, error))
+        except Exception:
+            ack(response_action="errors", errors=_in_form(asked, UserError(_unforeseen("a form"))))
+        else:
+            ack()
+            self._submit(lambda: self._answer(asked, reply))
+
+    def _hand_on(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:
+        self._submit(lambda: self._work(handler, read, body))
+
+    def _submit(self, work: Callable[[], None]) -> None:
+        try:
+            self._pool.submit(work)
+        except RuntimeError:
+            log.warning("something arrived while shutting down and was not done")
+
+    def _work(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:
+        try:
+            asked = read(body)
+        except Exception:
+            log.exception("can't read what Slack sent")
+            return
+        try:
+            if self._is_first(asked):
+                self._answer(asked, handler(self._desk, asked))
+        except UserError as error:
+            self._answer(asked, Answer(answers.problem(str(error), error.who)))
+        except StoreError as error:
+            log.error("nothing was changed: %s", error)
+            self._answer(asked, Answer(answers.problem(str(error))))
+        except Exception:
+            self._answer(asked, Answer(answers.problem(_unforeseen(asked.action or "a command"))))
+
+    def _is_first(self, asked: Request) -> bool:
+        """Slack, or a server like it, may deliver twice; a second delivery is not a second wish."""
+        return self._desk.memory.claim_request(asked.key, self._desk.clock())
+
+    def _answer(self, asked: Request, reply: Reply) -> None:
+        try:
+            self._bring(asked, reply)
+        except ChatError as error:
+            log.warning("the answer did not reach %s: %s", asked.caller.user_id, error)
+        except Exception:
+            log.exception("answering %s failed", asked.caller.user_id)
+
+    def _bring(self, asked: Request, reply: Reply) -> None:
+        match reply:
+            case OpenForm(view):
+                self._open(asked, view)
+            case TurnPage(view) if asked.view_id:
+                self._desk.replies.update_view(asked.view_id, view)
+            case Answer(message, is_replacing, refresh):
+                if refresh is not None and asked.response_url:
+                    self._desk.replies.respond(asked.response_url, refresh, replace=True)
+                self._tell(asked, message, replace=is_replacing)
+
+    def _open(self, asked: Request, view: dict[str, Any]) -> None:
+        try:
+            if asked.trigger_id:
+                self._desk.replies.open_view(asked.trigger_id, view)
+        except ChatError as error:
+            log.warning("the form %s did not open: %s", view.get("callback_id"), error)
+            late = "Slack gave up waiting for the form." if "trigger" in error.code else "Slack did not open the form."
+            self._tell(asked, answers.problem(f"{late} Nothing was changed; please try once more."))
+
+    def _tell(self, asked: Request, message: Message, *, replace: bool = False) -> None:
+        if asked.response_url:
+            self._desk.replies.respond(asked.response_url, message, replace=replace)
+        elif asked.is_mention and asked.thread_ts:
+            self._desk.replies.say(asked.channel_id, message, thread_ts=asked.thread_ts)
+        else:
+            channel, user = asked.channel_id, asked.caller.user_id
+            self._desk.replies.whisper(channel or user, user, message, thread_ts=asked.thread_ts)
+
+
+def _in_form(asked: Request, error: Exception) -> dict[str, str]:
+    """The words below the input they are about; below the first one where they are about none."""
+    fields = list(asked.form) or ["form"]
+    named = error.field if isinstance(error, InvalidInput) and error.field in fields else fields[0]
+    return {named: str(error)[:1000]}
+
+
+def _unforeseen(what: str) -> str:
+    """Log the exception under a reference that the person can quote."""
+    reference = uuid.uuid4().hex[:8]
+    log.exception("unforeseen failure %s in %s", reference, what)
+    return f"Something went wrong on my side (reference {reference}); the log says what. Look before you try again."
+
+
+def _log_unforeseen(error: Exception) -> None:
+    log.error("outside of every listener: %s", error, exc_info=error)

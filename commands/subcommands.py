@@ -1,0 +1,291 @@
+"""The subcommands of `/incident`: one table that drives dispatch, help, the docs and their tests."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from blocks import answers, forms
+from blocks.text import clip
+from bot.access import Right
+from bot.errors import InvalidInput
+from bot.incidents import Declaration
+from bot.models import Severity, Status, new_id
+from commands import say, words
+from commands.desk import Desk
+from commands.reply import Answer, OpenForm, Reply
+from commands.request import Request
+
+_SHOWN_EVENTS = 30
+
+
+@dataclass(frozen=True)
+class Call:
+    """A subcommand as typed: `rest` is what follows the incident id. `number` is 0 where none is needed."""
+
+    request: Request
+    number: int
+    rest: str
+
+    @property
+    def text(self) -> str:
+        return words.phrase(self.rest)
+
+
+@dataclass(frozen=True)
+class Subcommand:
+    """One row. `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
+
+    `bare_id`: a number alone names an incident; not where free text follows, which may begin with a number.
+    """
+
+    name: str
+    group: str
+    usage: str
+    summary: str
+    example: str
+    run: Callable[[Desk, Call], Reply]
+    on: str = "open"
+    bare_id: bool = True
+    aliases: tuple[str, ...] = ()
+
+
+def declare(desk: Desk, call: Call) -> Reply:
+    typed = words.declaration(call.rest)
+    if typed.severity and typed.service and typed.impact:
+        asked = Declaration(typed.service, typed.impact, typed.severity)
+        return Answer(say.declared(desk.incidents.declare(call.request.caller, asked)))
+    desk.incidents.may_declare(call.request.caller)
+    if call.request.trigger_id is None:
+        return Answer(answers.offer_declare(_kept(desk, call.rest)))
+    return OpenForm(declare_form(desk, call.request, typed))
+
+
+def declare_form(desk: Desk, request: Request, typed: words.Declared, origin: str | None = None) -> dict[str, object]:
+    draft = forms.DeclareDraft(
+        commander=request.caller.user_id,
+        service=clip(typed.service, 80),
+        impact=typed.impact,
+        severity=typed.severity,
+        known_services=list(desk.config.services),
+    )
+    return forms.declare(draft, {**place(request), "origin": origin})
+
+
+def listing(desk: Desk, call: Call) -> Reply:
+    incidents = desk.incidents.open(call.request.caller)
+    return Answer(answers.listing(incidents, len(incidents), desk.clock()))
+
+
+def show(desk: Desk, call: Call) -> Reply:
+    return Answer(answers.shown(desk.incidents.facts(call.request.caller, call.number)))
+
+
+def timeline(desk: Desk, call: Call) -> Reply:
+    incident, events, total = desk.incidents.timeline(call.request.caller, call.number, limit=_SHOWN_EVENTS)
+    return Answer(answers.timeline(incident, [event for _, event in events], total))
+
+
+def acknowledge(desk: Desk, call: Call) -> Reply:
+    return Answer(say.acknowledged(desk.incidents.acknowledge(call.request.caller, call.number), desk.clock()))
+
+
+def assign(desk: Desk, call: Call) -> Reply:
+    user, rest = words.user(call.rest)
+    if call.rest.strip().lower() == "me":
+        user, rest = call.request.caller.user_id, ""
+    if user is None or rest.strip():
+        raise InvalidInput("commander", "Say who takes command, chosen from the list after @: /incident assign @bob")
+    return Answer(say.assigned(desk.incidents.assign(call.request.caller, call.number, user)))
+
+
+def join(desk: Desk, call: Call) -> Reply:
+    return Answer(say.joined(desk.incidents.join(call.request.caller, call.number)))
+
+
+def severity(desk: Desk, call: Call) -> Reply:
+    typed, reason = words.first_word(call.rest)
+    if not typed:
+        return _form(desk, call, forms.severity, Right.COMMAND, "severity", "Say which: /incident sev sev2")
+    chosen = Severity.parse(typed)
+    result = desk.incidents.change_severity(call.request.caller, call.number, chosen, words.phrase(reason))
+    return Answer(say.severity(result))
+
+
+def status(desk: Desk, call: Call) -> Reply:
+    typed, text = words.first_word(call.rest)
+    chosen = Status.parse(typed)
+    result = desk.incidents.set_status(call.request.caller, call.number, chosen, words.phrase(text))
+    return Answer(say.status(result))
+
+
+def update(desk: Desk, call: Call) -> Reply:
+    if not call.text:
+        return _form(desk, call, forms.update, Right.RESPOND, "update", 'Say what is new: /incident update "…"')
+    return Answer(say.updated(desk.incidents.update(call.request.caller, call.number, call.text)))
+
+
+def note(desk: Desk, call: Call) -> Reply:
+    return Answer(say.noted(desk.incidents.note(call.request.caller, call.number, call.text)))
+
+
+def resolve(desk: Desk, call: Call) -> Reply:
+    return Answer(say.resolved(desk.incidents.resolve(call.request.caller, call.number, call.text), desk.clock()))
+
+
+def reopen(desk: Desk, call: Call) -> Reply:
+    return Answer(say.reopened(desk.incidents.reopen(call.request.caller, call.number, call.text)))
+
+
+def cancel(desk: Desk, call: Call) -> Reply:
+    return Answer(say.cancelled(desk.incidents.cancel(call.request.caller, call.number, call.text)))
+
+
+def link(desk: Desk, call: Call) -> Reply:
+    address, title = words.link(call.rest)
+    return Answer(say.linked(desk.incidents.link(call.request.caller, call.number, address, title), address))
+
+
+def merge(desk: Desk, call: Call) -> Reply:
+    rest = call.rest.strip()
+    rest = rest[5:] if rest.lower().startswith("into ") else rest
+    into, more = words.incident_id(rest, bare=True)
+    if into is None or more.strip():
+        raise InvalidInput("incident", "Say which incident goes into which: /incident merge INC-43 into INC-42")
+    return Answer(say.merged(desk.incidents.merge(call.request.caller, call.number, into)))
+
+
+def help_(desk: Desk, call: Call) -> Reply:
+    lines = [answers.HelpLine(row.group, row.usage, row.summary, row.example) for row in SUBCOMMANDS]
+    here = desk.incidents.here(call.request.caller, call.request.channel_id, call.request.thread_ts)
+    where = f"this is {here.id}'s place, so commands act on it" if here else "INC-n names an incident"
+    return Answer(answers.help_page(lines, where))
+
+
+SUBCOMMANDS = (
+    Subcommand(
+        "declare", "Respond", "declare [sev1 service \"impact\"]", "start an incident; without words, a form opens",
+        '/incident declare sev1 checkout-api "payments fail"', declare, on="", aliases=("new", "start", "create"),
+    ),
+    Subcommand(
+        "list", "Respond", "list", "the open incidents, the worst first", "/incident list", listing, on="",
+        aliases=("ls", "open"),
+    ),
+    Subcommand("show", "Respond", "show [INC-n]", "one incident's card", "/incident show INC-42", show, on="any",
+               aliases=("card", "info")),
+    Subcommand("ack", "Respond", "ack [INC-n]", "say that you are on it", "/incident ack", acknowledge,
+               aliases=("acknowledge",)),
+    Subcommand("assign", "Respond", "assign [INC-n] @person|me", "give or take command", "/incident assign @bob",
+               assign, aliases=("commander", "ic", "lead")),
+    Subcommand("join", "Respond", "join [INC-n]", "become a responder", "/incident join INC-42", join),
+    Subcommand("sev", "Respond", "sev [INC-n] sev1…sev4 [why]", "change the severity",
+               "/incident sev sev1 all regions now", severity, bare_id=False, aliases=("severity",)),
+    Subcommand("status", "Respond", "status [INC-n] investigating|remediating|monitoring [text]",
+               "move it along, with an update if you like", "/incident status monitoring fix is out", status),
+    Subcommand("update", "Respond", "update [INC-n] text", "tell everybody what is new",
+               '/incident update "rolling back web:57"', update, bare_id=False),
+    Subcommand("note", "Respond", "note [INC-n] text", "a line for the timeline, nothing is posted",
+               "/incident note cache was cold", note, on="any", bare_id=False),
+    Subcommand("timeline", "Respond", "timeline [INC-n]", "what happened when", "/incident timeline", timeline,
+               on="any", aliases=("log", "events")),
+    Subcommand("link", "Respond", "link [INC-n] https://… [title]", "keep a reference on the card",
+               "/incident link https://example.com/graph p99", link, on="any"),
+    Subcommand("resolve", "Finish", "resolve [INC-n] [what fixed it]", "end it and post the resolved message",
+               "/incident resolve rolled back web:57", resolve, aliases=("resolved", "close", "fixed")),
+    Subcommand("reopen", "Finish", "reopen [INC-n] [why]", "it is not over: back to investigating",
+               "/incident reopen INC-42 errors are back", reopen, on="over"),
+    Subcommand("cancel", "Finish", "cancel [INC-n] [why]", "it was no incident", "/incident cancel a test", cancel),
+    Subcommand("merge", "Finish", "merge [INC-n] into INC-m", "end it as part of another",
+               "/incident merge INC-43 into INC-42", merge),
+    Subcommand("help", "Learn", "help", "this page", "/incident help", help_, on="", aliases=("?", "commands")),
+)  # fmt: skip
+_BY_NAME = {name: row for row in SUBCOMMANDS for name in (row.name, *row.aliases)}
+
+
+def run(desk: Desk, request: Request) -> Reply:
+    """Find the subcommand and the incident, and do it; ask where more than one incident could be meant."""
+    name, rest = words.first_word(request.text)
+    row = find(name)
+    if not row.on:
+        return row.run(desk, Call(request, 0, rest))
+    number, rest = words.incident_id(rest, bare=row.bare_id)
+    if row.name == "merge":
+        number, rest = _merge_order(number, rest)
+    if number is None:
+        number = _meant(desk, request, row)
+    if number is None:
+        return _ask(desk, request, row)
+    return row.run(desk, Call(request, number, rest))
+
+
+def find(name: str) -> Subcommand:
+    """The row of a name or alias; raises InvalidInput with the nearest one."""
+    typed = name.lower() or "help"
+    if typed in _BY_NAME:
+        return _BY_NAME[typed]
+    close = difflib.get_close_matches(typed, _BY_NAME, n=1, cutoff=0.5)
+    hint = f"Did you mean /incident {close[0]}?" if close else "/incident help lists what I know."
+    raise InvalidInput("command", f"I don't know “{clip(words.readable(name), 40)}”. {hint}")
+
+
+def chosen(desk: Desk, request: Request) -> Reply:
+    """Somebody answered which incident they meant: run what they had typed, on that one."""
+    typed = desk.memory.draft(request.text)
+    if typed is None:
+        raise InvalidInput("incident", "That question is too old. Type the command again, with the incident's id.")
+    name, rest = words.first_word(typed)
+    again = replace(request, text=f"{name} INC-{request.number} {rest}")
+    reply = run(desk, again)
+    return reply._replace(replace=True) if isinstance(reply, Answer) else reply
+
+
+def _merge_order(number: int | None, rest: str) -> tuple[int | None, str]:
+    """`merge INC-42` alone: this channel's incident goes into INC-42."""
+    if number is not None and not rest.strip():
+        return None, f"INC-{number}"
+    return number, rest
+
+
+def _meant(desk: Desk, request: Request, row: Subcommand) -> int | None:
+    """The incident of this channel or thread, else the only one it could be."""
+    here = desk.incidents.here(request.caller, request.channel_id, request.thread_ts)
+    if here is not None:
+        return here.number
+    candidates = desk.incidents.open(request.caller) if row.on != "over" else desk.incidents.over(request.caller)
+    return candidates[0].number if len(candidates) == 1 else None
+
+
+def _ask(desk: Desk, request: Request, row: Subcommand) -> Reply:
+    over = row.on == "over"
+    candidates = desk.incidents.over(request.caller) if over else desk.incidents.open(request.caller)
+    if not candidates:
+        kind = "No incident has ended yet" if over else "There is no open incident"
+        more = "" if row.on == "open" or over else f" Name one that is over: /incident {row.name} INC-42"
+        raise InvalidInput("incident", f"{kind}.{more}")
+    question = f"Which incident? `/incident {row.name}` could mean {len(candidates)} of them."
+    return Answer(answers.choose(question, candidates, _kept(desk, request.text)))
+
+
+def _kept(desk: Desk, text: str) -> str:
+    draft_id = new_id()
+    desk.memory.keep_draft(draft_id, text, desk.clock())
+    return draft_id
+
+
+def _form(desk: Desk, call: Call, build: Callable[..., dict[str, object]], right: Right, field: str, how: str) -> Reply:
+    """The form for what was not typed; where no form can be opened, how to type it."""
+    incident = desk.incidents.may_change(call.request.caller, call.number, right)
+    if call.request.trigger_id is None:
+        raise InvalidInput(field, how)
+    return OpenForm(build(incident, carried(call.request, call.number, severity=int(incident.severity))))
+
+
+def place(request: Request) -> dict[str, object]:
+    """Where the person was, so that the answer to a form finds them."""
+    return {"channel": request.channel_id, "thread": request.thread_ts}
+
+
+def carried(request: Request, number: int, **more: object) -> dict[str, object]:
+    """What a form about an incident takes along."""
+    return {**place(request), "incident": number, **more}

@@ -1,0 +1,92 @@
+"""Submitted modals. They run before the ack, so that every refusal appears in the form and nothing typed is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from blocks import answers
+from blocks.ids import Input, View
+from bot.errors import InvalidInput
+from bot.incidents import Declaration
+from bot.models import Severity, Status
+from commands import say
+from commands.desk import Desk
+from commands.reply import Answer, Reply
+from commands.request import Request
+
+
+def declare(desk: Desk, request: Request) -> Reply:
+    form = request.form
+    asked = Declaration(
+        service=form.get(Input.SERVICE, ""),
+        impact=form.get(Input.IMPACT, ""),
+        severity=_severity(form),
+        commander=form.get(Input.COMMANDER) or None,
+        origin=request.carried.get("origin"),
+    )
+    return Answer(say.declared(desk.incidents.declare(request.caller, asked)))
+
+
+def update(desk: Desk, request: Request) -> Reply:
+    status = Status(request.form[Input.STATUS]) if request.form.get(Input.STATUS) else None
+    text = request.form.get(Input.UPDATE, "")
+    return Answer(say.updated(desk.incidents.update(request.caller, request.number, text, status)))
+
+
+def severity(desk: Desk, request: Request) -> Reply:
+    seen = request.carried.get("severity")
+    result = desk.incidents.change_severity(
+        request.caller,
+        request.number,
+        _severity(request.form),
+        request.form.get(Input.REASON, ""),
+        seen=Severity(seen) if seen else None,
+    )
+    return Answer(say.severity(result))
+
+
+def resolution(desk: Desk, request: Request) -> Reply:
+    text = request.form.get(Input.RESOLUTION, "")
+    return Answer(say.recorded(desk.incidents.record_resolution(request.caller, request.number, text)))
+
+
+def add_to_timeline(desk: Desk, request: Request) -> Reply:
+    number = request.form.get(Input.INCIDENT, "")
+    if not number.isdigit():
+        raise InvalidInput(Input.INCIDENT, "Choose the incident.")
+    result = desk.incidents.add_message(
+        request.caller,
+        int(number),
+        request.form.get(Input.NOTE, ""),
+        author=request.carried.get("author"),
+        source=request.carried.get("source"),
+    )
+    return Answer(say.noted(result))
+
+
+def _severity(form: dict[str, str]) -> Severity:
+    if not form.get(Input.SEVERITY):
+        raise InvalidInput(Input.SEVERITY, "Choose how bad it is.")
+    return Severity.parse(form[Input.SEVERITY])
+
+
+def nothing(desk: Desk, request: Request) -> Reply:
+    """A view without a submit button."""
+    return None
+
+
+VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
+    View.DECLARE: declare,
+    View.UPDATE: update,
+    View.SEVERITY: severity,
+    View.RESOLUTION: resolution,
+    View.ADD_TO_TIMELINE: add_to_timeline,
+    View.TIMELINE: nothing,
+}
+
+
+def submit(desk: Desk, request: Request) -> Reply:
+    view = VIEWS.get(request.action)
+    if view is None:
+        return Answer(answers.problem("This form is from another version of the bot. Open it again."))
+    return view(desk, request)

@@ -1,0 +1,100 @@
+"""Reads what people type after `/incident`: subcommand, incident id, severity, people, quoted text. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from blocks.text import unescape
+from bot.errors import InvalidInput
+from bot.models import Severity
+
+_ID = re.compile(r"(?i)^(?:inc[-_ ]?|#)(\d{1,9})\b[:,]?\s*")
+_BARE_ID = re.compile(r"^(\d{1,9})(?=\s|$)\s*")
+_USER = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
+_LINK = re.compile(r"^<(https?://[^|>\s]+)(?:\|[^>]*)?>\s*")
+_MARKUP = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
+_QUOTES = {'"': '"', "“": "”", "”": "”", "„": "“”", "«": "»", "‘": "’", "'": "'"}
+_SEVERITY = re.compile(r"(?i)^(?:sev[-_]?\w*|p[0-9]|critical|high|medium|low)$")
+
+
+class Declared(NamedTuple):
+    """What an inline declare says; empty where it says nothing."""
+
+    severity: Severity | None
+    service: str
+    impact: str
+
+
+def first_word(text: str) -> tuple[str, str]:
+    """The first word and the rest."""
+    parts = text.split(maxsplit=1)
+    return (parts[0] if parts else ""), (parts[1].strip() if len(parts) > 1 else "")
+
+
+def readable(text: str) -> str:
+    """What was typed, from what Slack made of it: `<@U1|ana>` is `@ana` again, entities are characters."""
+    return unescape(_MARKUP.sub(_typed, text))
+
+
+def _typed(markup: re.Match[str]) -> str:
+    kind, target, shown = markup["kind"], markup["target"], markup["label"]
+    if kind in "@#":
+        return f"{kind}{shown or target}"
+    if kind == "!":
+        return shown or f"@{target}"
+    return target if not shown or shown == target.partition("://")[2] else f"{shown} ({target})"
+
+
+def incident_id(text: str, *, bare: bool) -> tuple[int | None, str]:
+    """`INC-42 rest`, `#42 rest` and, where `bare` is allowed, `42 rest`."""
+    found = _ID.match(text) or (_BARE_ID.match(text) if bare else None)
+    return (int(found[1]), text[found.end() :]) if found else (None, text)
+
+
+def user(text: str) -> tuple[str | None, str]:
+    """`<@U123|ana> rest`, as Slack escapes an @mention in a command."""
+    found = _USER.match(text)
+    return (found[1], text[found.end() :]) if found else (None, text)
+
+
+def link(text: str) -> tuple[str, str]:
+    """`<https://…|shown> title` or `https://… title`: the address and the title."""
+    found = _LINK.match(text)
+    if found:
+        return unescape(found[1]), phrase(text[found.end() :])
+    address, rest = first_word(text)
+    return unescape(address), phrase(rest)
+
+
+def phrase(text: str) -> str:
+    """Free text as typed: Slack's escapes undone, and the quotes off when all of it is quoted."""
+    words = text.strip()
+    if len(words) >= 2 and words[0] in _QUOTES and words[-1] in _QUOTES[words[0]]:
+        inner = words[1:-1]
+        if not any(mark in inner for mark in (words[0], words[-1])):
+            words = inner.strip()
+    return readable(words)
+
+
+def word_or_quoted(text: str) -> tuple[str, str]:
+    """The first word, or all of a quoted beginning; and the rest. Raises InvalidInput for an open quote."""
+    words = text.strip()
+    if words[:1] in _QUOTES and words[:1] != "'":
+        ends = [words.find(mark, 1) for mark in _QUOTES[words[0]]]
+        end = min((place for place in ends if place > 0), default=-1)
+        if end < 0:
+            raise InvalidInput("text", f"A quotation starts at {words[:20]} and does not end. Close it with {words[0]}")
+        return readable(words[1:end].strip()), words[end + 1 :].strip()
+    head, rest = first_word(words)
+    return readable(head), rest
+
+
+def declaration(text: str) -> Declared:
+    """`sev1 checkout-api "payments fail"`: any part may be missing from the end, the severity also in front."""
+    severity = None
+    head, rest = first_word(text)
+    if head and _SEVERITY.match(head):
+        severity, text = Severity.parse(head), rest
+    service, rest = word_or_quoted(text)
+    return Declared(severity, service, phrase(rest))

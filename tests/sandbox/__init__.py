@@ -1,0 +1,1 @@
+"""Is the sandbox faithful to Slack?"""
