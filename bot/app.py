@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket as network
 import threading
 import time
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +26,7 @@ from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
 from bot.outbox import Outbox
+from bot.processes import this_process
 from bot.ports import Clock
 from bot.settings import Config, Settings
 from bot.store.sqlite import SqliteStore
@@ -64,7 +62,7 @@ class Bot:
         self._chat = SlackChat(api, self.identity)
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
         self._carriers = Carriers(self.store, self._chat, cards, config, self._ops, clock)
-        self.outbox = Outbox(self.store, clock, owner=f"{network.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}")
+        self.outbox = Outbox(self.store, clock, this_process())
         people = SlackPeople(api, self.identity, _groups(config))
         self.incidents = Incidents(self.store, people, cards, config, clock, self.outbox.nudge)
         desk = Desk(self.incidents, SlackReplies(api), self.store, config, clock, self.identity.user_id)
@@ -130,7 +128,12 @@ def _bolt(api: SlackApi, identity: Identity) -> App:
     def authorize() -> AuthorizeResult:
         return known
 
-    return App(client=api.client, authorize=authorize, process_before_response=True)
+    return App(
+        client=WebClient(base_url=api.client.base_url),
+        authorize=authorize,
+        process_before_response=True,
+        logger=logging.getLogger("slack_bolt"),
+    )
 
 
 def _groups(config: Config) -> list[str]:

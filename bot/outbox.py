@@ -18,6 +18,7 @@ from bot.errors import ChatError, Outcome, StoreError, VersionConflict
 from bot.models import Change, Delivery
 from bot.pace import Paces
 from bot.ports import Clock
+from bot.processes import is_dead
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,10 @@ class Outbox:
         self._thread: threading.Thread | None = None
 
     def start(self, carrier: Carrier) -> None:
+        """Deliver from now on. Claims of processes that died on this machine are free again at once."""
+        for owner in self._store.claim_owners():
+            if is_dead(owner, self._owner):
+                self._store.release_claims(owner)
         self._thread = threading.Thread(target=self._run, args=(carrier,), name="outbox", daemon=True)
         self._thread.start()
 

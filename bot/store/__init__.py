@@ -78,6 +78,14 @@ class Store(Protocol):
         """
         ...
 
+    def claim_owners(self) -> list[str]:
+        """Who holds claims on deliveries or timers."""
+        ...
+
+    def release_claims(self, owner: str) -> None:
+        """The owner is dead: what it held may be claimed again, still in doubt."""
+        ...
+
     def next_delivery_at(self) -> datetime | None:
         """When the first row of any lane is due or its claim runs out; None when nothing waits."""
         ...

@@ -73,6 +73,20 @@ class Queue:
         first = "SELECT 1 AS one FROM outbox WHERE id = ? AND state = 'waiting' AND error = ''"
         return self._db.row(first, [after]) is not None
 
+    def claim_owners(self) -> list[str]:
+        rows = self._db.rows(
+            "SELECT claimed_by FROM outbox WHERE claimed_until IS NOT NULL AND claimed_by IS NOT NULL "
+            "UNION SELECT claimed_by FROM timers WHERE claimed_by IS NOT NULL"
+        )
+        return [row["claimed_by"] for row in rows]
+
+    def release_claims(self, owner: str) -> None:
+        with self._db.transaction():
+            for table in ("outbox", "timers"):
+                self._db.write(
+                    f"UPDATE {table} SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = ?", [owner]
+                )
+
     def next_delivery_at(self) -> datetime | None:
         aside = self._db.rows("SELECT MIN(due_at) AS at FROM outbox WHERE state = 'aside'")
         claims = self._db.rows(

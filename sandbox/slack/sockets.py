@@ -31,6 +31,7 @@ REFRESH_GRACE = 2.0
 WARNING_GRACE = 10.0
 ACKS_KEPT = 20_000
 CLOSE_SECONDS = 1.0
+NETWORK_SECONDS = 0.02
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Sockets:
         if ticket not in self._tickets:
             return web.json_response({"ok": False, "error": "invalid_ticket"}, status=403)
         self._tickets.discard(ticket)
-        ws = web.WebSocketResponse(compress=False, max_msg_size=0, timeout=CLOSE_SECONDS)
+        ws = web.WebSocketResponse(compress=False, max_msg_size=0, timeout=CLOSE_SECONDS, autoclose=False)
         await ws.prepare(request)
         transport = request.transport
         if transport is None:
@@ -202,6 +203,9 @@ class Sockets:
         async for message in connection.ws:
             if message.type is WSMsgType.TEXT and not connection.deaf:
                 self._acknowledge(message.data)
+        # Real networks never answer a CLOSE at once, and clients have races that only an instant answer shows.
+        await asyncio.sleep(NETWORK_SECONDS)
+        await connection.ws.close()
 
     def _acknowledge(self, text: str) -> None:
         try:

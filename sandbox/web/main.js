@@ -13,9 +13,11 @@ import { switcher } from "./switcher.js";
 import { permalink } from "./mrkdwn.js";
 import { fillDate } from "./time.js";
 
+const FIRST_PERSON = "U0ANA"; // who acts when the address names nobody
+
 async function start() {
   const app = document.getElementById("app");
-  store.as = new URLSearchParams(location.search).get("as") ?? sessionStorage.getItem("as") ?? "";
+  store.as = new URLSearchParams(location.search).get("as") ?? sessionStorage.getItem("as") ?? FIRST_PERSON;
   const place = permalink(location.href);
   if (place) history.replaceState(null, "", `/?as=${store.as}${place}`);
   let state = await loadState();
@@ -24,13 +26,12 @@ async function start() {
     await new Promise((resolve) => setTimeout(resolve, 1500));
     state = await loadState();
   }
-  if (!store.as || !store.people.has(store.as)) {
-    const first = state.me?.id ?? state.me ?? [...store.people.values()].find((p) => !p.is_bot)?.id;
-    if (!store.people.has(first)) { replace(app, h("p", { class: "boot", role: "alert" }, state.message ?? "There is nobody in this workspace.")); return; }
-    store.as = first;
-    history.replaceState(null, "", `?as=${store.as}${location.hash}`);
-    await loadState();
+  if (state.ok === false) {
+    store.as = FIRST_PERSON;
+    state = await loadState();
+    if (state.ok === false) { replace(app, h("p", { class: "boot", role: "alert" }, state.message ?? state.error)); return; }
   }
+  history.replaceState(null, "", `/?as=${store.as}${location.hash}`);
   sessionStorage.setItem("as", store.as);
   const main = h("main", { class: "main" });
   const offline = h("div", { class: "offline", role: "status", hidden: true }, "Connection to the workspace lost. Reconnecting…");

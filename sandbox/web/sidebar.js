@@ -28,7 +28,7 @@ function workspace() {
     h("div", { class: "team" }, h("span", { class: "team-icon", "aria-hidden": "true" }, (store.team.name ?? "?").slice(0, 1)), h("h1", null, store.team.name ?? "Workspace")),
     h("div", { class: "bot-state", role: "status", data: { testid: "bot-state", connected: String(Boolean(connected && store.online)) } }, h("i", { class: ["dot", connected && store.online && "on"] }), state),
     h("label", { class: "act-as" }, avatar(me(), 26), h("span", { class: "act-as-text" }, h("small", null, ["You act as", me().title].filter(Boolean).join(" · ")),
-      h("select", { "aria-label": "Act as", data: { testid: "act-as" }, onchange: (e) => { location.search = `?as=${e.target.value}`; } },
+      h("select", { "aria-label": "Act as", data: { testid: "act-as" }, onchange: (e) => { location.href = `/?as=${e.target.value}${location.hash}`; } },
         [...store.people.values()].filter((p) => !p.is_bot && !p.deleted).map((p) => h("option", { value: p.id, selected: p.id === store.as }, displayName(p)))))));
 }
 

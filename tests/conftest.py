@@ -1,0 +1,37 @@
+"""Fixtures: a workspace, one with the bot in it, and the rule that nothing unexpected may be logged."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workspace import Workspace, workspace
+
+
+@pytest.fixture
+def empty_world(tmp_path: Path) -> Iterator[Workspace]:
+    """The workspace before the bot is started."""
+    with workspace(tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def world(empty_world: Workspace) -> Workspace:
+    """The workspace with the bot in it, everything at its defaults."""
+    empty_world.start_bot()
+    return empty_world
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_errors(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """An ERROR in the log fails the test, unless the test says that it makes one (`@pytest.mark.logs_errors`)."""
+    with caplog.at_level(logging.WARNING):
+        yield
+    if request.node.get_closest_marker("logs_errors"):
+        return
+    records = [*caplog.get_records("setup"), *caplog.get_records("call")]
+    errors = [record.getMessage() for record in records if record.levelno >= logging.ERROR]
+    assert not errors, f"unexpected errors in the log: {errors}"
