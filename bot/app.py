@@ -26,8 +26,8 @@ from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
 from bot.outbox import Outbox
-from bot.processes import this_process
 from bot.ports import Clock
+from bot.processes import this_process
 from bot.settings import Config, Settings
 from bot.store.sqlite import SqliteStore
 from commands.desk import Desk

@@ -13,7 +13,6 @@ _QUIET = {
     "slack_bolt": logging.ERROR,  # warns of a token that it ignores on purpose: the bot's identity is known already
     "slack_sdk": logging.WARNING,
     "apscheduler": logging.WARNING,
-    "websocket": logging.CRITICAL,  # each lost connection is told by slack_sdk already
     "botocore": logging.WARNING,
     "urllib3": logging.WARNING,
 }
@@ -42,9 +41,14 @@ class _Json(logging.Formatter):
 
 
 def configure(form: str, level: str) -> None:
-    """Set up the root logger. The libraries' own chatter starts at WARNING unless DEBUG is asked for."""
+    """Set up the root logger."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    quieten(level)
+
+
+def quieten(level: str) -> None:
+    """The libraries' own chatter starts at WARNING, or where it means something, unless DEBUG is asked for."""
     for name, least in _QUIET.items():
         logging.getLogger(name).setLevel(logging.DEBUG if level == "DEBUG" else least)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.logs import quieten
 from tests.workspace import Workspace, workspace
 
 
@@ -28,6 +29,7 @@ def world(empty_world: Workspace) -> Workspace:
 @pytest.fixture(autouse=True)
 def no_unexpected_errors(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
     """An ERROR in the log fails the test, unless the test says that it makes one (`@pytest.mark.logs_errors`)."""
+    quieten("INFO")
     with caplog.at_level(logging.WARNING):
         yield
     if request.node.get_closest_marker("logs_errors"):

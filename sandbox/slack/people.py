@@ -20,15 +20,25 @@ def answering(run: Doing) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
         slack = request.app[SLACK]
         try:
-            given: Json = dict(request.query) if request.method == "GET" else await request.json()
+            given = await _given(request)
             person = slack.workspace.person(str(given.get("as")))
             return web.json_response({"ok": True, **await run(slack, person, given)})
         except SlackError as error:
             return web.json_response({"message": error.message or error.error, **error.answer()})
-        except ValueError:
-            return web.json_response({"ok": False, "error": "invalid_json", "message": "That was not JSON."})
 
     return handler
+
+
+async def _given(request: web.Request) -> Json:
+    if request.method == "GET":
+        return dict(request.query)
+    try:
+        given = await request.json()
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise SlackError("invalid_json", "That was not a JSON object.")
+    return given
 
 
 async def state(slack: Slack, person: Person, _: Json) -> Json:
@@ -88,18 +98,19 @@ async def send(slack: Slack, person: Person, given: Json) -> Json:
 
 
 async def act(slack: Slack, person: Person, given: Json) -> Json:
-    state = given.get("state") or {}
-    return {"ack": await interactions.act(slack, person, given["container"], given["action"], state)}
+    container, action, state = (_object(given, name) for name in ("container", "action", "state"))
+    return {"ack": await interactions.act(slack, person, container, action, state)}
 
 
 async def options(slack: Slack, person: Person, given: Json) -> Json:
     value = str(given.get("value") or "")
-    found = await interactions.suggest(slack, person, given["container"], given["action"], value)
+    container, action = _object(given, "container"), _object(given, "action")
+    found = await interactions.suggest(slack, person, container, action, value)
     return {"options": found}
 
 
 async def submit(slack: Slack, person: Person, given: Json) -> Json:
-    values = (given.get("state") or {}).get("values", {})
+    values = _object(_object(given, "state"), "values")
     return await interactions.submit(slack, person, str(given.get("view_id")), values)
 
 
@@ -183,6 +194,11 @@ async def _next_line(page: asyncio.Queue[str | None]) -> str | None:
         return await asyncio.wait_for(page.get(), KEEP_ALIVE_SECONDS)
     except TimeoutError:
         return ": still here\n\n"
+
+
+def _object(given: Json, name: str) -> Json:
+    value = given.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _channel(slack: Slack, person: Person, given: Json) -> Channel:

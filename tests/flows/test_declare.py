@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.settings import Config
 from tests.workspace import ANA, BOB, CY, Workspace, wait_for
 
 
@@ -113,8 +114,6 @@ def test_an_unknown_severity_is_named_with_what_would_be_right(world: Workspace)
 
 
 def test_people_of_a_service_are_invited_and_its_bridge_is_used(empty_world: Workspace) -> None:
-    from bot.settings import Config
-
     service = {"bridge": "https://zoom.example/1", "dashboard": "https://dash.example/1", "responders": [CY]}
     empty_world.start_bot(Config.model_validate({"services": {"checkout-api": service}}))
     empty_world.ana.run("/incident declare sev1 checkout-api down")

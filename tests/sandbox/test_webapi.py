@@ -114,6 +114,7 @@ def test_faults_in_turn(world: World, ops: str) -> None:
     assert world.control("fault", method="*", kind="nonsense")["error"] == "invalid_fault"
 
 
+@pytest.mark.logs_errors
 def test_a_dropped_call_was_taken_or_not(world: World, ops: str) -> None:
     for kind in ("drop_before", "drop_after"):
         world.control("fault", method="chat.postMessage", kind=kind)

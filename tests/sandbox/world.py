@@ -56,7 +56,7 @@ class Bot:
 
     def __init__(self, api: WebClient, query: str = "") -> None:
         url = WebClient("xapp-1", base_url=api.base_url).apps_connections_open(app_token="xapp-1")["url"]
-        self.socket = websocket.create_connection(url + query, timeout=DEADLINE)
+        self.socket: Any = websocket.create_connection(url + query, timeout=DEADLINE)
         self.hello = self.receive()
 
     def receive(self) -> Json:
