@@ -18,7 +18,6 @@ from blocks.text import (
     clip,
     context,
     label,
-    mrkdwn,
     section,
 )
 from blocks.timeline import listing as events_listing
@@ -32,7 +31,6 @@ class HelpLine(NamedTuple):
     """One subcommand as `/incident help` shows it."""
 
     group: str
-    usage: str
     summary: str
     example: str
 
@@ -102,18 +100,21 @@ def timeline(incident: Incident, events: Sequence[TimelineEvent], total: int) ->
     return Message(f"Timeline of {incident.id}", [section(head), *([events_listing(events)] if events else [])])
 
 
-def help_page(lines: Sequence[HelpLine], where: str) -> Message:
-    """The subcommands in their groups, one line each with an example."""
-    blocks: list[Block] = [section(f"*What I can do* · {where}")]
+def help_page(lines: Sequence[HelpLine], here: str | None) -> Message:
+    """What this person may do, in groups, one line each with an example; `here` is the incident of this place."""
+    where = f"you are in {here}'s place, so commands act on it" if here else "name an incident as INC-42"
+    blocks: list[Block] = [section(f"*What you can do* · {where}")]
     for group in dict.fromkeys(line.group for line in lines):
-        rows = [
-            f"`/incident {line.usage}` {line.summary}\n      _e.g._ `{line.example}`"
-            for line in lines
-            if line.group == group
-        ]
-        blocks.append({"type": "section", "text": mrkdwn(clip(f"*{group}*\n" + "\n".join(rows), SECTION_TEXT))})
+        rows = [f"`{line.example}` {line.summary}" for line in lines if line.group == group]
+        blocks.append(section(clip(f"*{group}*\n" + "\n".join(rows), SECTION_TEXT)))
     foot = (
         "In a thread, mention me instead: `@AIOps Bot update …`. "
-        "INC-n can be left out in an incident's channel or thread, and where only one is open."
+        "The id can be left out in an incident's channel or thread, and where only one is open."
     )
-    return Message("What I can do", [*blocks, context(foot)])
+    return Message("What you can do", [*blocks, context(foot)])
+
+
+def help_on(name: str, usage: str, summary: str, example: str, aliases: Sequence[str]) -> Message:
+    """One subcommand in full."""
+    also = f"\nAlso: {', '.join(f'`{alias}`' for alias in aliases)}" if aliases else ""
+    return say(f"`/incident {name}{' ' if usage else ''}{usage}`\n{summary}\n_e.g._ `{example}`{also}")

@@ -126,6 +126,11 @@ class Incidents:
         """Is this message one that is kept up to date?"""
         return self._store.incident_of_message(channel_id, ts) is not None
 
+    def rights(self, caller: Caller, incident: Incident | None) -> set[Right]:
+        """What this person may do (with this incident)."""
+        person = self._directory.person(caller.user_id, caller.team_id)
+        return {right for right in Right if decide(person, right, self._config.permissions, incident).allowed}
+
     def may_declare(self, caller: Caller) -> None:
         """Raises NotAllowed: so that nobody fills in a form in vain."""
         self._authorise(caller, Right.DECLARE)
@@ -157,7 +162,7 @@ class Incidents:
             wants_channel=asked.severity in self._config.channels.severities,
             origin=asked.origin,
         )
-        event = _event(incident, now, EventKind.DECLARED, caller, f"{incident.severity.label}: {impact}")
+        event = _event(incident, now, EventKind.DECLARED, caller, f"{incident.severity.label}, {service}")
         self._save(Change(incidents=(incident,), timeline=(event,), owed=owed.declaration(incident)), now)
         return incident
 

@@ -15,8 +15,8 @@ class Rate(NamedTuple):
 
 
 # https://docs.slack.dev/apis/web-api/rate-limits: about one message a second and channel, short bursts are fine;
-# chat.update is limited to 50 a minute for the whole workspace, so each card is edited every 2 s at most.
-RATES = {"post": Rate(every=1.0, burst=4), "edit": Rate(every=2.0, burst=2)}
+# chat.update is limited to 50 a minute for the whole workspace, so a card that goes on changing is edited every 2 s.
+RATES = {"post": Rate(every=1.0, burst=4), "edit": Rate(every=2.0, burst=5)}
 
 
 class Paces:

@@ -11,7 +11,7 @@ from blocks.text import clip
 from bot.access import Right
 from bot.errors import InvalidInput
 from bot.incidents import Declaration
-from bot.models import Severity, Status, new_id
+from bot.models import WORKING, Severity, Status, new_id
 from commands import say, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
@@ -35,7 +35,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Subcommand:
-    """One row. `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
+    """One row. `usage` is what follows the name; `right` is what the help page filters by, the use case decides.
+
+    `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
 
     `bare_id`: a number alone names an incident; not where free text follows, which may begin with a number.
     """
@@ -46,6 +48,7 @@ class Subcommand:
     summary: str
     example: str
     run: Callable[[Desk, Call], Reply]
+    right: Right
     on: str = "open"
     bare_id: bool = True
     aliases: tuple[str, ...] = ()
@@ -157,48 +160,52 @@ def merge(desk: Desk, call: Call) -> Reply:
 
 
 def help_(desk: Desk, call: Call) -> Reply:
-    lines = [answers.HelpLine(row.group, row.usage, row.summary, row.example) for row in SUBCOMMANDS]
     here = desk.incidents.here(call.request.caller, call.request.channel_id, call.request.thread_ts)
-    where = f"this is {here.id}'s place, so commands act on it" if here else "INC-n names an incident"
-    return Answer(answers.help_page(lines, where))
+    if call.rest:
+        row = find(call.rest)
+        return Answer(answers.help_on(row.name, row.usage, row.summary, row.example, row.aliases))
+    rights = desk.incidents.rights(call.request.caller, here)
+    lines = [answers.HelpLine(row.group, row.summary, row.example) for row in SUBCOMMANDS if row.right in rights]
+    return Answer(answers.help_page(lines, here.id if here else None))
 
+
+_RESPOND, _FINISH, _LEARN = "Respond", "Finish", "Learn"
 
 SUBCOMMANDS = (
-    Subcommand(
-        "declare", "Respond", "declare [sev1 service \"impact\"]", "start an incident; without words, a form opens",
-        '/incident declare sev1 checkout-api "payments fail"', declare, on="", aliases=("new", "start", "create"),
-    ),
-    Subcommand(
-        "list", "Respond", "list", "the open incidents, the worst first", "/incident list", listing, on="",
-        aliases=("ls", "open"),
-    ),
-    Subcommand("show", "Respond", "show [INC-n]", "one incident's card", "/incident show INC-42", show, on="any",
+    Subcommand("declare", _RESPOND, '[sev1 service "impact"]', "start an incident; without words, a form opens",
+               '/incident declare sev1 checkout-api "payments fail"', declare, Right.DECLARE, on="",
+               aliases=("new", "start", "create")),
+    Subcommand("list", _RESPOND, "", "the open incidents, the worst first", "/incident list", listing, Right.READ,
+               on="", aliases=("ls", "open")),
+    Subcommand("show", _RESPOND, "[INC-n]", "an incident's card", "/incident show INC-42", show, Right.READ, on="any",
                aliases=("card", "info")),
-    Subcommand("ack", "Respond", "ack [INC-n]", "say that you are on it", "/incident ack", acknowledge,
+    Subcommand("ack", _RESPOND, "[INC-n]", "say that you are on it", "/incident ack", acknowledge, Right.RESPOND,
                aliases=("acknowledge",)),
-    Subcommand("assign", "Respond", "assign [INC-n] @person|me", "give or take command", "/incident assign @bob",
-               assign, aliases=("commander", "ic", "lead")),
-    Subcommand("join", "Respond", "join [INC-n]", "become a responder", "/incident join INC-42", join),
-    Subcommand("sev", "Respond", "sev [INC-n] sev1…sev4 [why]", "change the severity",
-               "/incident sev sev1 all regions now", severity, bare_id=False, aliases=("severity",)),
-    Subcommand("status", "Respond", "status [INC-n] investigating|remediating|monitoring [text]",
-               "move it along, with an update if you like", "/incident status monitoring fix is out", status),
-    Subcommand("update", "Respond", "update [INC-n] text", "tell everybody what is new",
-               '/incident update "rolling back web:57"', update, bare_id=False),
-    Subcommand("note", "Respond", "note [INC-n] text", "a line for the timeline, nothing is posted",
-               "/incident note cache was cold", note, on="any", bare_id=False),
-    Subcommand("timeline", "Respond", "timeline [INC-n]", "what happened when", "/incident timeline", timeline,
+    Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
+               Right.RESPOND, aliases=("commander", "ic", "lead")),
+    Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.RESPOND),
+    Subcommand("sev", _RESPOND, "[INC-n] sev1…sev4 [why]", "change the severity; without words, a form opens",
+               "/incident sev sev1 all regions now", severity, Right.COMMAND, bare_id=False, aliases=("severity",)),
+    Subcommand("status", _RESPOND, f"[INC-n] {'|'.join(WORKING)} [text]", "move it along, with an update if you like",
+               "/incident status monitoring fix is out", status, Right.RESPOND),
+    Subcommand("update", _RESPOND, "[INC-n] text", "tell everybody what is new; without words, a form opens",
+               '/incident update "rolling back web:57"', update, Right.RESPOND, bare_id=False),
+    Subcommand("note", _RESPOND, "[INC-n] text", "a line for the timeline; nothing is posted",
+               "/incident note cache was cold", note, Right.RESPOND, on="any", bare_id=False),
+    Subcommand("timeline", _RESPOND, "[INC-n]", "what happened when", "/incident timeline", timeline, Right.READ,
                on="any", aliases=("log", "events")),
-    Subcommand("link", "Respond", "link [INC-n] https://… [title]", "keep a reference on the card",
-               "/incident link https://example.com/graph p99", link, on="any"),
-    Subcommand("resolve", "Finish", "resolve [INC-n] [what fixed it]", "end it and post the resolved message",
-               "/incident resolve rolled back web:57", resolve, aliases=("resolved", "close", "fixed")),
-    Subcommand("reopen", "Finish", "reopen [INC-n] [why]", "it is not over: back to investigating",
-               "/incident reopen INC-42 errors are back", reopen, on="over"),
-    Subcommand("cancel", "Finish", "cancel [INC-n] [why]", "it was no incident", "/incident cancel a test", cancel),
-    Subcommand("merge", "Finish", "merge [INC-n] into INC-m", "end it as part of another",
-               "/incident merge INC-43 into INC-42", merge),
-    Subcommand("help", "Learn", "help", "this page", "/incident help", help_, on="", aliases=("?", "commands")),
+    Subcommand("link", _RESPOND, "[INC-n] https://… [title]", "keep a reference on the card",
+               "/incident link https://example.com/graph p99", link, Right.RESPOND, on="any"),
+    Subcommand("resolve", _FINISH, "[INC-n] [what fixed it]", "end it and post the resolved message",
+               "/incident resolve rolled back web:57", resolve, Right.COMMAND, aliases=("resolved", "close", "fixed")),
+    Subcommand("reopen", _FINISH, "[INC-n] [why]", "it is not over: back to investigating",
+               "/incident reopen INC-42 errors are back", reopen, Right.COMMAND, on="over"),
+    Subcommand("cancel", _FINISH, "[INC-n] [why]", "it was no incident", "/incident cancel a test", cancel,
+               Right.COMMAND),
+    Subcommand("merge", _FINISH, "[INC-n] into INC-m", "end it as part of another",
+               "/incident merge INC-43 into INC-42", merge, Right.COMMAND),
+    Subcommand("help", _LEARN, "[command]", "this page, or one command in full", "/incident help sev", help_,
+               Right.READ, on="", aliases=("?", "commands")),
 )  # fmt: skip
 _BY_NAME = {name: row for row in SUBCOMMANDS for name in (row.name, *row.aliases)}
 

@@ -134,10 +134,13 @@ class Channel:
 
     @property
     def facts(self) -> Json:
-        state = self._workspace.get(f"/sandbox/state?as={self._viewer}")
-        found = [channel for channel in state["channels"] if channel.get("name") == self.name]
-        assert found, f"no #{self.name}; there are {[channel.get('name') for channel in state['channels']]}"
-        return dict(found[0])
+        """The channel as the page lists it, as soon as it exists."""
+
+        def look() -> Json | None:
+            channels = self._workspace.get(f"/sandbox/state?as={self._viewer}")["channels"]
+            return next((dict(channel) for channel in channels if channel.get("name") == self.name), None)
+
+        return wait_for(look, f"a channel #{self.name}")
 
     @property
     def id(self) -> str:
@@ -272,7 +275,9 @@ class Person:
 
     def _act(self, message: Message, action: Json) -> Json:
         container = {"type": "message", "channel": message.channel_id, "message_ts": message.ts}
-        return self._workspace.post("/sandbox/action", **{"as": self.id}, container=container, action=action)
+        answer = self._workspace.post("/sandbox/action", **{"as": self.id}, container=container, action=action)
+        assert answer.get("ok"), answer
+        return answer
 
     def form(self, title: str) -> Form:
         """The modal on top, as soon as it has this title."""

@@ -115,6 +115,7 @@ def _on_message(slack: Slack, person: Person, container: Json, state: Json) -> t
     blocks = [*message.get("blocks", [])]
     for attachment in message.get("attachments", []):
         blocks += attachment.get("blocks", [])
+    blocks += channel.outdated.get(message["ts"], [])
     part = payloads.message_part(slack, person, channel, message)
     part |= {
         "container": payloads.message_container(channel, message),

@@ -59,9 +59,13 @@ def post(slack: Slack, channel: Channel, message: Json, *, thread_ts: str = "", 
     return message
 
 
+_KEPT = 50  # blocks of earlier looks of a message
+
+
 def change(slack: Slack, channel: Channel, message: Json, content: Json, *, edited: bool) -> Json:
     """Puts new content into a message: text without blocks removes the blocks."""
     fresh = _content(content)
+    channel.outdated[message["ts"]] = [*message.get("blocks", []), *channel.outdated.get(message["ts"], [])][:_KEPT]
     message["text"] = content.get("text", "")
     for part in ("blocks", "attachments", "files"):
         if part in fresh:

@@ -44,7 +44,7 @@ def message_container(channel: Channel, message: Json) -> Json:
         "channel_id": channel.id,
         "is_ephemeral": bool(message.get("is_ephemeral")),
     }
-    if message.get("thread_ts"):
+    if _reply_in(message):
         container["thread_ts"] = message["thread_ts"]
     return container
 
@@ -56,7 +56,7 @@ def message_part(slack: Slack, person: Person, channel: Channel, message: Json) 
         person.id,
         original_ts=message["ts"],
         is_ephemeral=bool(message.get("is_ephemeral")),
-        thread_ts=message.get("thread_ts"),
+        thread_ts=_reply_in(message),
     )
     part: Json = {
         "channel": {"id": channel.id, "name": channel_name(channel)},
@@ -79,3 +79,9 @@ def _domain(slack: Slack, person: Person) -> str:
 
 def response_url(slack: Slack, token: str) -> str:
     return f"{slack.base_url}/response/{token}"
+
+
+def _reply_in(message: Json) -> str | None:
+    """The thread a reply belongs to; a message with replies of its own stands in the channel all the same."""
+    thread_ts: str | None = message.get("thread_ts")
+    return thread_ts if thread_ts != message["ts"] else None

@@ -203,7 +203,7 @@ class Sockets:
         async for message in connection.ws:
             if message.type is WSMsgType.TEXT and not connection.deaf:
                 self._acknowledge(message.data)
-        # Real networks never answer a CLOSE at once, and clients have races that only an instant answer shows.
+        # On a real network the answer to a CLOSE takes a moment; clients with two readers behave differently then.
         await asyncio.sleep(NETWORK_SECONDS)
         await connection.ws.close()
 

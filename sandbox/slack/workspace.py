@@ -63,6 +63,8 @@ class Channel:
     timeline: list[str] = field(default_factory=list)
     threads: dict[str, list[str]] = field(default_factory=dict)
     ephemerals: dict[str, Json] = field(default_factory=dict)
+    outdated: dict[str, list[Json]] = field(default_factory=dict)
+    """By message: blocks it had before. A click on what a slow client still shows is delivered, as in Slack."""
     pins: dict[str, Json] = field(default_factory=dict)
     bookmarks: dict[str, Json] = field(default_factory=dict)
     read_up_to: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""What the bot is measured against. Each answers everything alike: acknowledge, then one chat.postMessage."""

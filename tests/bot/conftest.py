@@ -1,0 +1,46 @@
+"""Stores to test against. Every implementation of the Store in STORES has to pass the same contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.store import Store
+from bot.store.sqlite import SqliteStore
+
+Opener = Callable[[Path], Store]
+
+
+def sqlite(folder: Path) -> Store:
+    return SqliteStore(folder / "aiops.db")
+
+
+STORES: tuple[Opener, ...] = (sqlite,)
+
+
+@pytest.fixture(params=STORES, ids=lambda opener: str(opener.__name__))
+def opener(request: pytest.FixtureRequest) -> Opener:
+    """Opens a store in a folder: at module level, so that another process can be told to use it too."""
+    chosen: Opener = request.param
+    return chosen
+
+
+@pytest.fixture
+def open_store(opener: Opener, tmp_path: Path) -> Iterator[Callable[[], Store]]:
+    """Opens one more handle on the same data, as another process would."""
+    handles: list[Store] = []
+
+    def another() -> Store:
+        handles.append(opener(tmp_path))
+        return handles[-1]
+
+    yield another
+    for handle in handles:
+        handle.close()
+
+
+@pytest.fixture
+def store(open_store: Callable[[], Store]) -> Store:
+    return open_store()

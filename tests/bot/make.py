@@ -1,0 +1,50 @@
+"""What tests are about: incidents, owed rows and timers with only the facts that matter spelled out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.models import Delivery, EventKind, Incident, Owed, OwedKind, Severity, TimelineEvent, Timer
+
+NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+ANA, BOB, CY = "U0ANA", "U0BOB", "U0CY"
+
+
+def after(seconds: float) -> datetime:
+    """A moment this long after NOW."""
+    return NOW + timedelta(seconds=seconds)
+
+
+def incident(number: int = 1, **values: Any) -> Incident:
+    facts: dict[str, Any] = {
+        "service": "checkout-api",
+        "impact": "payments fail",
+        "severity": Severity.SEV3,
+        "declared_by": ANA,
+        "declared_at": NOW,
+        "commander": ANA,
+        "responders": (ANA,),
+    }
+    return Incident(number=number, **{**facts, **values})
+
+
+def event(number: int = 1, text: str = "looked at the logs", **values: Any) -> TimelineEvent:
+    facts: dict[str, Any] = {"at": NOW, "kind": EventKind.NOTE, "actor": ANA}
+    return TimelineEvent(incident=number, text=text, **{**facts, **values})
+
+
+def row(lane: str = "ops", **values: Any) -> Owed:
+    """Something owed to Slack."""
+    facts: dict[str, Any] = {"kind": OwedKind.POST, "incident": 1, "pace": f"own-pace-of:{lane}", "body": {"text": "hi"}}
+    return Owed(lane=lane, **{**facts, **values})
+
+
+def delivery(owed: Owed, **values: Any) -> Delivery:
+    facts: dict[str, Any] = {"attempts": 1, "in_doubt": False, "created_at": NOW}
+    return Delivery(owed=owed, **{**facts, **values})
+
+
+def timer(due: float = 0.0, **values: Any) -> Timer:
+    facts: dict[str, Any] = {"kind": "remind", "subject": "INC-1"}
+    return Timer(due_at=after(due), **{**facts, **values})

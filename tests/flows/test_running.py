@@ -1,0 +1,265 @@
+"""Working an incident: acknowledge, command, severity, status, updates, notes, links, and its end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.workspace import ANA, BOB, CY, Message, Workspace, wait_for
+
+
+@pytest.fixture
+def card(world: Workspace) -> Message:
+    """INC-1, SEV-3, declared by Ana."""
+    world.ana.run("/incident declare sev3 checkout-api payments fail")
+    return world.ops.expect("INC-1 · SEV-3")
+
+
+def test_the_first_acknowledges_and_the_second_is_told_who_was_first(world: Workspace, card: Message) -> None:
+    world.bob.click(card, "Acknowledge")
+    acked = world.ops.expect("INC-1 · SEV-3 · checkout-api · acknowledged")
+    assert acked.ts == card.ts, "the card is edited in place"
+    assert "Acknowledge" not in acked.buttons
+    world.bob.told("You acknowledged *INC-1*")
+
+    world.advance(180)
+    world.cy.click(card, "Acknowledge")
+    world.cy.told(f"already acknowledged by <@{BOB}>, 3 min ago")
+    assert "after 0 min" in world.ops.expect("acknowledged").text, "the first one's time stands"
+
+
+def test_command_is_taken_with_a_button_and_given_with_a_command(world: Workspace, card: Message) -> None:
+    world.bob.click(card, "Assign me")
+    world.ops.expect(f"commander <@{BOB}>")
+    world.bob.run("/incident assign @Cy Lindqvist")
+    world.ops.expect(f"commander <@{CY}>")
+    world.bob.run("/incident assign @Cy Lindqvist")
+    world.bob.told(f"<@{CY}> commands already")
+
+
+def test_a_guest_cannot_be_given_command(world: Workspace, card: Message) -> None:
+    world.ana.run("/incident assign <@U0GUS>")
+    world.ana.told("can't take command")
+
+
+def test_severity_changes_in_a_form_and_raising_it_to_sev1_opens_a_channel(world: Workspace, card: Message) -> None:
+    world.bob.click(card, "Change severity")
+    form = world.bob.form("Severity of INC-1")
+    assert world.bob.submit(form, severity="1", reason="all regions")["ok"]
+    world.ops.expect("INC-1 · SEV-1")
+    world.channel("inc-1-checkout-api").expect("INC-1 · SEV-1")
+    thread = world.ops.expect("is SEV-1 now (was SEV-3)", thread_ts=card.ts)
+    assert "all regions" in thread.text
+
+
+def test_a_severity_form_that_was_overtaken_says_so_and_overrules_on_the_second_try(
+    world: Workspace, card: Message
+) -> None:
+    world.bob.click(card, "Change severity")
+    form = world.bob.form("Severity of INC-1")
+    world.ana.run("/incident sev sev2")
+    world.ops.expect("INC-1 · SEV-2")
+    answer = world.bob.submit(form, severity="4")
+    assert "Somebody set SEV-2" in answer["errors"]["severity"]
+
+
+def test_an_update_is_kept_on_the_card_and_posted_in_the_thread_and_moves_the_status(
+    world: Workspace, card: Message
+) -> None:
+    world.bob.click(card, "Update")
+    form = world.bob.form("Update INC-1")
+    assert world.bob.submit(form, update="found it:\n<!channel> *bad* deploy", status="investigating")["ok"]
+    world.ops.expect("INC-1 · SEV-3 · checkout-api · investigating")
+    note = world.ops.expect("INC-1 update", thread_ts=card.ts)
+    assert "declared → investigating" in note.text
+    assert "found it:\n<!channel> *bad* deploy" in note.text, "shown as typed, in an element without markup"
+    assert "<!channel>" not in note.plain
+    assert "Last update" in world.ops.expect("INC-1 · SEV-3").text
+
+
+def test_submitting_an_update_to_an_incident_that_was_resolved_meanwhile_keeps_the_text_in_the_form(
+    world: Workspace, card: Message
+) -> None:
+    world.bob.click(card, "Update")
+    form = world.bob.form("Update INC-1")
+    world.ana.run("/incident resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    answer = world.bob.submit(form, update="a long text that took minutes")
+    assert "INC-1 is resolved" in answer["errors"]["update"]
+    assert world.bob.has_form(), "nothing typed is lost"
+
+
+def test_status_note_link_and_join_land_on_the_timeline(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident status mon fix is out")
+    world.ops.expect("checkout-api · monitoring")
+    world.bob.run("/incident note 3 hosts were cold")
+    world.bob.told("Noted on the timeline")
+    world.bob.run("/incident link https://example.com/graph?a=1&b=2 p99 graph")
+    world.bob.told("Linked on *INC-1*")
+    world.cy.run("/incident join")
+    world.cy.told("You joined *INC-1*")
+    world.cy.run("/incident timeline")
+    told = world.cy.told("Timeline of")
+    for words in ("declared by", "fix is out", "3 hosts were cold", "p99 graph", "joined"):
+        assert words in told.text
+    wait_for(lambda: "p99 graph" in world.ops.expect("INC-1 · SEV-3").text, "the link on the card")
+
+
+def test_the_timeline_button_opens_pages(world: Workspace, card: Message) -> None:
+    bot = world.bot
+    assert bot is not None
+    for number in range(30):
+        world.cy.run(f"/incident note entry {number}")
+    wait_for(lambda: bot.store.timeline_length(1) == 31, "all notes")
+    world.bob.click(card, "Timeline")
+    newest = world.bob.form("Timeline of INC-1")
+    assert "31 entries" in newest.text
+    assert "declared by" not in newest.text
+    (older,) = [
+        element for block in newest.raw["blocks"] if block["type"] == "actions" for element in block["elements"]
+    ]
+    container = {"type": "view", "view_id": newest.id}
+    world.post("/sandbox/action", **{"as": BOB}, container=container, action=older)
+    wait_for(lambda: "declared by" in world.bob.form("Timeline of INC-1").text, "the older page")
+
+
+def test_a_message_is_added_to_the_timeline_with_its_author_and_link(world: Workspace, card: Message) -> None:
+    world.cy.say("the cache was cold", "general")
+    message = world.channel("general").expect("the cache was cold")
+    world.bob.shortcut("incident.add_to_timeline", message)
+    form = world.bob.form("Add to timeline")
+    assert world.bob.submit(form)["ok"]
+    world.bob.run("/incident timeline", "ops-incidents")
+    told = world.bob.told("Timeline of")
+    assert "the cache was cold" in told.text
+    assert "added by" in told.text
+
+
+def test_resolving_posts_the_template_word_for_word_and_turns_the_card_green(world: Workspace, card: Message) -> None:
+    world.ana.run("/incident sev sev2")
+    world.ops.expect("INC-1 · SEV-2")
+    world.advance(2 * 3600 + 5 * 60)
+    world.bob.click(card, "Resolve")
+    resolved = world.ops.expect("INCIDENT RESOLVED")
+    lines = resolved.plain.splitlines()
+    assert lines[:4] == [
+        "✅ *INCIDENT RESOLVED — SEV-2*",
+        "*Service:* checkout-api",
+        "*Duration:* 02:05",
+        "*Incident ID:* INC-1",
+    ]
+    due = world.clock().timestamp() + 48 * 3600
+    assert lines[4].startswith("*Post-mortem due:* 20")
+    assert abs(_moment(lines[4]) - due) < 120
+    over = world.ops.expect("🟢 INC-1 · SEV-2 · checkout-api · resolved after 02:05")
+    assert over.ts == card.ts
+    assert over.buttons == ["Reopen", "Timeline"]
+
+
+def _moment(line: str) -> float:
+    return datetime.strptime(line.split("* ")[1], "%Y-%m-%d %H:%M UTC").replace(tzinfo=UTC).timestamp()
+
+
+def test_resolving_twice_is_an_answer_and_makes_one_template(world: Workspace, card: Message) -> None:
+    world.ana.click(card, "Resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.bob.click(card, "Resolve")
+    world.bob.told(f"already resolved by <@{ANA}>")
+    assert world.ops.count("INCIDENT RESOLVED") == 1
+
+
+def test_what_fixed_it_can_be_said_afterwards(world: Workspace, card: Message) -> None:
+    world.ana.click(card, "Resolve")
+    told = world.ana.told("You resolved *INC-1*")
+    world.ana.click(told, "Say what fixed it")
+    form = world.ana.form("Resolution of INC-1")
+    assert world.ana.submit(form, resolution="rolled back web:57")["ok"]
+    wait_for(lambda: "rolled back web:57" in world.ops.expect("resolved after").text, "the resolution on the card")
+
+
+def test_reopening_goes_back_to_investigating_and_can_be_resolved_again(world: Workspace, card: Message) -> None:
+    world.ana.click(card, "Resolve")
+    over = world.ops.expect("· resolved after")
+    world.bob.click(over, "Reopen")
+    world.ops.expect("INC-1 · SEV-3 · checkout-api · investigating")
+    world.bob.click(over, "Reopen")
+    world.bob.told("is open already")
+    world.bob.run("/incident resolve really fixed")
+    wait_for(lambda: world.ops.count("INCIDENT RESOLVED") == 2, "a second template")
+
+
+def test_reopen_without_an_id_takes_the_only_one_that_is_over(world: Workspace, card: Message) -> None:
+    world.ana.run("/incident resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.bob.run("/incident reopen errors are back")
+    world.ops.expect("checkout-api · investigating")
+
+
+def test_a_false_alarm_is_cancelled_without_a_resolved_message(world: Workspace, card: Message) -> None:
+    world.ana.run("/incident cancel a load test")
+    over = world.ops.expect("checkout-api · cancelled")
+    assert over.buttons == ["Reopen", "Timeline"]
+    assert world.ops.count("INCIDENT RESOLVED") == 0
+
+
+def test_merging_ends_one_and_brings_its_people_to_the_other(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev2 search slow too")
+    world.ops.expect("INC-2 · SEV-2")
+    world.cy.run("/incident merge INC-1 into INC-2")
+    merged = world.ops.expect("INC-1 · SEV-3 · checkout-api · merged into INC-2")
+    assert merged.buttons == ["Timeline"]
+    world.cy.run("/incident show INC-2")
+    assert f"<@{ANA}>" in world.cy.told("INC-2 · SEV-2").text
+    world.cy.run("/incident merge INC-2 into INC-1")
+    world.cy.told("INC-1 is merged")
+    world.cy.run("/incident reopen INC-1")
+    world.cy.told("INC-1 was merged into INC-2")
+
+
+def test_a_command_in_the_incidents_channel_acts_on_it(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev1 search down")
+    world.channel("inc-2-search").expect("INC-2 · SEV-1")
+    world.bob.run("/incident status remediating", "inc-2-search")
+    world.ops.expect("INC-2 · SEV-1 · search · remediating")
+    assert "INC-1 · SEV-3 · checkout-api · declared" in world.ops.expect("INC-1 · ").text
+
+
+def test_two_open_incidents_and_no_id_ask_with_a_select_that_goes_on_with_what_was_typed(
+    world: Workspace, card: Message
+) -> None:
+    world.bob.run("/incident declare sev4 search slow")
+    world.ops.expect("INC-2 · SEV-4")
+    world.bob.run('/incident update "we see <b> & more"')
+    question = world.bob.told("Which incident?")
+    world.bob.choose(question, "2")
+    second = world.ops.expect("INC-2 · SEV-4")
+    world.ops.expect("we see <b> & more", thread_ts=second.ts)
+
+
+def test_a_mention_in_the_cards_thread_acts_on_its_incident(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev4 search slow")
+    world.ops.expect("INC-2 · SEV-4")
+    world.cy.say("<@U0BOT> update cache is warm again", thread_ts=card.ts)
+    world.ops.expect("INC-1 update", thread_ts=card.ts)
+    world.ops.expect("*INC-1* updated", thread_ts=card.ts)
+
+
+def test_a_declare_by_mention_offers_the_form(world: Workspace, card: Message) -> None:
+    world.cy.say("<@U0BOT> declare sev2 search", thread_ts=card.ts)
+    offer = world.ops.expect("A form needs a click", thread_ts=card.ts)
+    world.cy.click(offer, "Declare an incident")
+    form = world.cy.form("Declare an incident")
+    assert "search" in str(form.raw["blocks"])
+
+
+def test_list_shows_the_worst_first_and_show_works_on_ended_ones(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev1 search down")
+    world.ops.expect("INC-2 · SEV-1")
+    world.cy.run("/incident list")
+    told = world.cy.told("2 open incidents")
+    assert told.text.index("INC-2") < told.text.index("INC-1")
+    world.cy.run("/incident resolve 2")
+    world.ops.expect("INC-2 · SEV-1 · search · resolved")
+    world.cy.run("/incident show 2")
+    world.cy.told("INC-2 · SEV-1 · search · resolved")
