@@ -12,6 +12,7 @@ _SECRET = re.compile(r"xox[a-z]+-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^\s&]+|(?<=Bear
 _QUIET = {
     "slack_bolt": logging.ERROR,  # warns of a token that it ignores on purpose: the bot's identity is known already
     "slack_sdk": logging.WARNING,
+    "slack_sdk.web.base_client": logging.CRITICAL,  # every failed call is told by whoever made it
     "apscheduler": logging.WARNING,
     "botocore": logging.WARNING,
     "urllib3": logging.WARNING,

@@ -171,7 +171,7 @@ def test_a_file_that_can_not_be_written_is_a_store_error(opened: SqliteStore) ->
     opened.save(Change(incidents=(incident(),)), NOW)
 
 
-def test_a_failed_opening_leaves_no_connection_behind(path: Path, recwarn: pytest.WarningsRecorder) -> None:
+def test_a_failed_opening_leaves_nothing_behind_that_is_in_the_way(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"not a database" * 100)
     for _ in range(3):

@@ -1,0 +1,108 @@
+"""How fast Slack may be called."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.pace import RATES, Paces
+from tests.bot.make import NOW, after
+
+
+def test_posts_go_in_a_short_burst_and_then_one_a_second() -> None:
+    paces = Paces()
+    for _ in range(4):
+        assert not paces.is_held("post:C1", NOW)
+        paces.take("post:C1", NOW)
+    assert paces.is_held("post:C1", NOW)
+    assert paces.next_opening(NOW) == after(1)
+    assert paces.is_held("post:C1", after(0.9))
+    assert not paces.is_held("post:C1", after(1))
+    paces.take("post:C1", after(1))
+    assert paces.is_held("post:C1", after(1.9))
+    assert not paces.is_held("post:C1", after(2))
+    assert not paces.is_held("post:C2", NOW), "each channel has its own pace"
+
+
+def test_a_rested_key_has_its_whole_burst_again_and_no_more() -> None:
+    paces = Paces()
+    for _ in range(4):
+        paces.take("post:C1", NOW)
+    for _ in range(4):
+        assert not paces.is_held("post:C1", after(1000))
+        paces.take("post:C1", after(1000))
+    assert paces.is_held("post:C1", after(1000))
+
+
+def test_one_card_is_edited_twice_at_once_and_then_every_two_seconds() -> None:
+    paces = Paces()
+    for _ in range(2):
+        assert not paces.is_held("edit:1:ops", NOW)
+        paces.take("edit:1:ops", NOW)
+    assert paces.is_held("edit:1:ops", after(1.9))
+    assert not paces.is_held("edit:1:ops", after(2))
+    assert not paces.is_held("edit:2:ops", NOW)
+
+
+def test_a_retry_after_closes_its_channel_until_then_and_no_other() -> None:
+    paces = Paces()
+    paces.block("post:C1", after(60))
+    assert paces.is_held("post:C1", after(59.9))
+    assert not paces.is_held("post:C1", after(60))
+    assert not paces.is_held("post:C2", NOW)
+    assert paces.next_opening(NOW) == after(60)
+    assert paces.next_opening(after(60)) is None
+
+
+def test_a_later_and_shorter_retry_after_does_not_open_earlier() -> None:
+    paces = Paces()
+    paces.block("post:C1", after(60))
+    paces.block("post:C1", after(5))
+    assert paces.is_held("post:C1", after(59))
+
+
+def test_a_refused_edit_closes_all_edits_and_no_posts() -> None:
+    paces = Paces()
+    paces.block("edit:1:ops", after(30))
+    assert paces.is_held("edit:1:ops", after(29))
+    assert paces.is_held("edit:2:own", after(29)), "one limit for the whole workspace"
+    assert not paces.is_held("post:C1", NOW)
+    assert not paces.is_held("edit:2:own", after(30))
+
+
+def test_a_kind_without_a_rate_is_held_only_when_slack_said_so() -> None:
+    paces = Paces()
+    for _ in range(50):
+        paces.take("invite", NOW)
+    assert not paces.is_held("invite", NOW)
+    assert paces.next_opening(NOW) is None
+    paces.block("invite", after(10))
+    assert paces.is_held("invite", after(9))
+    assert not paces.is_held("pin", NOW)
+
+
+def test_a_closed_key_and_an_empty_bucket_hold_until_both_are_over() -> None:
+    paces = Paces()
+    paces.block("post:C1", after(0.5))
+    for _ in range(4):
+        paces.take("post:C1", NOW)
+    assert paces.is_held("post:C1", after(0.6))
+    assert not paces.is_held("post:C1", after(1))
+
+
+@pytest.mark.parametrize("key", ["post:C1", "edit:1:ops"])
+@settings(deadline=None, max_examples=50)
+@given(steps=st.lists(st.integers(0, 3000), min_size=1, max_size=60))
+def test_whoever_asks_first_never_goes_faster_than_the_rate(key: str, steps: list[int]) -> None:
+    paces, rate = Paces(), RATES[key.split(":")[0]]
+    taken, millis = [], 0
+    for step in steps:
+        millis += step
+        if not paces.is_held(key, after(millis / 1000)):
+            paces.take(key, after(millis / 1000))
+            taken.append(millis / 1000)
+    for first in range(len(taken)):
+        for last in range(first, len(taken)):
+            allowed = rate.burst + (taken[last] - taken[first]) / rate.every
+            assert last - first + 1 <= allowed + 1e-6
