@@ -10,39 +10,35 @@ from bot.pace import RATES, Paces
 from tests.bot.make import NOW, after
 
 
-def test_posts_go_in_a_short_burst_and_then_one_a_second() -> None:
-    paces = Paces()
-    for _ in range(4):
-        assert not paces.is_held("post:C1", NOW)
-        paces.take("post:C1", NOW)
-    assert paces.is_held("post:C1", NOW)
-    assert paces.next_opening(NOW) == after(1)
-    assert paces.is_held("post:C1", after(0.9))
-    assert not paces.is_held("post:C1", after(1))
-    paces.take("post:C1", after(1))
-    assert paces.is_held("post:C1", after(1.9))
-    assert not paces.is_held("post:C1", after(2))
-    assert not paces.is_held("post:C2", NOW), "each channel has its own pace"
+@pytest.mark.parametrize(("key", "other"), [("post:C1", "post:C2"), ("edit:1:ops", "edit:1:own")])
+def test_calls_go_in_a_short_burst_and_then_at_their_rate(key: str, other: str) -> None:
+    rate, paces = RATES[key.split(":")[0]], Paces()
+    for _ in range(rate.burst):
+        assert not paces.is_held(key, NOW)
+        paces.take(key, NOW)
+    assert paces.is_held(key, NOW)
+    assert paces.next_opening(NOW) == after(rate.every)
+    assert paces.is_held(key, after(0.95 * rate.every))
+    assert not paces.is_held(key, after(rate.every))
+    paces.take(key, after(rate.every))
+    assert paces.is_held(key, after(1.95 * rate.every))
+    assert not paces.is_held(key, after(2 * rate.every))
+    assert not paces.is_held(other, NOW), "each channel and each card has its own pace"
+
+
+def test_slack_takes_about_one_post_a_second_and_channel() -> None:
+    assert RATES["post"].every >= 1.0
+    assert RATES["post"].burst <= 5
 
 
 def test_a_rested_key_has_its_whole_burst_again_and_no_more() -> None:
-    paces = Paces()
-    for _ in range(4):
+    paces, burst = Paces(), RATES["post"].burst
+    for _ in range(burst):
         paces.take("post:C1", NOW)
-    for _ in range(4):
+    for _ in range(burst):
         assert not paces.is_held("post:C1", after(1000))
         paces.take("post:C1", after(1000))
     assert paces.is_held("post:C1", after(1000))
-
-
-def test_one_card_is_edited_twice_at_once_and_then_every_two_seconds() -> None:
-    paces = Paces()
-    for _ in range(2):
-        assert not paces.is_held("edit:1:ops", NOW)
-        paces.take("edit:1:ops", NOW)
-    assert paces.is_held("edit:1:ops", after(1.9))
-    assert not paces.is_held("edit:1:ops", after(2))
-    assert not paces.is_held("edit:2:ops", NOW)
 
 
 def test_a_retry_after_closes_its_channel_until_then_and_no_other() -> None:
@@ -85,7 +81,7 @@ def test_a_kind_without_a_rate_is_held_only_when_slack_said_so() -> None:
 def test_a_closed_key_and_an_empty_bucket_hold_until_both_are_over() -> None:
     paces = Paces()
     paces.block("post:C1", after(0.5))
-    for _ in range(4):
+    for _ in range(RATES["post"].burst):
         paces.take("post:C1", NOW)
     assert paces.is_held("post:C1", after(0.6))
     assert not paces.is_held("post:C1", after(1))
