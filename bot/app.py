@@ -37,6 +37,7 @@ from jobs.schedule import scheduler
 log = logging.getLogger(__name__)
 
 SOCKET_WORKERS = 20
+DRAIN_SECONDS = 10.0
 
 
 def now() -> datetime:
@@ -67,6 +68,7 @@ class Bot:
         self.incidents = Incidents(self.store, people, cards, config, clock, self.outbox.nudge)
         desk = Desk(self.incidents, SlackReplies(api), self.store, config, clock, self.identity.user_id)
         self._listener = Listener(desk)
+        self._requests = UnderWay()
         self._app = _bolt(api, self.identity)
         self._listener.register(self._app)
         app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
@@ -88,6 +90,7 @@ class Bot:
     def stop(self) -> None:
         """1. take nothing new, 2. finish the listeners while the socket can ack, 3. close it, 4. finish deliveries."""
         self._listener.drain()
+        self._requests.wait(DRAIN_SECONDS)
         self.socket.close()
         if self._jobs.running:
             self._jobs.shutdown()
@@ -105,7 +108,8 @@ class Bot:
         return {"socket": self.socket.is_healthy(), "store": is_stored}
 
     def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        send_response(client, request, run_bolt_app(self._app, request), time.time())
+        with self._requests:
+            send_response(client, request, run_bolt_app(self._app, request), time.time())
 
     def _greet_channel(self) -> None:
         """Learn the id of the incident channel before it is needed, and say early when it is not there."""
@@ -113,6 +117,28 @@ class Bot:
             self._chat.channel_id(self._ops)
         except ChatError as error:
             log.warning("#%s: %s. Create the channel and invite the bot, or set INCIDENT_CHANNEL.", self._ops, error)
+
+
+class UnderWay:
+    """Counts what is being done: `with` it, and `wait` until there is nothing left."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._count -= 1
+            self._changed.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """False when something is still under way after that time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._count == 0, seconds)
 
 
 def _bolt(api: SlackApi, identity: Identity) -> App:

@@ -147,6 +147,8 @@ class Incidents:
     def declare(self, caller: Caller, asked: Declaration) -> Incident:
         """Create the incident and owe its channel, template and card."""
         self._authorise(caller, Right.DECLARE)
+        if asked.commander and asked.commander != caller.user_id:
+            self._authorise_person(asked.commander)
         service = required("service", one_line(asked.service), MAX_SERVICE)
         impact = required("impact", clean(asked.impact), MAX_TEXT)
         now = self._clock()

@@ -306,7 +306,8 @@ class Owed(_Value):
 
     lane      rows of one lane leave one after the other; lanes run side by side
     pace      the rate bucket it draws from (`post:<channel>`, `edit:<card>`)
-    after     a row that gets its first try before this one
+    after     a row that goes before this one
+    patient   wait until that row is done or set aside; else for its first try only
     coalesce  at most one waiting row carries the same key; the newest state is what it will show
     body      what the carrier of this kind needs
     not_before  the earliest moment; None: at once
@@ -319,6 +320,7 @@ class Owed(_Value):
     priority: Priority = Priority.NORMAL
     pace: str = ""
     after: str | None = None
+    patient: bool = True
     coalesce: str | None = None
     body: dict[str, Any] = Field(default_factory=dict)
     not_before: datetime | None = None

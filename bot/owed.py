@@ -51,6 +51,7 @@ def _template(kind: OwedKind, incident: Incident, after: str | None) -> Owed:
         incident=incident.number,
         priority=Priority.TEMPLATE,
         after=after,
+        patient=False,
         body={"incident": incident.model_dump(mode="json")},
     )
 

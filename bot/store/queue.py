@@ -64,14 +64,14 @@ class Queue:
         return sorted(heads, key=lambda row: (row["priority"], row["seq"]))
 
     def _ready(self, row: Row, now: datetime) -> bool:
-        return row["due_at"] <= stamp(now) and not self._is_held(row["after"])
+        return row["due_at"] <= stamp(now) and not self._is_held(row["after"], is_patient=bool(row["patient"]))
 
-    def _is_held(self, after: str | None) -> bool:
-        """A row waits for the first try of the row it names, not for its success."""
+    def _is_held(self, after: str | None, *, is_patient: bool) -> bool:
+        """Does the row that goes first still wait? An impatient one looks only whether it had its first try."""
         if after is None:
             return False
-        first = "SELECT 1 AS one FROM outbox WHERE id = ? AND state = 'waiting' AND error = ''"
-        return self._db.row(first, [after]) is not None
+        first = self._db.row("SELECT error FROM outbox WHERE id = ? AND state = 'waiting'", [after])
+        return first is not None and (is_patient or not first["error"])
 
     def claim_owners(self) -> list[str]:
         rows = self._db.rows(
@@ -170,6 +170,7 @@ def _delivery(row: Row) -> Delivery:
         priority=Priority(row["priority"]),
         pace=row["pace"],
         after=row["after"],
+        patient=bool(row["patient"]),
         coalesce=row["coalesce"],
         body=json.loads(row["body"]),
     )

@@ -54,6 +54,7 @@ def m002_outbox(db: Database) -> None:
             "incident": int,
             "pace": str,
             "after": str,
+            "patient": int,
             "coalesce": str,
             "body": str,
             "state": str,

@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.slack.args import Args
 from sandbox.slack.errors import SlackError
 
-KINDS = frozenset(("ratelimited", "error", "http", "drop_after", "drop_before", "delay"))
+KINDS = frozenset(("ratelimited", "error", "http", "drop_after", "drop_before", "delay", "late"))
 
 
 @dataclass(slots=True)

@@ -50,6 +50,10 @@ async def _answer(slack: Slack, request: web.Request, name: str, args: Args) -> 
     if fault.kind == "delay":
         await asyncio.sleep(fault.seconds)
         return _run(slack, request, name, args)
+    if fault.kind == "late":
+        taken = _run(slack, request, name, args)
+        await asyncio.sleep(fault.seconds)
+        return taken
     if fault.kind == "drop_after":
         done = _run(slack, request, name, args)
         done.dropped = True

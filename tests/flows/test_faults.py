@@ -22,7 +22,9 @@ def test_rate_limited_for_a_minute_then_everything_comes_in_order_and_once(world
     world.fault("chat.postMessage", "ratelimited", times=1, retry_after=60)
     world.ana.run(DECLARE)
     world.bob.run("/incident declare sev4 search slow")
-    wait_for(lambda: [call for call in world.calls("chat.postMessage") if call["status"] == 429], "the refusal")
+    bot = world.bot
+    assert bot is not None
+    wait_for(lambda: bot.store.troubles(1), "the refusal on record")
     world.advance(61)
     world.ops.expect("INC-1 · SEV-3")
     world.ops.expect("INC-2 · SEV-4")
@@ -276,12 +278,31 @@ def test_two_bots_on_one_database_say_everything_once(world: Workspace) -> None:
 
 def test_stopping_finishes_what_was_taken_and_says_goodbye_to_slack(world: Workspace) -> None:
     world.fault("users.info", "delay", seconds=0.5, times=1)
-    answers: list[dict[str, object]] = []
-    typing = threading.Thread(target=lambda: answers.append(world.ana.run(DECLARE)))
-    typing.start()
-    wait_for(lambda: world.calls("users.info"), "the command under way")
+    world.ana.run(DECLARE)
     world.stop_bot()
-    typing.join()
     assert _sockets(world) == 0
     world.start_bot()
     world.ops.expect("INC-1 · SEV-3")
+
+
+def test_a_form_sent_while_the_bot_stops_is_saved_and_answered(world: Workspace) -> None:
+    world.ana.run("/incident declare")
+    form = world.ana.form("Declare an incident")
+    world.fault("users.info", "delay", seconds=0.5, times=1)
+    answers: list[dict[str, object]] = []
+
+    def send() -> None:
+        answers.append(world.ana.submit(form, service="search", severity="3", impact="slow", commander=BOB))
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    wait_for(lambda: _in_flight(world), "the form on its way")
+    world.stop_bot()
+    sending.join()
+    assert answers == [{"ok": True}]
+    world.start_bot()
+    world.ops.expect("INC-1 · SEV-3 · search")
+
+
+def _in_flight(world: Workspace) -> int:
+    return sum(each["in_flight"] for each in world.get("/control/sockets")["open"])

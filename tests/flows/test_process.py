@@ -74,13 +74,25 @@ def test_two_tokens_and_an_api_url_are_enough_and_sigterm_ends_it_cleanly(empty_
     assert not connected(empty_world)
 
 
-def test_killed_between_store_and_post_the_template_comes_after_the_restart_and_once(empty_world: Workspace) -> None:
-    empty_world.fault("chat.postMessage", "delay", seconds=2.0, times=1)
+def test_killed_between_store_and_post_the_template_comes_after_the_restart(empty_world: Workspace) -> None:
+    empty_world.fault("chat.postMessage", "ratelimited", times=1, retry_after=1)
     with process(empty_world) as running:
         wait_for(lambda: connected(empty_world), "the connection")
         empty_world.ana.run("/incident declare sev3 checkout-api payments fail")
-        wait_for(lambda: empty_world.get("/control/log")["calls"][-1]["method"] == "users.info", "the stored incident")
-        empty_world.ana.told("INC-1")
+        wait_for(lambda: empty_world.calls("chat.postMessage"), "the refused post")
+        running.kill()
+    assert empty_world.ops.count("INCIDENT DECLARED") == 0
+    with process(empty_world):
+        empty_world.ops.expect("INC-1 · SEV-3")
+        assert empty_world.ops.count("INCIDENT DECLARED") == 1
+
+
+def test_killed_after_slack_took_the_post_it_is_not_said_again(empty_world: Workspace) -> None:
+    empty_world.fault("chat.postMessage", "late", seconds=3.0, times=1)
+    with process(empty_world) as running:
+        wait_for(lambda: connected(empty_world), "the connection")
+        empty_world.ana.run("/incident declare sev3 checkout-api payments fail")
+        empty_world.ops.expect("INCIDENT DECLARED")
         running.kill()
     with process(empty_world):
         empty_world.ops.expect("INC-1 · SEV-3")
