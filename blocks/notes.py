@@ -70,3 +70,9 @@ def merged(incident: Incident, target: Incident, by: str) -> Message:
         own(f") is part of {target.id} now, by "),
     ]
     return _note([*head, user(by), own(".")])
+
+
+def not_shown(incident: Incident, channel: str, error: str) -> Message:
+    """For the commander, when the operations channel can't be written to."""
+    head = [own(f"⚠ {incident.id} is stored, but Slack does not let me post it in #{channel}: "), words(error, 300)]
+    return _note(head, [own("Create the channel or invite me. I try again every 5 minutes, and go on meanwhile.")])

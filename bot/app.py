@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 SOCKET_WORKERS = 20
 DRAIN_SECONDS = 10.0
+IDENTITY_SECONDS = 2  # a form waits for the answer who its sender is, and Slack waits 3 s for the form
 
 
 def now() -> datetime:
@@ -58,13 +59,14 @@ class Bot:
             raise
 
     def _build(self, settings: Settings, config: Config, clock: Clock) -> None:
-        api = SlackApi(settings.slack_bot_token.get_secret_value(), settings.slack_api_url)
+        token, groups = settings.slack_bot_token.get_secret_value(), _groups(config)
+        api = SlackApi(token, settings.slack_api_url)
         self.identity = api.identity()
         self._chat = SlackChat(api, self.identity)
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
         self._carriers = Carriers(self.store, self._chat, cards, config, self._ops, clock)
         self.outbox = Outbox(self.store, clock, this_process())
-        people = SlackPeople(api, self.identity, _groups(config))
+        people = SlackPeople(SlackApi(token, settings.slack_api_url, timeout=IDENTITY_SECONDS), self.identity, groups)
         self.incidents = Incidents(self.store, people, cards, config, clock, self.outbox.nudge)
         desk = Desk(self.incidents, SlackReplies(api), self.store, config, clock, self.identity.user_id)
         self._listener = Listener(desk)

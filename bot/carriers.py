@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from blocks import templates
+from blocks import notes, templates
 from blocks.card import card
 from blocks.text import clip, escape, one_line
 from bot import owed
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message", "channel_not_found"})
 _COMFORT = frozenset({OwedKind.TOPIC, OwedKind.PIN, OwedKind.BOOKMARK, OwedKind.INVITE})
 _DOES_WITHOUT = frozenset({"unknown_method", "missing_scope", "method_not_supported_for_channel_type"})
+_TEMPLATES = frozenset({OwedKind.DECLARED, OwedKind.RESOLVED})
 _CHANNEL_NAME = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _TOPIC = 250
 _NAME_TRIES = 5
@@ -242,8 +243,11 @@ class Carriers:
         if delivery.owed.incident is None or delivery.owed.kind is OwedKind.CARD:
             return None
         incident = self._store.incident(delivery.owed.incident)
-        words = f"Slack did not take the {delivery.owed.kind}: {error}"
-        return Change(timeline=(self._event(incident, EventKind.TROUBLE, words),), owed=owed.cards(incident))
+        event = self._event(incident, EventKind.TROUBLE, f"Slack did not take the {delivery.owed.kind}: {error}")
+        rows = owed.cards(incident)
+        if delivery.owed.kind in _TEMPLATES:
+            rows = (*rows, owed.direct(incident, notes.not_shown(incident, self._ops, str(error))))
+        return Change(timeline=(event,), owed=rows)
 
     def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
         if not delivery.error.startswith(LASTING) or delivery.owed.incident is None:

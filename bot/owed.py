@@ -103,6 +103,12 @@ def own_note(incident: Incident, message: Message) -> Owed:
     return _post(incident, f"own:{incident.number}", f"post:{incident.channel_id}", body)
 
 
+def direct(incident: Incident, message: Message) -> Owed:
+    """A direct message to the commander."""
+    body = {"text": message.text, "blocks": message.blocks, "channel": incident.commander}
+    return _post(incident, f"direct:{incident.commander}", f"post:{incident.commander}", body)
+
+
 def _post(incident: Incident, lane: str, pace: str, body: dict[str, Any]) -> Owed:
     return Owed(kind=OwedKind.POST, lane=lane, pace=pace, incident=incident.number, body=body)
 

@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,12 +19,14 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from blocks import answers, card, forms, notes, templates, timeline
-from bot.models import Incident, Message, Severity, Status, TimelineEvent
+from blocks.ids import Input
+from blocks.text import clean, escape
+from bot.models import EventKind, Incident, Link, Message, Severity, Status, TimelineEvent, Update
 from commands.subcommands import SUBCOMMANDS
 from sandbox.slack.validate import message_errors, view_errors
 from tests.blocks.incidents import URL, events, facts, incidents
 from tests.blocks.texts import NASTY, can_be_sent, strings, texts
-from tests.bot.make import ANA, NOW, after, incident
+from tests.bot.make import ANA, NOW, after, event, incident
 
 MESSAGE_TEXT_MAX = 4000  # https://docs.slack.dev/reference/methods/chat.update
 quick = settings(deadline=None, max_examples=20)
@@ -145,30 +148,53 @@ def test_a_view_is_within_slacks_limits(build: Callable[..., dict[str, Any]], da
     check_view(build(*(data.draw(each) for each in VIEWS[build])))
 
 
-@pytest.mark.parametrize("nasty", range(len(NASTY)))
-def test_the_nastiest_texts_fit_everywhere_at_once(nasty: int) -> None:
-    typed = NASTY[nasty]
-    one = incident(service=typed, impact=typed, resolution=typed, severity=Severity.SEV1)
-    over = one.moved(Status.RESOLVED, by=ANA, at=after(60)).changed(resolution=typed)
-    for message in (
-        templates.declared(one, "https://example.com"),
-        templates.resolved(over),
-        card.card(card.CardFacts(over)),
-        notes.ended(over, ANA),
-        notes.cancelled(one, ANA, typed),
-        notes.merged(one, over, ANA),
-        answers.listing([one], 1, NOW),
-        answers.choose("Which?", [one], "d1"),
-        answers.problem(typed or "?"),
-    ):
-        check(message)
-    for view in (
-        forms.declare(forms.DeclareDraft(ANA, typed, typed, None, [typed]), {}),
-        forms.update(one, {}, typed),
-        forms.resolution(over, {}),
-        forms.add_to_timeline([one], one, typed, {}),
-    ):
-        check_view(view)
+def about(typed: str, status: Status = Status.DECLARED) -> Incident:
+    """An incident that says this everywhere."""
+    one = incident(service=typed, impact=typed, severity=Severity.SEV1, update=Update(text=typed, by=ANA, at=NOW))
+    moved = one if status is Status.DECLARED else one.moved(status, by=ANA, at=after(60))
+    return moved.changed(resolution=typed, links=(Link(url=URL, title=typed),))
+
+
+def over(typed: str) -> Incident:
+    return about(typed, Status.RESOLVED)
+
+
+SAYING: dict[str, Callable[[str], Message]] = {
+    "declared": lambda typed: templates.declared(about(typed), "https://example.com"),
+    "resolved": lambda typed: templates.resolved(over(typed)),
+    "card": lambda typed: card.card(card.CardFacts(over(typed), events=[event(text=typed)] * 4)),
+    "update": lambda typed: notes.update(about(typed), Status.MONITORING),
+    "ended": lambda typed: notes.ended(over(typed), ANA),
+    "severity": lambda typed: notes.severity(about(typed), Severity.SEV2, ANA, typed),
+    "reopened": lambda typed: notes.reopened(about(typed), ANA, typed),
+    "cancelled": lambda typed: notes.cancelled(about(typed), ANA, typed),
+    "merged": lambda typed: notes.merged(about(typed), over(typed), ANA),
+    "listing": lambda typed: answers.listing([about(typed)] * 20, 21, NOW),
+    "choose": lambda typed: answers.choose("Which?", [about(typed)], "d1"),
+    "problem": lambda typed: answers.problem(f"You wrote: {typed}", ANA),
+    "linked": lambda typed: answers.say(f"Linked on *INC-42*: {escape(clean(typed))}"),
+    "timeline": lambda typed: answers.timeline(about(typed), [event(text=typed)] * 30, 30),
+}
+ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
+    "declare": lambda typed: forms.declare(forms.DeclareDraft(ANA, typed, typed, None, [typed] * 20), {}),
+    "update": lambda typed: forms.update(about(typed), {}, typed),
+    "severity": lambda typed: forms.severity(about(typed), {}),
+    "resolution": lambda typed: forms.resolution(over(typed), {}),
+    "add": lambda typed: forms.add_to_timeline([about(typed)], about(typed), typed, {}),
+    "timeline": lambda typed: timeline.page(about(typed), [(1, event(text=typed))] * timeline.PAGE, 99),
+}
+
+
+@pytest.mark.parametrize("what", SAYING)
+@pytest.mark.parametrize("typed", NASTY, ids=range(len(NASTY)))
+def test_the_nastiest_texts_fit_in_every_message(what: str, typed: str) -> None:
+    check(SAYING[what](typed))
+
+
+@pytest.mark.parametrize("what", ASKING)
+@pytest.mark.parametrize("typed", NASTY, ids=range(len(NASTY)))
+def test_the_nastiest_texts_fit_in_every_form(what: str, typed: str) -> None:
+    check_view(ASKING[what](typed))
 
 
 @quick
@@ -180,7 +206,7 @@ def test_the_offered_incident_is_one_of_those_on_offer(chosen: int, many: list[I
 
 @quick
 @given(one=events)
-@example(one=TimelineEvent(incident=1, at=NOW, kind="message", text="🔥" * 3000, actor=ANA, about=ANA, source=URL))
+@example(one=TimelineEvent(incident=1, at=NOW, kind=EventKind.MESSAGE, text="🔥" * 3000, actor=ANA, about=ANA, source=URL))
 def test_thirty_long_events_fit_in_a_message_and_a_page_of_them_in_a_modal(one: TimelineEvent) -> None:
     check(answers.timeline(incident(), [one] * 30, 30))
     check_view(timeline.page(incident(999_999_999), [(n, one) for n in range(timeline.PAGE)], 9_999, is_newest=False))
@@ -204,18 +230,8 @@ def test_the_help_on_each_command_fits() -> None:
         assert all(alias in message.text for alias in row.aliases)
 
 
-@quick
-@given(address=texts)
-def test_an_answer_with_a_long_address_in_it_is_cut_where_nothing_breaks(address: str) -> None:
-    from blocks.text import escape
-
-    check(answers.say(f"Linked on *INC-42*: {escape(address)}"))
-
-
 def test_every_id_of_an_input_is_a_field_that_errors_can_name() -> None:
     """Each modal's inputs carry the block ids of `Input`, each once, with one action id inside."""
-    from blocks.ids import Input
-
     one = incident()
     for view in (
         forms.declare(forms.DeclareDraft(ANA), {}),
@@ -232,8 +248,6 @@ def test_every_id_of_an_input_is_a_field_that_errors_can_name() -> None:
 
 def test_no_block_is_built_outside_of_blocks() -> None:
     """Block Kit comes from this package alone, so that what is tested here is all there is."""
-    from pathlib import Path
-
     root = Path(__file__).parents[2]
     built = []
     for path in [*root.glob("bot/**/*.py"), *root.glob("commands/*.py"), *root.glob("jobs/*.py")]:

@@ -37,7 +37,10 @@ def test_rate_limited_for_a_minute_then_everything_comes_in_order_and_once(world
 def test_an_unknown_outcome_never_makes_a_second_message(world: Workspace, kind: str) -> None:
     world.fault("chat.postMessage", kind, times=1, status=500)
     world.ana.run(DECLARE)
-    wait_for(lambda: world.calls("conversations.history") or world.advance(3), "the look into the history")
+    bot = world.bot
+    assert bot is not None
+    wait_for(lambda: bot.store.troubles(1), "the doubt on record")
+    world.advance(3)
     world.ops.expect("INC-1 · SEV-3")
     assert world.ops.count("INCIDENT DECLARED") == 1
 
@@ -97,6 +100,25 @@ def test_a_bot_that_is_not_in_the_channel_joins_it(empty_world: Workspace) -> No
     empty_world.start_bot(INCIDENT_CHANNEL="checkout-team")
     empty_world.ana.run(DECLARE)
     empty_world.channel("checkout-team").expect("INC-1 · SEV-3")
+
+
+def test_when_the_channel_is_missing_the_commander_is_told_directly(empty_world: Workspace) -> None:
+    empty_world.start_bot(INCIDENT_CHANNEL="no-such-channel")
+    empty_world.bob.run(DECLARE)
+    state = wait_for(lambda: _direct(empty_world, BOB), "a direct message")
+    assert "INC-1 is stored, but Slack does not let me post it in #no-such-channel" in state
+    empty_world.control("channel", name="no-such-channel", members=[BOB])
+    empty_world.advance(outbox.ASIDE_SECONDS + 1)
+    empty_world.channel("no-such-channel").expect("INC-1 · SEV-3")
+
+
+def _direct(world: Workspace, user: str) -> str:
+    """The newest message of the bot to this person."""
+    for channel in world.get(f"/sandbox/state?as={user}")["channels"]:
+        if channel["is_im"] and channel.get("user") == "U0BOT":
+            messages = world.get(f"/sandbox/messages?as={user}&channel={channel['id']}")["messages"]
+            return str(messages[-1]["text"]) if messages else ""
+    return ""
 
 
 def test_an_event_delivered_twice_is_one_wish(world: Workspace) -> None:

@@ -12,7 +12,7 @@ from bot.integrations.slack.api import Identity, SlackApi
 from bot.models import Message, MessageRef
 
 METADATA_EVENT = "aiops_delivery"
-_CHANNEL_ID = re.compile(r"[CDGUW][A-Z0-9]{5,}")
+_ID = re.compile(r"[CDGUW][A-Z0-9]+")  # channel names are lower case
 _INVITE_AT_ONCE = 100  # https://docs.slack.dev/reference/methods/conversations.invite
 _CLOCK_SKEW = timedelta(minutes=2)
 _PAGES = 10
@@ -56,7 +56,7 @@ class SlackChat:
         except ChatError as error:
             if error.code == "not_in_channel":
                 self._join(channel, error)
-            elif error.code == "channel_not_found" and not _CHANNEL_ID.fullmatch(channel):
+            elif error.code == "channel_not_found" and not _ID.fullmatch(channel):
                 self._channel_ids[channel] = self._look_up(channel, error)
             else:
                 raise
@@ -64,7 +64,7 @@ class SlackChat:
 
     def _address(self, channel: str) -> str:
         known = self._channel_ids.get(channel, channel)
-        return known if _CHANNEL_ID.fullmatch(known) else f"#{known}"
+        return known if _ID.fullmatch(known) else f"#{known}"
 
     def _join(self, channel: str, cause: ChatError) -> None:
         """A public channel can be joined; a private one needs an invitation, and then the first error stands."""
@@ -75,7 +75,7 @@ class SlackChat:
 
     def channel_id(self, channel: str) -> str:
         """The id of a channel given by name or id; raises ChatError `channel_not_found`."""
-        if _CHANNEL_ID.fullmatch(channel):
+        if _ID.fullmatch(channel):
             return channel
         if channel not in self._channel_ids:
             self._channel_ids[channel] = self._look_up(channel, ChatError("channel_not_found", detail=f"#{channel}"))
@@ -172,6 +172,6 @@ class SlackChat:
     def huddle_url(self, channel: str) -> str:
         """Opens the channel's huddle; the workspace, while the channel is known by name only."""
         known = self._channel_ids.get(channel, channel)
-        if not _CHANNEL_ID.fullmatch(known):
+        if not _ID.fullmatch(known):
             return f"https://app.slack.com/client/{self._identity.team_id}"
         return f"https://app.slack.com/huddle/{self._identity.team_id}/{known}"
