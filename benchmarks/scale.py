@@ -38,11 +38,11 @@ def scale(report: Report) -> None:
             stack.enter_context(places[size].bot(OURS, database))
         for number in range(WARM_UP + SAMPLES):
             for name in ("help", "list", "show", "note"):
-                for size, place in places.items():
-                    seen = _ask(place, name, size)
+                for size in (FEW, MANY) if number % 2 else (MANY, FEW):
+                    seen = _ask(places[size], name, size)
                     if number >= WARM_UP:
                         samples[name, f"{size} seen"].append(seen)
-                        samples[name, f"{size} ack"] += latencies(place, 1)
+                        samples[name, f"{size} ack"] += latencies(places[size], 1)
     for name in ("help", "list", "show", "note"):
         few, many = samples[name, f"{FEW} seen"], samples[name, f"{MANY} seen"]
         report.row(f"{name}: answer seen, {FEW} stored, ms, p50 / p99", {OURS.name: spread(few)})
@@ -59,7 +59,7 @@ def _ask(place: World, name: str, size: int) -> float:
 
 
 def fill(database: Path, size: int) -> None:
-    """Incidents with timelines, the last of every `size / 50` open, the others resolved."""
+    """Incidents with timelines: the last of every `size / 50` is open, the others are resolved."""
     store = SqliteStore(database)
     try:
         for start in range(1, size + 1, AT_ONCE):

@@ -79,12 +79,13 @@ def test_of_two_who_acknowledge_at_once_the_first_one_stands(store: Racing, inci
     assert result.incident.acknowledged_by == "U0BOB"
 
 
-def test_a_note_that_meets_another_change_is_decided_again_and_both_stand(store: Racing, incidents: Incidents) -> None:
+def test_an_update_that_meets_another_change_is_decided_again_and_both_stand(store: Racing, incidents: Incidents) -> None:
     store.intruders = [lambda: incidents.change_severity(BOB, 1, Severity.SEV2)]
-    incidents.note(ANA, 1, "cache was cold")
+    incidents.update(ANA, 1, "cache was cold")
     assert store.incident(1).severity is Severity.SEV2
+    assert store.incident(1).update is not None
     kinds = [event.kind for _, event in store.timeline(1, limit=10)]
-    assert kinds == [EventKind.DECLARED, EventKind.SEVERITY, EventKind.NOTE]
+    assert kinds == [EventKind.DECLARED, EventKind.SEVERITY, EventKind.UPDATE]
 
 
 def test_an_update_that_meets_the_resolution_is_refused_with_who_resolved(store: Racing, incidents: Incidents) -> None:
@@ -108,8 +109,8 @@ def test_when_everybody_is_always_faster_it_is_said_and_nothing_is_changed(store
     severities = [Severity.SEV1, Severity.SEV2] * 4
     store.intruders = [lambda s=s: _other(incidents, s) for s in severities]  # type: ignore[misc]
     with pytest.raises(StoreBusy, match="being changed by many at once"):
-        incidents.note(ANA, 1, "x")
-    assert all(event.kind is not EventKind.NOTE for _, event in store.timeline(1, limit=50))
+        incidents.update(ANA, 1, "x")
+    assert all(event.kind is not EventKind.UPDATE for _, event in store.timeline(1, limit=50))
 
 
 def _other(incidents: Incidents, severity: Severity) -> None:

@@ -368,9 +368,9 @@ def test_a_row_waits_for_its_earliest_moment(store: Store) -> None:
     assert [each.owed.lane for each in claim(store, after(10))] == ["later"]
 
 
-def test_a_row_behind_another_waits_for_its_first_try_not_for_its_success(store: Store) -> None:
+def test_an_impatient_row_behind_another_waits_for_its_first_try_not_for_its_success(store: Store) -> None:
     channel = row("channel")
-    template = row("ops", after=channel.id)
+    template = row("ops", after=channel.id, patient=False)
     owe(store, channel, template)
     (first,) = claim(store)
     assert first.owed.id == channel.id
@@ -379,10 +379,21 @@ def test_a_row_behind_another_waits_for_its_first_try_not_for_its_success(store:
     assert ids(claim(store)) == [template.id], "it was tried once: the template goes without the channel"
 
 
+def test_a_patient_row_behind_another_waits_until_that_one_is_through(store: Store) -> None:
+    template = row("ops")
+    card = row("card", after=template.id)
+    owe(store, template, card)
+    store.postpone(claim(store)[0], after(5), error="timeout", in_doubt=False)
+    assert claim(store) == [], "the card stands below its template, however long that takes"
+    store.settle(claim(store, after(5))[0], after(5))
+    assert ids(claim(store, after(5))) == [card.id]
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
 @pytest.mark.parametrize("outcome", ["settled", "put aside", "given up"])
-def test_a_row_behind_another_goes_once_that_one_is_through(store: Store, outcome: str) -> None:
+def test_a_row_behind_another_goes_once_that_one_is_through(store: Store, outcome: str, is_patient: bool) -> None:
     channel = row("channel")
-    template = row("ops", after=channel.id)
+    template = row("ops", after=channel.id, patient=is_patient)
     owe(store, channel, template)
     (first,) = claim(store)
     if outcome == "settled":
