@@ -14,6 +14,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
+from websocket import WebSocketException
 
 from bot.cards import Cards
 from bot.carriers import Carriers
@@ -36,7 +37,7 @@ from jobs.schedule import scheduler
 
 log = logging.getLogger(__name__)
 
-SOCKET_WORKERS = 20
+SOCKET_WORKERS = 8
 DRAIN_SECONDS = 10.0
 IDENTITY_SECONDS = 2  # a form waits for the answer who its sender is, and Slack waits 3 s for the form
 
@@ -111,7 +112,13 @@ class Bot:
 
     def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
         with self._requests:
-            send_response(client, request, run_bolt_app(self._app, request), time.time())
+            try:
+                send_response(client, request, run_bolt_app(self._app, request), time.time())
+            except (OSError, WebSocketException) as error:
+                self._listener.not_acked()
+                log.warning("an ack was lost (%s); the person is told by Slack that it failed", error)
+            else:
+                self._listener.acked()
 
     def _greet_channel(self) -> None:
         """Learn the id of the incident channel before it is needed, and say early when it is not there."""

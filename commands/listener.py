@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from commands.request import Request
 log = logging.getLogger(__name__)
 
 COMMAND = "/incident"
-WORKERS = 16
+WORKERS = 12
 _ANY = re.compile(".*")
 _RESTARTING = "I'm restarting. Try again in a few seconds; nothing was changed."
 
@@ -36,11 +37,16 @@ Handler = Callable[[Desk, Request], Reply]
 
 
 class Listener:
-    """Registers itself on a Bolt app; `drain` waits for what is under way."""
+    """Registers itself on a Bolt app. `drain` waits for what is under way.
+
+    What follows an ack is held back until `acked` is called: it must not compete with the ack for the processor, and
+    without an ack it must not happen at all, since the person is told that it failed.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="listener")
+        self._held = threading.local()
         self._draining = False
 
     def register(self, app: App) -> None:
@@ -93,16 +99,27 @@ class Listener:
             ack(response_action="errors", errors=_in_form(asked, UserError(_unforeseen("a form"))))
         else:
             ack()
-            self._submit(lambda: self._answer(asked, reply))
+            self._after_ack(lambda: self._answer(asked, reply))
 
     def _hand_on(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:
-        self._submit(lambda: self._work(handler, read, body))
+        self._after_ack(lambda: self._work(handler, read, body))
 
-    def _submit(self, work: Callable[[], None]) -> None:
-        try:
-            self._pool.submit(work)
-        except RuntimeError:
-            log.warning("something arrived while shutting down and was not done")
+    def _after_ack(self, work: Callable[[], None]) -> None:
+        """Work of the request that this thread is handling."""
+        self._held.work = work
+
+    def acked(self) -> None:
+        """The ack of this thread's request is on its way: do what follows from it."""
+        work, self._held.work = getattr(self._held, "work", None), None
+        if work is not None:
+            try:
+                self._pool.submit(work)
+            except RuntimeError:
+                log.warning("something arrived while shutting down and was not done")
+
+    def not_acked(self) -> None:
+        """The ack could not be sent: Slack delivers again, or tells the person that it failed."""
+        self._held.work = None
 
     def _work(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:
         try:

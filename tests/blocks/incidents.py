@@ -18,7 +18,7 @@ maybe_url = st.sampled_from([None, "https://example.com/d/1?a=1&b=<2>|3", URL])
 
 
 @st.composite
-def incidents(draw: st.DrawFn, **fixed: Any) -> Incident:
+def incidents(draw: st.DrawFn, /, **fixed: Any) -> Incident:
     """Any incident that the use cases could have stored, texts unlimited on purpose."""
     status = draw(st.sampled_from(Status))
     ended = after(draw(st.sampled_from([0, 61, 3_600, 360_000, 4_000_000])))

@@ -45,10 +45,7 @@ def test_a_card_has_the_buttons_that_apply_in_its_status(status: Status, labels:
 
 def test_what_can_be_regretted_is_asked_twice() -> None:
     asked = {
-        button["text"]["text"]
-        for status in Status
-        for button in buttons(in_status(status))
-        if "confirm" in button
+        button["text"]["text"] for status in Status for button in buttons(in_status(status)) if "confirm" in button
     }
     assert asked == {"Resolve", "Reopen"}
 

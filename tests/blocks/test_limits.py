@@ -208,7 +208,9 @@ def test_the_offered_incident_is_one_of_those_on_offer(chosen: int, many: list[I
 
 @quick
 @given(one=events)
-@example(one=TimelineEvent(incident=1, at=NOW, kind=EventKind.MESSAGE, text="🔥" * 3000, actor=ANA, about=ANA, source=URL))
+@example(
+    one=TimelineEvent(incident=1, at=NOW, kind=EventKind.MESSAGE, text="🔥" * 3000, actor=ANA, about=ANA, source=URL)
+)
 def test_thirty_long_events_fit_in_a_message_and_a_page_of_them_in_a_modal(one: TimelineEvent) -> None:
     check(answers.timeline(incident(), [one] * 30, 30))
     check_view(timeline.page(incident(999_999_999), [(n, one) for n in range(timeline.PAGE)], 9_999, is_newest=False))
@@ -256,7 +258,9 @@ def test_no_block_is_built_outside_of_blocks() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Dict):
                 pairs = zip(node.keys, node.values, strict=True)
-                literal = {k.value: v.value for k, v in pairs if isinstance(k, ast.Constant) and isinstance(v, ast.Constant)}
+                literal = {
+                    k.value: v.value for k, v in pairs if isinstance(k, ast.Constant) and isinstance(v, ast.Constant)
+                }
                 if literal.get("type") in ("section", "context", "actions", "header", "rich_text", "modal", "home"):
                     built.append(f"{path.relative_to(root)}:{node.lineno}")
     assert built == []

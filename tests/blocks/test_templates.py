@@ -20,11 +20,16 @@ def resolved(severity: int = 1, seconds: float = 5_400, **values: object) -> Inc
     return incident(42, severity=Severity(severity), **values).moved(Status.RESOLVED, by=ANA, at=after(seconds))
 
 
+def reading(piece: dict[str, str]) -> str:
+    if piece["type"] == "user":
+        return f"<@{piece['user_id']}>"
+    return f"<{piece['url']}>" if piece["type"] == "link" else piece["text"]
+
+
 def without_markup(message_blocks: list[dict[str, object]]) -> str:
     """What people read in the blocks."""
     pieces = elements(message_blocks, "rich_text_section")[0]["elements"]
-    words = {"text": lambda p: p["text"], "user": lambda p: f"<@{p['user_id']}>", "link": lambda p: f"<{p['url']}>"}
-    return "".join(words[piece["type"]](piece) for piece in pieces)
+    return "".join(reading(piece) for piece in pieces)
 
 
 def test_declared_is_word_for_word_what_was_asked_for() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 
@@ -13,7 +15,7 @@ from tests.blocks.texts import angled, elements
 from tests.bot.make import ANA, BOB, NOW, event, incident
 
 
-def said(kind: EventKind, text: str = "", **values: object) -> str:
+def said(kind: EventKind, text: str = "", **values: Any) -> str:
     """The words of an event, without its time."""
     flat = rich.flat(timeline.line(event(kind=kind, text=text, **values)))
     stamp, _, words = flat.partition("> ")

@@ -36,7 +36,12 @@ def event(number: int = 1, text: str = "looked at the logs", **values: Any) -> T
 
 def row(lane: str = "ops", **values: Any) -> Owed:
     """Something owed to Slack."""
-    facts: dict[str, Any] = {"kind": OwedKind.POST, "incident": 1, "pace": f"own-pace-of:{lane}", "body": {"text": "hi"}}
+    facts: dict[str, Any] = {
+        "kind": OwedKind.POST,
+        "incident": 1,
+        "pace": f"own-pace-of:{lane}",
+        "body": {"text": "hi"},
+    }
     return Owed(lane=lane, **{**facts, **values})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -168,7 +168,9 @@ class Desk:
     def card_stands(self, number: int = 1, target: str = "ops", channel: str = OPS_ID, ts: str = "5.0") -> None:
         message = Message("the card", [])
         self.chat.said[ts] = Said(channel, message, "an earlier delivery", None, False, NOW - timedelta(hours=1))
-        self.settle(Owed(kind=OwedKind.CARD, lane="x"), Posted(incident=number, target=target, channel_id=channel, ts=ts))
+        self.settle(
+            Owed(kind=OwedKind.CARD, lane="x"), Posted(incident=number, target=target, channel_id=channel, ts=ts)
+        )
 
     def settle(self, row: Owed, *posted: Posted) -> None:
         self.store.settle(Delivery(owed=row, attempts=1, in_doubt=False, created_at=NOW), NOW, posted=posted)
@@ -381,7 +383,9 @@ def test_a_card_shows_the_incident_as_it_is_now_not_as_it_was_when_owed(desk: De
     assert "monitoring" in texts(desk)[0]
 
 
-@pytest.mark.parametrize("code", ["message_not_found", "edit_window_closed", "cant_update_message", "channel_not_found"])
+@pytest.mark.parametrize(
+    "code", ["message_not_found", "edit_window_closed", "cant_update_message", "channel_not_found"]
+)
 def test_a_lost_card_is_posted_anew_and_that_one_is_edited_from_then_on(desk: Desk, code: str) -> None:
     one = desk.keep(incident())
     desk.card_stands(ts="5.0")
@@ -578,8 +582,8 @@ def test_a_topic_fits_and_never_cuts_an_escaped_character(
     assert re.fullmatch(r"(?:[^&<>]|&amp;|&lt;|&gt;)*", topic)
 
 
-COMFORTS = {
-    "set_topic": lambda one: owed.topic(one),
+COMFORTS: dict[str, Callable[[Incident], Owed]] = {
+    "set_topic": owed.topic,
     "pin": lambda one: owed.pin(one, "C0OWN", "1.0"),
     "invite": lambda one: owed.invitation(one, [BOB]),
     "bookmark": lambda one: owed.furnishing(one, [("Runbook", "https://run.example")], [])[-1],
@@ -622,7 +626,9 @@ def test_what_is_no_comfort_is_never_done_without(desk: Desk, method: str) -> No
 def test_a_trouble_is_a_line_on_the_timeline_and_a_new_look_of_the_card(desk: Desk) -> None:
     one = desk.keep(incident())
     claimed = Delivery(owed=owed.own_channel(one), attempts=1, in_doubt=False, created_at=NOW)
-    change = desk.carriers.trouble(claimed, ChatError("missing_scope", detail="the bot needs the scope channels:manage"))
+    change = desk.carriers.trouble(
+        claimed, ChatError("missing_scope", detail="the bot needs the scope channels:manage")
+    )
     assert change is not None
     [line] = change.timeline
     assert line.kind is EventKind.TROUBLE

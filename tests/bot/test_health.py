@@ -12,7 +12,6 @@ import pytest
 
 from bot.health import HealthServer
 
-
 Parts = dict[str, Any]
 
 

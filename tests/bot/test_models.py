@@ -38,9 +38,7 @@ class Lifecycle(RuleBasedStateMachine):
         self.ended: tuple[str, datetime] | None = None
         self.reopened = 0
 
-    @rule(
-        status=st.sampled_from(Status), by=st.sampled_from([ANA, BOB, CY]), seconds=st.integers(0, 400_000)
-    )
+    @rule(status=st.sampled_from(Status), by=st.sampled_from([ANA, BOB, CY]), seconds=st.integers(0, 400_000))
     def move(self, status: Status, by: str, seconds: int) -> None:
         self.now += timedelta(seconds=seconds)
         before = self.incident
@@ -123,7 +121,9 @@ def test_a_severity_is_read_in_every_usual_spelling(typed: str, severity: int) -
     "typed", ["", " ", "0", "5", "sev0", "sev5", "sev12", "11", "sev", "sev--1", "p1", "hi", "sev1.", "-1", "_2", "١"]
 )
 def test_nonsense_is_no_severity_and_the_answer_names_the_four(typed: str) -> None:
-    with pytest.raises(InvalidInput, match=r"sev1 \(critical\), sev2 \(high\), sev3 \(medium\) or sev4 \(low\)") as told:
+    with pytest.raises(
+        InvalidInput, match=r"sev1 \(critical\), sev2 \(high\), sev3 \(medium\) or sev4 \(low\)"
+    ) as told:
         Severity.parse(typed)
     assert told.value.field == "severity"
     assert f"“{typed.strip()}”" in str(told.value)
@@ -133,9 +133,10 @@ def test_nonsense_is_no_severity_and_the_answer_names_the_four(typed: str) -> No
 @given(st.text(max_size=60))
 def test_whatever_is_typed_a_severity_is_found_or_refused_in_a_short_answer(typed: str) -> None:
     try:
-        assert Severity.parse(typed) in Severity
+        answer = Severity.parse(typed).label
     except InvalidInput as error:
-        assert len(str(error)) < 200
+        answer = str(error)
+    assert 0 < len(answer) < 200
 
 
 def test_every_severity_reads_its_own_label_and_word() -> None:
@@ -166,20 +167,15 @@ def test_ends_and_nonsense_are_no_working_status_and_the_answer_names_those(type
     assert told.value.field == "status"
 
 
+seconds_around_now = st.integers(-(10**9), 10**9)
+
+
 @settings(deadline=None, max_examples=100)
-@given(
-    declared=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)),
-    now=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)),
-    ended=st.none() | st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)),
-)
-def test_a_duration_is_never_negative_and_stops_at_the_end(
-    declared: datetime, now: datetime, ended: datetime | None
-) -> None:
-    about = incident(declared_at=declared.replace(tzinfo=NOW.tzinfo))
-    if ended is not None:
-        about = about.changed(resolved_at=ended.replace(tzinfo=NOW.tzinfo))
-    took = about.duration(now.replace(tzinfo=NOW.tzinfo))
-    assert took == max((ended or now) - declared, timedelta())
+@given(declared=seconds_around_now, now=seconds_around_now, ended=st.none() | seconds_around_now)
+def test_a_duration_is_never_negative_and_stops_at_the_end(declared: int, now: int, ended: int | None) -> None:
+    over = None if ended is None else after(ended)
+    took = incident(declared_at=after(declared), resolved_at=over).duration(after(now)).total_seconds()
+    assert took == max((now if ended is None else ended) - declared, 0)
 
 
 @pytest.mark.parametrize(("severity", "is_due"), [(1, True), (2, True), (3, False), (4, False)])

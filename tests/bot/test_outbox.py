@@ -9,7 +9,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -127,10 +126,11 @@ class Office:
 def office(store: Store) -> Iterator[Office]:
     store.save(Change(incidents=(incident(),)), NOW)
     one = Office(store)
-    with ExitStack() as stack:
-        stack.callback(lambda: [outbox.stop() for outbox in one.outboxes])
-        stack.callback(lambda: [gate.set() for gate in one.carrier.gates.values()])
-        yield one
+    yield one
+    for gate in one.carrier.gates.values():
+        gate.set()
+    for outbox in one.outboxes:
+        outbox.stop()
 
 
 def passing(code: str = "connection", outcome: Outcome = Outcome.NOT_DONE) -> ChatError:

@@ -12,7 +12,7 @@ from tests.bot.make import NOW, after
 
 @pytest.mark.parametrize(("key", "other"), [("post:C1", "post:C2"), ("edit:1:ops", "edit:1:own")])
 def test_calls_go_in_a_short_burst_and_then_at_their_rate(key: str, other: str) -> None:
-    rate, paces = RATES[key.split(":")[0]], Paces()
+    rate, paces = RATES[key.split(":", maxsplit=1)[0]], Paces()
     for _ in range(rate.burst):
         assert not paces.is_held(key, NOW)
         paces.take(key, NOW)
@@ -91,7 +91,7 @@ def test_a_closed_key_and_an_empty_bucket_hold_until_both_are_over() -> None:
 @settings(deadline=None, max_examples=50)
 @given(steps=st.lists(st.integers(0, 3000), min_size=1, max_size=60))
 def test_whoever_asks_first_never_goes_faster_than_the_rate(key: str, steps: list[int]) -> None:
-    paces, rate = Paces(), RATES[key.split(":")[0]]
+    paces, rate = Paces(), RATES[key.split(":", maxsplit=1)[0]]
     taken, millis = [], 0
     for step in steps:
         millis += step

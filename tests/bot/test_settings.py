@@ -199,7 +199,11 @@ def test_a_full_config_file_is_read(path: Path) -> None:
     path.write_text(FULL)
     config = load_config(path)
     service = config.service("checkout-api")
-    assert (service.owner, service.time_zone, service.responders) == ("payments", "Europe/Berlin", ("U0BOB", "S0ONCALL"))
+    assert (service.owner, service.time_zone, service.responders) == (
+        "payments",
+        "Europe/Berlin",
+        ("U0BOB", "S0ONCALL"),
+    )
     assert config.channels.severities == (Severity.SEV1,)
     assert config.channels.invite == ("U0CY",)
     assert config.permissions.command == ("commander", "U0ANA")

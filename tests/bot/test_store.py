@@ -276,7 +276,13 @@ def test_a_timeline_is_read_page_by_page_from_its_newest_end(store: Store) -> No
 
 def test_a_timeline_event_comes_back_as_it_was_written(store: Store) -> None:
     written = event(
-        1, "said\n<@U1> “é” 🔥", at=after(0.123456), kind=EventKind.MESSAGE, actor=None, about=BOB, source="https://x/p1"
+        1,
+        "said\n<@U1> “é” 🔥",
+        at=after(0.123456),
+        kind=EventKind.MESSAGE,
+        actor=None,
+        about=BOB,
+        source="https://x/p1",
     )
     store.save(Change(timeline=(written,)), NOW)
     assert [each for _, each in store.timeline(1, limit=1)] == [written]
@@ -597,9 +603,7 @@ def test_settling_records_where_it_stands_and_what_follows_in_one_step(store: St
     (taken,) = claim(store)
     place = Posted(incident=1, target="ops", channel_id="C1", ts="1.0")
     follow_up = row("pins")
-    change = Change(
-        incidents=(store.incident(1).changed(channel_id="C1"),), timeline=(event(),), owed=(follow_up,)
-    )
+    change = Change(incidents=(store.incident(1).changed(channel_id="C1"),), timeline=(event(),), owed=(follow_up,))
     store.settle(taken, NOW, posted=[place], change=change)
     assert store.posted(1, "ops") == place
     assert store.incident(1).channel_id == "C1"

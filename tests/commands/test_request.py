@@ -285,7 +285,12 @@ def test_a_message_of_an_app_has_no_author() -> None:
 
 def test_a_mention_is_answered_in_its_thread_or_starts_one() -> None:
     asked = request.mention(mention_body())
-    assert (asked.key, asked.thread_ts, asked.is_mention, asked.trigger_id) == ("event:Ev0", "1700000000.000300", True, None)
+    assert (asked.key, asked.thread_ts, asked.is_mention, asked.trigger_id) == (
+        "event:Ev0",
+        "1700000000.000300",
+        True,
+        None,
+    )
     assert (asked.text, asked.caller) == ("<@U0BOT> list", Caller("U0ANA", "T0AIOPS"))
     assert request.mention(mention_body(thread_ts="1700000000.000001")).thread_ts == "1700000000.000001"
 

@@ -84,7 +84,13 @@ def test_nothing_typed_means_help() -> None:
 
 @pytest.mark.parametrize(
     ("typed", "nearest"),
-    [("resolv", "resolve"), ("declair", "declare"), ("stauts", "status"), ("acknowlege", "acknowledge"), ("lst", "list")],
+    [
+        ("resolv", "resolve"),
+        ("declair", "declare"),
+        ("stauts", "status"),
+        ("acknowlege", "acknowledge"),
+        ("lst", "list"),
+    ],
 )
 def test_a_mistyped_name_is_told_with_the_nearest_one(typed: str, nearest: str) -> None:
     with pytest.raises(InvalidInput, match=f"“{typed}”.*Did you mean /incident {nearest}\\?"):
@@ -241,7 +247,9 @@ def test_an_inline_declaration_declares_at_once(bench: Bench) -> None:
     assert (stored.service, stored.impact, stored.severity) == ("search", "slow results", Severity.SEV2)
 
 
-@pytest.mark.parametrize("text", ["declare", "new sev1", "declare checkout-api payments fail", "declare sev1 checkout-api"])
+@pytest.mark.parametrize(
+    "text", ["declare", "new sev1", "declare checkout-api payments fail", "declare sev1 checkout-api"]
+)
 def test_an_incomplete_declaration_opens_the_form_and_creates_nothing(bench: Bench, text: str) -> None:
     assert isinstance(bench.typed(text), OpenForm)
     assert bench.store.recent_incidents() == []

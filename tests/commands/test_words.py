@@ -102,7 +102,10 @@ def test_a_phrase_loses_the_quotes_around_all_of_it_and_no_others(text: str, mea
 @pytest.mark.parametrize("opening", '"“”„«‘')
 def test_a_quoted_beginning_is_one_word(opening: str) -> None:
     closing = {'"': '"', "“": "”", "”": "”", "„": "“", "«": "»", "‘": "’"}[opening]
-    assert word_or_quoted(f'{opening}Checkout API &amp; co{closing} "rest of it"') == ("Checkout API & co", '"rest of it"')
+    assert word_or_quoted(f'{opening}Checkout API &amp; co{closing} "rest of it"') == (
+        "Checkout API & co",
+        '"rest of it"',
+    )
 
 
 @pytest.mark.parametrize("text", ['"Checkout API payments fail', "“Checkout API", "„x"])
@@ -155,8 +158,10 @@ def test_a_bare_number_is_an_id_only_where_that_is_allowed(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "fixed INC-42", "INC-", "INC-x", "INC-42x", "incident 42", "42nd", "4.2", "42%", "42,000 users", "-42"]
-    + ["INC-1234567890", "1234567890", "include 42", "#x", "# 42", "since 42"],
+    [
+        *("", "fixed INC-42", "INC-", "INC-x", "INC-42x", "INC-1234567890", "incident 42", "include 42", "since 42"),
+        *("42nd", "4.2", "42%", "42,000 users", "-42", "1234567890", "#x", "# 42"),
+    ],
 )
 def test_what_is_no_id_stays_text(text: str) -> None:
     assert incident_id(text, bare=True) == (None, text)
@@ -237,15 +242,15 @@ def test_whatever_is_typed_a_declaration_is_read_or_refused_with_a_reason(text: 
     try:
         read = declaration(text)
     except InvalidInput as error:
-        assert str(error)
-        assert error.field in ("severity", "text")
-    else:
-        assert read.service == read.service.strip() or "&" in text
-        assert not read.impact or read.service or text.strip()[0] in words._QUOTES or read.severity
+        read = Declared(None, error.field, str(error))
+    if text.strip():
+        assert any(read) or set(text) <= set("\"“”„«»‘’' \n\t"), "nothing that was typed is lost"
 
 
 @quick
-@given(severity=st.sampled_from(Severity), impact=st.text(alphabet="abc é&<>'-", min_size=1).map(str.strip).filter(bool))
+@given(
+    severity=st.sampled_from(Severity), impact=st.text(alphabet="abc é&<>'-", min_size=1).map(str.strip).filter(bool)
+)
 def test_a_quoted_declaration_comes_back_whole(severity: Severity, impact: str) -> None:
     sent = f'{severity.label} "Checkout & <API>" "{impact}"'
     assert declaration(slack(sent)) == Declared(severity, "Checkout & <API>", impact)

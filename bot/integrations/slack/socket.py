@@ -9,6 +9,7 @@ connection whose pongs stay away, and failing tries back off.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -46,7 +47,7 @@ class Session(WebSocketApp):
 
     def listen(self) -> None:
         """Until the connection ends, for whatever reason."""
-        self.run_forever(ping_interval=PING_SECONDS)
+        self.run_forever(ping_interval=PING_SECONDS, skip_utf8_validation=True)
         self._pull_the_plug()
 
     def end(self) -> None:
@@ -179,10 +180,18 @@ class Socket(SocketModeClient):
             self._opened_at = time.time()
             self._opened.set()
 
-    def _on_message(self, session: Session, message: str) -> None:
-        """A session that is being replaced may still bring clicks, but has no say in whether to reconnect."""
-        if session is self.current_session or '"disconnect"' not in message:
-            self.enqueue_message(message)
+    def _on_message(self, session: Session, raw: bytes) -> None:
+        """Straight to the workers; only a request to reconnect goes through the SDK's queue.
+
+        A session that is being replaced may still bring clicks, but has no say in whether to reconnect. Text comes as
+        bytes, since the library's own validation of it is slow Python (a third of the time of a click).
+        """
+        text = raw.decode("utf-8", "replace")
+        message = json.loads(text) if text.startswith("{") else {}
+        if message.get("type") != "disconnect":
+            self.message_workers.submit(self.run_message_listeners, message, text)
+        elif session is self.current_session:
+            self.enqueue_message(text)
 
     def _on_error(self, session: Session, error: Any) -> None:
         if session is self.current_session and not self.closed:

@@ -1,0 +1,74 @@
+"""Reads the config file: faults come with file, line and key, and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from bot.errors import SettingsError
+from bot.settings import Channels, Config, Permissions, Service, reason
+
+
+def read(path: Path) -> Config:
+    """Raises SettingsError that lists every fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: can't be read: {error}") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: is not YAML: {error}") from error
+    try:
+        return Config.model_validate(data)
+    except ValidationError as error:
+        faults = [f"{path}:{_line(tree, fault['loc'])}: {_config_fault(fault)}" for fault in error.errors()]
+        raise SettingsError("\n".join(faults)) from error
+
+
+def _config_fault(fault: Any) -> str:
+    *parents, last = fault["loc"] or ("(whole file)",)
+    where = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    if fault["type"] != "extra_forbidden":
+        return f"{where}: {reason(fault)}"
+    known = _known_keys(tuple(parents))
+    close = difflib.get_close_matches(str(last), known, n=1)
+    hint = f"did you mean “{close[0]}”?" if close else f"known here: {', '.join(known)}"
+    return f"{where}: unknown key; {hint}"
+
+
+def _known_keys(parents: tuple[Any, ...]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "services": Service,
+        "channels": Channels,
+        "permissions": Permissions,
+    }
+    model = sections.get(str(parents[0]), Config) if parents else Config
+    return list(model.model_fields)
+
+
+def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:
+    """The 1-based line of a key in the composed YAML tree: as deep as the path can be followed."""
+    line = 1
+    for part in path:
+        found = _child(node, part)
+        if found is None:
+            break
+        line, node = found
+    return line
+
+
+def _child(node: yaml.Node | None, part: Any) -> tuple[int, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        item = node.value[part]
+        return item.start_mark.line + 1, item
+    return None
