@@ -15,7 +15,7 @@ from blocks.text import (
     SECTION_TEXT,
     Block,
     button,
-    clip,
+    clip_markup,
     context,
     label,
     section,
@@ -37,13 +37,13 @@ class HelpLine(NamedTuple):
 
 def say(text: str) -> Message:
     """A short answer; `text` is mrkdwn in which foreign parts are inert already."""
-    return Message(clip(text, MESSAGE_TEXT), [section(clip(text, SECTION_TEXT))])
+    return Message(clip_markup(text, MESSAGE_TEXT), [section(clip_markup(text, SECTION_TEXT))])
 
 
 def problem(text: str, who: str | None = None) -> Message:
     """Something the person can mend; what they typed may be quoted in it, so it is shown without markup."""
     pieces = [words(f"⚠ {text}", SECTION_TEXT), *([own(" By "), user(who)] if who else [])]
-    return Message(clip(flat(pieces), MESSAGE_TEXT), [rich(pieces)])
+    return Message(clip_markup(flat(pieces), MESSAGE_TEXT), [rich(pieces)])
 
 
 def resolved(incident: Incident, text: str) -> Message:
@@ -106,7 +106,7 @@ def help_page(lines: Sequence[HelpLine], here: str | None) -> Message:
     blocks: list[Block] = [section(f"*What you can do* · {where}")]
     for group in dict.fromkeys(line.group for line in lines):
         rows = [f"`{line.example}` {line.summary}" for line in lines if line.group == group]
-        blocks.append(section(clip(f"*{group}*\n" + "\n".join(rows), SECTION_TEXT)))
+        blocks.append(section(clip_markup(f"*{group}*\n" + "\n".join(rows), SECTION_TEXT)))
     foot = (
         "In a thread, mention me instead: `@AIOps Bot update …`. "
         "The id can be left out in an incident's channel or thread, and where only one is open."

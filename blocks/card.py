@@ -17,6 +17,7 @@ from blocks.text import (
     ago,
     button,
     clip,
+    clip_markup,
     confirm,
     foreign,
     header,
@@ -70,7 +71,7 @@ def card(facts: CardFacts) -> Message:
     blocks = [
         header(title(incident)),
         plain_section(clip(incident.impact, _IMPACT_SHOWN)),
-        {"type": "section", "fields": [mrkdwn(clip(text, FIELD_TEXT)) for text in _fields(facts)]},
+        {"type": "section", "fields": [mrkdwn(clip_markup(text, FIELD_TEXT)) for text in _fields(facts)]},
         *_references(facts),
         *_update(incident),
         *_resolution(incident),
@@ -79,7 +80,7 @@ def card(facts: CardFacts) -> Message:
         {"type": "actions", "block_id": incident.id, "elements": buttons(incident)},
     ]
     words = f"{foreign(title(incident), 200)} — {foreign(incident.impact, 300)} · commander <@{incident.commander}>"
-    return Message(clip(words, MESSAGE_TEXT), blocks)
+    return Message(clip_markup(words, MESSAGE_TEXT), blocks)
 
 
 def title(incident: Incident) -> str:

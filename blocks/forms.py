@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from blocks.ids import Input, View
-from blocks.text import Block, clip, label, one_line, option, plain, plain_context
+from blocks.text import Block, clean, clip, label, one_line, option, plain, plain_context
 from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Incident, Severity
 
 VALUE = "value"  # the action id inside every input block
@@ -130,8 +130,9 @@ def _text(limit: int, initial: str, placeholder: str, *, lines: bool = False) ->
     }
     if lines:
         element["multiline"] = True
+    initial = clip(clean(initial), limit)
     if initial:
-        element["initial_value"] = initial[:limit]
+        element["initial_value"] = initial
     return element
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from blocks.rich import Line, flat, own, prose, rich, user, words
-from blocks.text import MESSAGE_TEXT, clip, hours
+from blocks.text import MESSAGE_TEXT, clip_markup, hours
 from bot.models import Incident, Message, Severity, Status
 
 _REASON = 500
 
 
 def _note(*lines: Line) -> Message:
-    return Message(clip("\n".join(flat(line) for line in lines), MESSAGE_TEXT), [rich(*lines)])
+    return Message(clip_markup("\n".join(flat(line) for line in lines), MESSAGE_TEXT), [rich(*lines)])
 
 
 def _because(why: str) -> Line:

@@ -7,10 +7,12 @@ A rich_text text element knows no markup at all, so foreign words stay words: th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
-from blocks.text import Block, clip, escape, isolate, link, one_line, when
+from blocks.text import Block, clip_markup, escape, isolated, link, one_line, utc, when
 from blocks.text import clean as clean_text
+
+TEXT_SHOWN = 3500
 
 Piece = Block
 Line = Sequence[Piece]
@@ -27,12 +29,12 @@ def bold(text: str) -> Piece:
 
 def words(text: str, limit: int) -> Piece:
     """Foreign words in one line, at most `limit` characters; never empty."""
-    return own(isolate(clip(one_line(text), limit)) or "–")
+    return own(isolated(one_line(text), limit) or "–")
 
 
 def prose(text: str, limit: int) -> Piece:
     """Foreign text with its line ends, at most `limit` characters; never empty."""
-    return own(isolate(clip(clean_text(text), limit)) or "–")
+    return own(isolated(clean_text(text), limit) or "–")
 
 
 def user(user_id: str | None) -> Piece:
@@ -45,7 +47,7 @@ def channel(channel_id: str) -> Piece:
 
 def url(address: str, title: str = "") -> Piece:
     piece: Piece = {"type": "link", "url": address}
-    return {**piece, "text": clip(one_line(title), 200)} if title else piece
+    return {**piece, "text": isolated(one_line(title), 200)} if title else piece
 
 
 def moment(at: datetime, form: str = "{time}") -> Piece:
@@ -54,7 +56,7 @@ def moment(at: datetime, form: str = "{time}") -> Piece:
         "type": "date",
         "timestamp": int(at.timestamp()),
         "format": form,
-        "fallback": f"{at:%Y-%m-%d %H:%M} UTC",
+        "fallback": utc(at),
     }
 
 
@@ -76,12 +78,12 @@ def bullets(*lines: Line) -> Block:
     }
 
 
-def flat(line: Line) -> str:
-    """The line as message text."""
-    return "".join(_flat(piece) for piece in line)
+def flat(line: Line, limit: int = TEXT_SHOWN) -> str:
+    """The line as message text; no piece gets longer than `limit` by escaping."""
+    return "".join(_flat(piece, limit) for piece in line)
 
 
-def _flat(piece: Piece) -> str:
+def _flat(piece: Piece, limit: int) -> str:
     match piece["type"]:
         case "user":
             return f"<@{piece['user_id']}>"
@@ -90,7 +92,7 @@ def _flat(piece: Piece) -> str:
         case "link":
             return link(piece["url"], piece["text"]) if "text" in piece else f"<{escape(piece['url'])}>"
         case "date":
-            return when(datetime.fromtimestamp(piece["timestamp"]).astimezone(), piece["format"])
+            return when(datetime.fromtimestamp(piece["timestamp"], UTC), piece["format"])
         case _:
-            text = escape(piece["text"])
+            text = clip_markup(escape(piece["text"]), limit)
             return f"*{text}*" if piece.get("style", {}).get("bold") else text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blocks.rich import Line, Piece, bold, flat, own, rich, url, user, words
-from blocks.text import date, hours
+from blocks.text import hours, utc
 from bot.models import Incident, Message
 
 SERVICE_SHOWN = 100
@@ -32,7 +32,7 @@ def resolved(incident: Incident) -> Message:
         _fact("Service", words(incident.service, SERVICE_SHOWN)),
         _fact("Duration", own(hours(incident.duration(incident.resolved_at).total_seconds()))),
         _fact("Incident ID", own(incident.id)),
-        _fact("Post-mortem due", own(date(due) if due else f"not required for {incident.severity.label}")),
+        _fact("Post-mortem due", own(utc(due) if due else f"not required for {incident.severity.label}")),
     )
 
 
@@ -41,4 +41,4 @@ def _fact(name: str, value: Piece) -> Line:
 
 
 def _message(*lines: Line) -> Message:
-    return Message("\n".join(flat(line) for line in lines), [rich(*lines)])
+    return Message("\n".join(flat(line, IMPACT_SHOWN) for line in lines), [rich(*lines)])

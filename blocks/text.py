@@ -23,8 +23,9 @@ OPTION_TEXT = 75  # https://docs.slack.dev/reference/block-kit/composition-objec
 MESSAGE_TEXT = 3900  # chat.update refuses more than 4000: https://docs.slack.dev/reference/methods/chat.update
 
 _CONTROLS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
+_HALF = re.compile(r"&[a-z]{0,3}$|<[^<>]*$")
 _RTL = frozenset({"R", "AL"})
 FSI, PDI = "\u2068", "\u2069"
 
@@ -55,22 +56,32 @@ def clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
 
 
-def isolate(text: str) -> str:
-    """Right-to-left text kept from turning around the line it stands in (Unicode first-strong isolate)."""
-    if any(unicodedata.bidirectional(character) in _RTL for character in text):
-        return f"{FSI}{text}{PDI}"
-    return text
+def clip_markup(text: str, limit: int) -> str:
+    """At most `limit` characters of mrkdwn, without cutting an entity, a mention or a link in two."""
+    if len(text) <= limit:
+        return text
+    return _HALF.sub("", text[: max(limit - 1, 0)]).rstrip() + "…"
+
+
+def isolated(text: str, limit: int) -> str:
+    """At most `limit` characters; right-to-left text is kept from turning around the line it stands in.
+
+    That is what Unicode's first-strong isolate is for; it counts towards the limit.
+    """
+    if not any(unicodedata.bidirectional(character) in _RTL for character in text):
+        return clip(text, limit)
+    return f"{FSI}{clip(text, limit - 2)}{PDI}"
 
 
 def foreign(text: str, limit: int) -> str:
     """Foreign text for one line of mrkdwn or message text: inert, at most `limit` characters after escaping."""
     line = one_line(text)
-    shown = escape(isolate(clip(line, limit)))
     room = limit
-    while len(shown) > limit and room > 1:
-        room -= max(1, (len(shown) - limit) // 5)
-        shown = escape(isolate(clip(line, room)))
-    return shown
+    while True:
+        shown = escape(isolated(line, room))
+        if len(shown) <= limit or room <= 3:
+            return clip_markup(shown, limit)
+        room = max(3, room - max(1, (len(shown) - limit) // 5))
 
 
 def link(url: str, title: str) -> str:
@@ -80,7 +91,7 @@ def link(url: str, title: str) -> str:
 
 def plain(text: str, limit: int) -> Block:
     """A plain_text object: no markup at all, and no `:emoji:` from foreign text. Never empty."""
-    return {"type": "plain_text", "text": clip(isolate(clean(text)), limit) or "–", "emoji": False}
+    return {"type": "plain_text", "text": isolated(clean(text), limit) or "–", "emoji": False}
 
 
 def label(text: str, limit: int = 75) -> Block:
@@ -133,12 +144,10 @@ def option(text: str, value: str) -> Block:
 
 def when(moment: datetime, form: str = "{time}") -> str:
     """A moment in the reader's own time zone, with UTC where a client can't."""
-    utc = moment.astimezone(UTC)
-    return f"<!date^{int(utc.timestamp())}^{form}|{utc:%Y-%m-%d %H:%M} UTC>"
+    return f"<!date^{int(moment.timestamp())}^{form}|{utc(moment)}>"
 
 
-def date(moment: datetime) -> str:
-    """A due date in full, in UTC."""
+def utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 

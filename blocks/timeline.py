@@ -71,9 +71,13 @@ def listing(events: Iterable[TimelineEvent]) -> Block:
 
 
 def page(incident: Incident, events: list[tuple[int, TimelineEvent]], total: int, *, is_newest: bool = True) -> Block:
-    """The modal that shows one page of the timeline, the oldest on top, with a way to older and newest ones."""
+    """The modal that shows one page of the timeline, the oldest on top, with a way to older and newest ones.
+
+    `events` are the newest of those asked for; one more than a page says that there are older ones.
+    """
+    has_older, events = len(events) > PAGE, events[-PAGE:]
     buttons = []
-    if len(events) == PAGE:
+    if has_older:
         buttons.append(button("← Older", Action.TIMELINE_PAGE, f"{incident.number}:{events[0][0]}"))
     if not is_newest:
         buttons.append(button("Newest →", Action.TIMELINE_NEWEST, f"{incident.number}:"))

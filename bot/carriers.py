@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from blocks import notes, templates
 from blocks.card import card
-from blocks.text import clip, escape, one_line
+from blocks.text import foreign
 from bot import owed
 from bot.cards import Cards
 from bot.errors import ChatError
@@ -197,7 +197,7 @@ class Carriers:
         """A taken name gets a suffix; after a lost answer the channel may be ours already."""
         wanted = channel_name(self._config.channels.name, incident)
         if delivery.in_doubt:
-            found = self._chat.find_channel(wanted)
+            found = self._find_channel(wanted)
             if found is not None:
                 return wanted, found
         for attempt in range(1, _NAME_TRIES + 1):
@@ -209,22 +209,40 @@ class Carriers:
                     raise
         raise ChatError("name_taken", detail=f"#{wanted} and its variants exist already")
 
+    def _find_channel(self, name: str) -> str | None:
+        try:
+            return self._chat.find_channel(name)
+        except ChatError as error:
+            if error.retryable:
+                raise
+            log.warning("can't see whether #%s was made already: %s", name, error)
+            return None
+
     def _topic(self, delivery: Delivery) -> Settlement:
         incident = self._store.incident(_number(delivery))
         if incident.channel_id:
-            facts = [incident.id, incident.severity.label, one_line(incident.service), str(incident.status)]
-            topic = clip(" · ".join([*facts, one_line(incident.impact)]), _TOPIC - 20)
-            self._chat.set_topic(incident.channel_id, clip(escape(topic), _TOPIC))
+            facts = [incident.id, incident.severity.label, incident.service, incident.status, incident.impact]
+            self._chat.set_topic(incident.channel_id, foreign(" · ".join(facts), _TOPIC))
         return Settlement()
 
     def _invite(self, delivery: Delivery) -> Settlement:
         incident = self._store.incident(_number(delivery))
         users: list[str] = []
         for one in delivery.owed.body["users"]:
-            users += self._chat.group_members(one) if one.startswith("S") else [one]
+            users += self._members(one) if one.startswith("S") else [one]
         if incident.channel_id and users:
             self._chat.invite(incident.channel_id, list(dict.fromkeys(users)))
         return Settlement()
+
+    def _members(self, group_id: str) -> list[str]:
+        """A group that can't be read must not keep the others out."""
+        try:
+            return self._chat.group_members(group_id)
+        except ChatError as error:
+            if error.retryable:
+                raise
+            log.warning("can't invite the user group %s: %s", group_id, error)
+            return []
 
     def _pin(self, delivery: Delivery) -> Settlement:
         self._chat.pin(MessageRef(delivery.owed.body["channel_id"], delivery.owed.body["ts"]))
@@ -250,7 +268,7 @@ class Carriers:
         return Change(timeline=(event,), owed=rows)
 
     def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
-        if not delivery.error.startswith(LASTING) or delivery.owed.incident is None:
+        if not delivery.is_aside or delivery.owed.incident is None:
             return settlement
         number = delivery.owed.incident
 
@@ -268,16 +286,19 @@ class Carriers:
         return TimelineEvent(incident=incident.number, at=self._clock(), kind=kind, text=text)
 
 
-LASTING = "! "
-"""Marks the stored error of a failure that does not pass by itself."""
-
-
 def channel_name(pattern: str, incident: Incident) -> str:
-    """`inc-42-checkout-api`: Slack allows lower-case letters, digits, `-` and `_`, 80 at most."""
-    plain = unicodedata.normalize("NFKD", incident.service).encode("ascii", "ignore").decode().lower()
-    filled = pattern.format(number=incident.number, service=plain).lower()
-    slug = re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", filled)).strip("-_")
-    return slug[:_CHANNEL_NAME].rstrip("-_")
+    """`inc-42-checkout-api`: Slack allows lower-case letters, digits, `-` and `_`, 80 at most.
+
+    A long service is cut, never the number.
+    """
+    service = _slug(incident.service)
+    room = _CHANNEL_NAME - len(pattern.format(number=incident.number, service=""))
+    return _slug(pattern.format(number=incident.number, service=service[: max(room, 0)]))[:_CHANNEL_NAME].strip("-_")
+
+
+def _slug(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-_")
 
 
 def _number(delivery: Delivery) -> int:

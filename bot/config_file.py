@@ -22,7 +22,7 @@ def read(path: Path) -> Config:
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the latter for a date such as 2026-02-30
         raise SettingsError(f"{path}: is not YAML: {error}") from error
     try:
         return Config.model_validate(data)

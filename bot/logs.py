@@ -8,7 +8,7 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_SECRET = re.compile(r"xox[a-z]+-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^\s&]+|(?<=Bearer )\S+")
+_SECRET = re.compile(r"""xox[a-z]+-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^\s&'"]+|(?<=Bearer )[^\s'"]+""")
 _QUIET = {
     "slack_bolt": logging.ERROR,  # warns of a token that it ignores on purpose: the bot's identity is known already
     "slack_sdk": logging.WARNING,
@@ -34,11 +34,11 @@ class _Json(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redact(record.getMessage()),
         }
         if record.exc_info:
-            line["traceback"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, ensure_ascii=False))
+            line["traceback"] = redact(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
 
 
 def configure(form: str, level: str) -> None:

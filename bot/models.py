@@ -57,7 +57,7 @@ class Severity(IntEnum):
     @classmethod
     def parse(cls, text: str) -> Severity:
         """Read `sev1`, `SEV-1`, `1` or `critical`; raises InvalidInput that names the four."""
-        found = re.fullmatch(r"(?:sev)?[-_ ]?([1-4])", text.strip().lower())
+        found = re.fullmatch(r"(?:sev[-_ ]?)?([1-4])", text.strip().lower())
         if found:
             return cls(int(found[1]))
         for severity in cls:
@@ -332,11 +332,16 @@ class Owed(_Value):
 
 
 class Delivery(_Value):
-    """An owed row as claimed by one worker. `in_doubt`: an earlier try may have reached Slack."""
+    """An owed row as claimed by `owner`, counting this try.
+
+    `in_doubt`: an earlier try may have reached Slack. `is_aside`: it failed in a way that does not pass by itself.
+    """
 
     owed: Owed
+    owner: str = ""
     attempts: int
     in_doubt: bool
+    is_aside: bool = False
     created_at: datetime
     error: str = ""
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.carriers import LASTING, Settlement
+from bot.carriers import Settlement
 from bot.errors import ChatError, Outcome, StoreError, VersionConflict
 from bot.models import Change, Delivery
 from bot.pace import Paces
@@ -91,32 +91,47 @@ class Outbox:
                 self._wake.clear()
 
     def _dispatch(self, carrier: Carrier) -> int:
-        """Claim what may go now and hand it to the workers; how many rows that were."""
+        """Claim as much as there are free workers for, and hand it to them; how many rows that were."""
+        free = self._take_workers()
         now = self._clock()
-        deliveries = self._store.claim_deliveries(
-            self._owner,
-            now,
-            lease=LEASE_SECONDS,
-            limit=self._workers,
-            is_held=lambda pace: self._paces.is_held(pace, now),
-        )
-        for delivery in deliveries:
+        taken: list[Delivery] = []
+        try:
+            if free:
+                taken = self._store.claim_deliveries(
+                    self._owner,
+                    now,
+                    lease=LEASE_SECONDS,
+                    limit=free,
+                    is_held=lambda key: self._paces.is_held(key, now),
+                )
+        finally:
+            for _ in range(free - len(taken)):
+                self._free.release()
+        for delivery in taken:
             self._paces.take(delivery.owed.rate_key, now)
-            self._free.acquire()
             self._pool.submit(self._deliver, carrier, delivery)
-        return len(deliveries)
+        return len(taken)
+
+    def _take_workers(self) -> int:
+        """All that are free: a row that waited for one could outlive its claim."""
+        free = 0
+        while free < self._workers and self._free.acquire(blocking=False):
+            free += 1
+        return free
 
     def _pause(self) -> float:
-        """Seconds until a lane or a pace opens; never longer than the poll."""
+        """Seconds until a lane or a pace opens; never longer than the poll.
+
+        What is due already and was not taken waits for a worker, for the row before it or for its pace: the first two
+        wake this thread when they are done.
+        """
+        now = self._clock()
         try:
-            due = self._store.next_delivery_at()
+            moments = [self._store.next_delivery_at(), self._paces.next_opening(now)]
         except StoreError:
             return POLL_SECONDS
-        if due is None:
-            return POLL_SECONDS
-        now = self._clock()
-        opens = max((due, self._paces.next_opening(now) or due))
-        return min(max((opens - now).total_seconds(), 0.02), POLL_SECONDS)
+        ahead = [(moment - now).total_seconds() for moment in moments if moment is not None and moment > now]
+        return min([*ahead, POLL_SECONDS])
 
     def _deliver(self, carrier: Carrier, delivery: Delivery) -> None:
         try:
@@ -163,18 +178,18 @@ class Outbox:
         )
         if now - delivery.created_at > GIVE_UP_AFTER:
             self._store.give_up(delivery, str(error), now)
-        elif error.retryable:
+            return
+        in_doubt = delivery.in_doubt or error.outcome is Outcome.UNKNOWN
+        if error.retryable:
             until = now + timedelta(seconds=error.retry_after or backoff(delivery.attempts))
-            in_doubt = error.outcome is Outcome.UNKNOWN or (delivery.in_doubt and error.code != "ratelimited")
             self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt)
         else:
             until = now + timedelta(seconds=ASIDE_SECONDS)
-            in_doubt = error.outcome is Outcome.UNKNOWN
-            self._store.postpone(delivery, until, error=LASTING + str(error), in_doubt=in_doubt, aside=True)
+            self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt, aside=True)
         self._show(carrier, delivery, error, now)
 
     def _show(self, carrier: Carrier, delivery: Delivery, error: ChatError, now: datetime) -> None:
-        is_first = not delivery.error if not error.retryable else delivery.attempts == _SHOWN_AT_TRY
+        is_first = delivery.attempts == _SHOWN_AT_TRY if error.retryable else not delivery.is_aside
         change = carrier.trouble(delivery, error) if is_first else None
         if change is not None:
             self._store.save(change, now)
@@ -182,4 +197,4 @@ class Outbox:
 
 def backoff(attempts: int) -> float:
     """Seconds before the next try: 1, 2, 4 … 60, spread by a fifth so that processes don't march in step."""
-    return min(MAX_BACKOFF, 2.0 ** (attempts - 1)) * random.uniform(0.8, 1.2)
+    return min(MAX_BACKOFF, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.8, 1.2)

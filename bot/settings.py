@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -39,13 +40,13 @@ def _http(value: str) -> str:
     return value
 
 
-Url = Annotated[str, AfterValidator(_http)]
+Url = Annotated[str, Field(max_length=1000), AfterValidator(_http)]
 
 
 class Settings(BaseSettings):
     """The environment contract. Names are fixed; secrets never show in a repr."""
 
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     slack_bot_token: BotToken
     """Bot token of the installed app, `xoxb-…`."""
@@ -151,10 +152,13 @@ class Channels(_Section):
     @classmethod
     def _numbered(cls, value: str) -> str:
         try:
-            filled = value.format(number=1, service="x")
-        except (KeyError, IndexError, ValueError) as error:
+            names = [name for _, name, _, _ in Formatter().parse(value) if name is not None]
+            value.format(number=1, service="x")
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise ValueError("may use {number} and {service} only") from error
-        if "1" not in filled:
+        if not {"number", "service"}.issuperset(names):
+            raise ValueError("may use {number} and {service} only")
+        if "number" not in names:
             raise ValueError("must contain {number}: channel names are unique for ever")
         return value
 
@@ -187,7 +191,7 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
             return Settings()
         return Settings.model_validate({key.lower(): value for key, value in environ.items() if value})
     except ValidationError as error:
-        raise SettingsError("\n".join(_environment_faults(error))) from error
+        raise SettingsError("\n".join(_environment_faults(error))) from None  # the cause quotes the tokens
 
 
 def _environment_faults(error: ValidationError) -> Iterator[str]:

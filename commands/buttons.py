@@ -33,7 +33,7 @@ def severity(desk: Desk, request: Request) -> Reply:
 
 
 def open_timeline(desk: Desk, request: Request) -> Reply:
-    incident, events, total = desk.incidents.timeline(request.caller, request.number, limit=timeline.PAGE)
+    incident, events, total = desk.incidents.timeline(request.caller, request.number, limit=timeline.PAGE + 1)
     return OpenForm(timeline.page(incident, events, total))
 
 
@@ -41,7 +41,7 @@ def turn_page(desk: Desk, request: Request) -> Reply:
     _, _, position = request.value.partition(":")
     before = int(position) if position.isdigit() else None
     incident, events, total = desk.incidents.timeline(
-        request.caller, request.number, limit=timeline.PAGE, before=before
+        request.caller, request.number, limit=timeline.PAGE + 1, before=before
     )
     return TurnPage(timeline.page(incident, events, total, is_newest=before is None))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.errors import InvalidInput
 from bot.incidents import Caller
+from bot.models import new_id
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Request:
 def command(body: dict[str, Any]) -> Request:
     """https://docs.slack.dev/interactivity/implementing-slash-commands"""
     return Request(
-        key=f"command:{body.get('trigger_id')}",
+        key=_key("command", body),
         caller=Caller(body["user_id"], body.get("team_id")),
         channel_id=body.get("channel_id", ""),
         text=body.get("text") or "",
@@ -66,7 +67,7 @@ def action(body: dict[str, Any]) -> Request:
     view = body.get("view") or {}
     option = clicked.get("selected_option") or {}
     return Request(
-        key=f"action:{body.get('trigger_id')}",
+        key=_key("action", body),
         caller=_caller(body),
         channel_id=(body.get("channel") or {}).get("id") or container.get("channel_id", ""),
         thread_ts=container.get("thread_ts") or message.get("thread_ts"),
@@ -86,7 +87,7 @@ def submission(body: dict[str, Any]) -> Request:
     view = body["view"]
     carried = json.loads(view.get("private_metadata") or "{}")
     return Request(
-        key=f"view:{body.get('trigger_id') or view['id']}",
+        key=_key("view", body),
         caller=_caller(body),
         channel_id=carried.get("channel", ""),
         thread_ts=carried.get("thread"),
@@ -102,7 +103,7 @@ def shortcut(body: dict[str, Any]) -> Request:
     """https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload"""
     message = body.get("message") or {}
     return Request(
-        key=f"shortcut:{body.get('trigger_id')}",
+        key=_key("shortcut", body),
         caller=_caller(body),
         channel_id=(body.get("channel") or {}).get("id", ""),
         thread_ts=message.get("thread_ts"),
@@ -127,6 +128,11 @@ def mention(body: dict[str, Any]) -> Request:
         message_ts=event["ts"],
         is_mention=True,
     )
+
+
+def _key(kind: str, body: dict[str, Any]) -> str:
+    """Slack gives each wish its own trigger id; without one, no two deliveries can be told to be the same."""
+    return f"{kind}:{body.get('trigger_id') or new_id()}"
 
 
 def _caller(body: dict[str, Any]) -> Caller:

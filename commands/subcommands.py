@@ -39,7 +39,7 @@ class Subcommand:
 
     `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
 
-    `bare_id`: a number alone names an incident; not where free text follows, which may begin with a number.
+    `bare` says when a plain number names one.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Subcommand:
     run: Callable[[Desk, Call], Reply]
     right: Right
     on: str = "open"
-    bare_id: bool = True
+    bare: words.Bare = words.Bare.ALWAYS
     aliases: tuple[str, ...] = ()
 
 
@@ -153,7 +153,7 @@ def link(desk: Desk, call: Call) -> Reply:
 def merge(desk: Desk, call: Call) -> Reply:
     rest = call.rest.strip()
     rest = rest[5:] if rest.lower().startswith("into ") else rest
-    into, more = words.incident_id(rest, bare=True)
+    into, more = words.incident_id(rest, words.Bare.ALWAYS)
     if into is None or more.strip():
         raise InvalidInput("incident", "Say which incident goes into which: /incident merge INC-43 into INC-42")
     return Answer(say.merged(desk.incidents.merge(call.request.caller, call.number, into)))
@@ -185,23 +185,26 @@ SUBCOMMANDS = (
                Right.RESPOND, aliases=("commander", "ic", "lead")),
     Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.RESPOND),
     Subcommand("sev", _RESPOND, "[INC-n] sev1…sev4 [why]", "change the severity; without words, a form opens",
-               "/incident sev sev1 all regions now", severity, Right.COMMAND, bare_id=False, aliases=("severity",)),
+               "/incident sev sev1 all regions now", severity, Right.COMMAND, bare=words.Bare.NEVER,
+               aliases=("severity",)),
     Subcommand("status", _RESPOND, f"[INC-n] {'|'.join(WORKING)} [text]", "move it along, with an update if you like",
                "/incident status monitoring fix is out", status, Right.RESPOND),
     Subcommand("update", _RESPOND, "[INC-n] text", "tell everybody what is new; without words, a form opens",
-               '/incident update "rolling back web:57"', update, Right.RESPOND, bare_id=False),
+               '/incident update "rolling back web:57"', update, Right.RESPOND, bare=words.Bare.NEVER),
     Subcommand("note", _RESPOND, "[INC-n] text", "a line for the timeline; nothing is posted",
-               "/incident note cache was cold", note, Right.RESPOND, on="any", bare_id=False),
+               "/incident note cache was cold", note, Right.RESPOND, on="any", bare=words.Bare.NEVER),
     Subcommand("timeline", _RESPOND, "[INC-n]", "what happened when", "/incident timeline", timeline, Right.READ,
                on="any", aliases=("log", "events")),
     Subcommand("link", _RESPOND, "[INC-n] https://… [title]", "keep a reference on the card",
                "/incident link https://example.com/graph p99", link, Right.RESPOND, on="any"),
     Subcommand("resolve", _FINISH, "[INC-n] [what fixed it]", "end it and post the resolved message",
-               "/incident resolve rolled back web:57", resolve, Right.COMMAND, aliases=("resolved", "close", "fixed")),
+               "/incident resolve rolled back web:57", resolve, Right.COMMAND, bare=words.Bare.ALONE,
+               aliases=("resolved", "close", "fixed")),
     Subcommand("reopen", _FINISH, "[INC-n] [why]", "it is not over: back to investigating",
-               "/incident reopen INC-42 errors are back", reopen, Right.COMMAND, on="over"),
+               "/incident reopen INC-42 errors are back", reopen, Right.COMMAND, on="over",
+               bare=words.Bare.ALONE),
     Subcommand("cancel", _FINISH, "[INC-n] [why]", "it was no incident", "/incident cancel a test", cancel,
-               Right.COMMAND),
+               Right.COMMAND, bare=words.Bare.ALONE),
     Subcommand("merge", _FINISH, "[INC-n] into INC-m", "end it as part of another",
                "/incident merge INC-43 into INC-42", merge, Right.COMMAND),
     Subcommand("help", _LEARN, "[command]", "this page, or one command in full", "/incident help sev", help_,
@@ -216,7 +219,7 @@ def run(desk: Desk, request: Request) -> Reply:
     row = find(name)
     if not row.on:
         return row.run(desk, Call(request, 0, rest))
-    number, rest = words.incident_id(rest, bare=row.bare_id)
+    number, rest = words.incident_id(rest, row.bare)
     if row.name == "merge":
         number, rest = _merge_order(number, rest)
     if number is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import NamedTuple
 
 from blocks.text import unescape
@@ -39,16 +40,30 @@ def readable(text: str) -> str:
 
 def _typed(markup: re.Match[str]) -> str:
     kind, target, shown = markup["kind"], markup["target"], markup["label"]
-    if kind in "@#":
+    if kind and kind in "@#":
         return f"{kind}{shown or target}"
     if kind == "!":
         return shown or f"@{target}"
-    return target if not shown or shown == target.partition("://")[2] else f"{shown} ({target})"
+    if not shown:
+        return target
+    return shown if target.endswith(shown) else f"{shown} ({target})"
 
 
-def incident_id(text: str, *, bare: bool) -> tuple[int | None, str]:
-    """`INC-42 rest`, `#42 rest` and, where `bare` is allowed, `42 rest`."""
-    found = _ID.match(text) or (_BARE_ID.match(text) if bare else None)
+class Bare(StrEnum):
+    """When a number alone names an incident: where no free text follows that could begin with one."""
+
+    ALWAYS = "always"
+    ALONE = "alone"
+    NEVER = "never"
+
+
+def incident_id(text: str, bare: Bare) -> tuple[int | None, str]:
+    """`INC-42 rest`, `#42 rest` and, as far as `bare` allows, `42 rest`."""
+    found = _ID.match(text)
+    if found is None and bare is not Bare.NEVER:
+        found = _BARE_ID.match(text)
+        if found is not None and bare is Bare.ALONE and found.end() < len(text):
+            found = None
     return (int(found[1]), text[found.end() :]) if found else (None, text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -49,12 +50,25 @@ class Database:
                 raise
 
     def _prepare(self) -> None:
-        self._db.enable_wal()
+        self._switch_to_wal()
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
         with self.transaction():
             self._refuse_future_schema()
             MIGRATIONS.apply(self._db)
+
+    def _switch_to_wal(self) -> None:
+        """SQLite refuses this at once while another process opens the same fresh file, without its usual patience."""
+        until = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                self._db.enable_wal()
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
 
     def _refuse_future_schema(self) -> None:
         known = {migration.name for migration in MIGRATIONS.pending(self._db)}
@@ -115,7 +129,7 @@ class Database:
                     f"The database {self._where} is locked by another process; nothing was changed. Try again."
                 ) from error
             raise StoreError(f"The database {self._where} did not take it: {text}. Nothing was changed.") from error
-        except (sqlite3.DatabaseError, OSError) as error:
+        except (sqlite3.DatabaseError, OSError, UnicodeError) as error:
             raise StoreError(f"The database {self._where} can't be used: {error}.") from error
 
 

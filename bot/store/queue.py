@@ -54,7 +54,7 @@ class Queue:
                     continue
                 busy |= {row["lane"], key}
                 self._db.write(_CLAIM, [owner, until, row["seq"]])
-                taken.append(_delivery(row))
+                taken.append(_delivery(row, owner))
         return taken
 
     def _heads(self) -> list[Row]:
@@ -88,18 +88,21 @@ class Queue:
                 )
 
     def next_delivery_at(self) -> datetime | None:
-        aside = self._db.rows("SELECT MIN(due_at) AS at FROM outbox WHERE state = 'aside'")
         claims = self._db.rows(
-            "SELECT claimed_until AS at FROM outbox WHERE claimed_until IS NOT NULL AND state IN ('waiting', 'aside')"
+            "SELECT lane, claimed_until AS at FROM outbox "
+            "WHERE claimed_until IS NOT NULL AND state IN ('waiting', 'aside')"
         )
-        times = [row["due_at"] for row in self._heads()] + [row["at"] for row in (*aside, *claims) if row["at"]]
+        busy = {row["lane"] for row in claims}
+        aside = self._db.rows("SELECT MIN(due_at) AS at FROM outbox WHERE state = 'aside' AND claimed_until IS NULL")
+        heads = [row["due_at"] for row in self._heads() if row["lane"] not in busy]
+        times = heads + [row["at"] for row in (*aside, *claims) if row["at"]]
         return moment(min(times)) if times else None
 
     def postpone(self, delivery: Delivery, until: datetime, *, error: str, in_doubt: bool, aside: bool = False) -> None:
         self._db.write(
             "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL, due_at = ?, error = ?, in_doubt = ?, state = ? "
-            "WHERE id = ? AND state IN ('waiting', 'aside')",
-            [stamp(until), error, int(in_doubt), "aside" if aside else "waiting", delivery.owed.id],
+            "WHERE id = ? AND claimed_by = ? AND state IN ('waiting', 'aside')",
+            [stamp(until), error, int(in_doubt), "aside" if aside else "waiting", delivery.owed.id, delivery.owner],
         )
 
     def give_up(self, delivery: Delivery, error: str, now: datetime) -> None:
@@ -161,7 +164,7 @@ class Queue:
         )
 
 
-def _delivery(row: Row) -> Delivery:
+def _delivery(row: Row, owner: str) -> Delivery:
     owed = Owed(
         id=row["id"],
         kind=OwedKind(row["kind"]),
@@ -176,8 +179,10 @@ def _delivery(row: Row) -> Delivery:
     )
     return Delivery(
         owed=owed,
+        owner=owner,
         attempts=row["attempts"] + 1,
         in_doubt=bool(row["in_doubt"]),
+        is_aside=row["state"] == "aside",
         created_at=moment(row["created_at"]),
         error=row["error"],
     )

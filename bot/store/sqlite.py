@@ -125,7 +125,8 @@ class SqliteStore(Queue):
         return self._db.insert("requests", {"key": key, "at": stamp(now)}, or_ignore=True) == 1
 
     def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:
-        self._db.insert("drafts", {"id": draft_id, "text": text, "at": stamp(now)}, or_ignore=True)
+        whole = text.encode("utf-8", "ignore").decode()
+        self._db.insert("drafts", {"id": draft_id, "text": whole, "at": stamp(now)}, or_ignore=True)
 
     def draft(self, draft_id: str) -> str | None:
         row = self._db.row("SELECT text FROM drafts WHERE id = ?", [draft_id])

@@ -48,8 +48,8 @@ lists = st.sampled_from([0, 1, 20, 21, 100, 101, 250]).flatmap(
     lambda count: st.builds(lambda one: [one.changed(number=n + 1) for n in range(count)], incidents())
 )
 some = lists.filter(bool)
-pages = st.lists(events, max_size=timeline.PAGE).map(lambda found: list(enumerate(found, start=1)))
-long_page = st.builds(lambda one: [(n, one) for n in range(timeline.PAGE)], events)
+pages = st.lists(events, max_size=timeline.PAGE + 1).map(lambda found: list(enumerate(found, start=1)))
+long_page = st.builds(lambda one: [(n, one) for n in range(timeline.PAGE + 1)], events)
 help_lines = st.lists(
     st.builds(answers.HelpLine, group=st.sampled_from("AB"), summary=texts, example=texts), min_size=1, max_size=9
 )
@@ -183,7 +183,7 @@ ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
     "severity": lambda typed: forms.severity(about(typed), {}),
     "resolution": lambda typed: forms.resolution(over(typed), {}),
     "add": lambda typed: forms.add_to_timeline([about(typed)], about(typed), typed, {}),
-    "timeline": lambda typed: timeline.page(about(typed), [(1, event(text=typed))] * timeline.PAGE, 99),
+    "timeline": lambda typed: timeline.page(about(typed), [(1, event(text=typed))] * (timeline.PAGE + 1), 99),
 }
 
 
@@ -213,7 +213,9 @@ def test_the_offered_incident_is_one_of_those_on_offer(chosen: int, many: list[I
 )
 def test_thirty_long_events_fit_in_a_message_and_a_page_of_them_in_a_modal(one: TimelineEvent) -> None:
     check(answers.timeline(incident(), [one] * 30, 30))
-    check_view(timeline.page(incident(999_999_999), [(n, one) for n in range(timeline.PAGE)], 9_999, is_newest=False))
+    check_view(
+        timeline.page(incident(999_999_999), [(n, one) for n in range(timeline.PAGE + 1)], 9_999, is_newest=False)
+    )
 
 
 def test_the_help_page_shows_every_command_whole() -> None:

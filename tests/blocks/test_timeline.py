@@ -97,16 +97,18 @@ def test_a_short_timeline_is_one_page_without_buttons() -> None:
     assert len(elements(view, "rich_text_section")) == 3
 
 
-def test_a_full_page_leads_to_the_older_ones_by_the_position_of_its_oldest() -> None:
-    view = timeline.page(incident(7), numbered(timeline.PAGE), 80)
-    assert buttons(view) == {Action.TIMELINE_PAGE: "7:100"}
+def test_one_event_more_than_a_page_leads_to_the_older_ones_by_the_position_of_the_oldest_shown() -> None:
+    view = timeline.page(incident(7), numbered(timeline.PAGE + 1), 80)
+    assert buttons(view) == {Action.TIMELINE_PAGE: "7:101"}
+    assert len(elements(view, "rich_text_section")) == timeline.PAGE
+    assert "step 0" not in str(view["blocks"])
     assert "80 entries" in view["blocks"][0]["elements"][0]["text"]
 
 
 def test_an_older_page_leads_back_to_the_newest() -> None:
     assert buttons(timeline.page(incident(7), numbered(2), 80, is_newest=False)) == {Action.TIMELINE_NEWEST: "7:"}
-    both = timeline.page(incident(7), numbered(timeline.PAGE), 80, is_newest=False)
-    assert buttons(both) == {Action.TIMELINE_PAGE: "7:100", Action.TIMELINE_NEWEST: "7:"}
+    both = timeline.page(incident(7), numbered(timeline.PAGE + 1), 80, is_newest=False)
+    assert buttons(both) == {Action.TIMELINE_PAGE: "7:101", Action.TIMELINE_NEWEST: "7:"}
 
 
 def test_the_last_page_that_happens_to_be_full_does_not_lead_to_an_empty_one() -> None:

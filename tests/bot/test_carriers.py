@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bot import owed
 from bot.cards import Cards
-from bot.carriers import LASTING, Carriers, channel_name
+from bot.carriers import Carriers, channel_name
 from bot.errors import ChatError, Outcome
 from bot.models import (
     Change,
@@ -175,9 +175,16 @@ class Desk:
     def settle(self, row: Owed, *posted: Posted) -> None:
         self.store.settle(Delivery(owed=row, attempts=1, in_doubt=False, created_at=NOW), NOW, posted=posted)
 
-    def carry(self, row: Owed, *, in_doubt: bool = False, error: str = "") -> Change:
+    def carry(self, row: Owed, *, in_doubt: bool = False, error: str = "", is_aside: bool = False) -> Change:
         """Carry it as the outbox would, store the outcome, and give back what follows."""
-        claimed = Delivery(owed=row, attempts=2 if error else 1, in_doubt=in_doubt, created_at=NOW, error=error)
+        claimed = Delivery(
+            owed=row,
+            attempts=2 if error else 1,
+            in_doubt=in_doubt,
+            is_aside=is_aside,
+            created_at=NOW,
+            error=error,
+        )
         settlement = self.carriers.carry(claimed)
         change = (settlement.follow() if settlement.follow else None) or Change()
         self.store.settle(claimed, NOW, posted=settlement.posted, change=change)
@@ -332,9 +339,27 @@ def test_where_looking_fails_in_passing_nothing_is_sent_yet(desk: Desk) -> None:
     one = desk.keep(incident())
     row = template(one)
     desk.chat.refuse("find", ChatError("ratelimited", retryable=True, retry_after=3))
-    with pytest.raises(ChatError, match="ratelimited"):
+    with pytest.raises(ChatError, match="ratelimited") as told:
         desk.carry(row, in_doubt=True)
     assert desk.chat.said == {}
+    assert told.value.outcome is Outcome.UNKNOWN, "the doubt is as it was: the next try has to look again"
+    assert (told.value.retryable, told.value.retry_after) == (True, 3)
+
+
+def test_where_looking_for_a_channel_fails_in_passing_none_is_made_yet(desk: Desk) -> None:
+    one = desk.keep(incident())
+    desk.chat.refuse("find_channel", ChatError("ratelimited", retryable=True, retry_after=3))
+    with pytest.raises(ChatError) as told:
+        desk.carry(owed.own_channel(one), in_doubt=True)
+    assert (told.value.outcome, desk.chat.channels) == (Outcome.UNKNOWN, {})
+
+
+def test_where_looking_for_a_channel_is_refused_one_is_made(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    one = desk.keep(incident())
+    desk.chat.refuse("find_channel", ChatError("missing_scope"))
+    desk.carry(owed.own_channel(one), in_doubt=True)
+    assert desk.store.incident(1).channel_id == "C0NEW"
+    assert "inc-1-checkout-api" in caplog.text
 
 
 @pytest.mark.logs_errors
@@ -645,7 +670,7 @@ def test_a_card_in_trouble_does_not_ask_for_another_card(desk: Desk) -> None:
 
 def test_what_works_after_a_lasting_failure_is_noted_as_repaired(desk: Desk) -> None:
     one = desk.keep(incident())
-    change = desk.carry(owed.own_channel(one), error=f"{LASTING}restricted_action")
+    change = desk.carry(owed.own_channel(one), error="restricted_action", is_aside=True)
     kinds = [event.kind for event in change.timeline]
     assert kinds == [EventKind.CHANNEL, EventKind.REPAIRED]
     assert change.timeline[-1].text == "channel done after all"

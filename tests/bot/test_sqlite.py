@@ -69,6 +69,20 @@ def test_migrations_run_once_in_order(opened: SqliteStore, path: Path) -> None:
         assert applied(path) == once
 
 
+def test_opening_waits_while_somebody_else_is_making_the_file(path: Path) -> None:
+    """Two replicas that start together: SQLite refuses the switch to WAL at once, without its usual patience."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.3, other.rollback)
+        release.start()
+        try:
+            with closing(SqliteStore(path)) as store:
+                assert store.next_number() == 1
+        finally:
+            release.join()
+
+
 def test_many_can_open_a_fresh_file_at_the_same_moment(path: Path) -> None:
     path.parent.mkdir()
     for attempt in range(5):

@@ -351,7 +351,7 @@ def test_a_row_comes_back_as_it_was_owed(store: Store) -> None:
     )
     owe(store, owed)
     (taken,) = claim(store)
-    assert taken == Delivery(owed=owed, attempts=1, in_doubt=False, created_at=NOW)
+    assert taken == Delivery(owed=owed, owner="a", attempts=1, in_doubt=False, created_at=NOW)
 
 
 def test_pages_go_before_updates_in_a_lane_and_between_lanes(store: Store) -> None:
@@ -508,10 +508,13 @@ def test_workers_on_two_handles_never_take_the_same_row(open_store: Callable[[],
     assert len(everything) == len(set(everything)) == 30
 
 
-def test_a_worker_whose_lease_ran_out_can_not_take_the_row_from_the_one_who_has_it_now(store: Store) -> None:
+@pytest.mark.parametrize(("first", "second"), [("slow", "quick"), ("same process", "same process")])
+def test_a_worker_whose_lease_ran_out_can_not_take_the_row_from_the_one_who_has_it_now(
+    store: Store, first: str, second: str
+) -> None:
     owe(store, row())
-    (slow,) = claim(store, owner="slow")
-    (quick,) = claim(store, after(LEASE), owner="quick")
+    (slow,) = claim(store, owner=first)
+    (quick,) = claim(store, after(LEASE), owner=second)
     store.postpone(slow, after(LEASE), error="timeout", in_doubt=False)
     assert claim(store, after(LEASE + 1), owner="third") == [], "quick is still at it"
     store.settle(quick, after(LEASE + 2))
@@ -582,12 +585,13 @@ def test_a_row_put_aside_lets_its_lane_pass_and_comes_back(store: Store) -> None
     assert claim(store, after(299)) == []
     (again,) = claim(store, after(300))
     assert (again.owed.id, again.attempts, again.error) == (broken.id, 2, "not_in_channel")
+    assert (taken.is_aside, passing.is_aside, again.is_aside) == (False, False, True)
     store.settle(again, after(300))
     assert claim(store, after(999)) == []
 
 
 def test_a_row_put_aside_is_not_taken_while_its_lane_is_busy(store: Store) -> None:
-    broken, fine = row(), row()
+    broken, fine = row(pace="post:C1"), row(pace="post:C2")
     owe(store, broken, fine)
     store.postpone(claim(store)[0], after(10), error="no", in_doubt=False, aside=True)
     (passing,) = claim(store, after(10))
@@ -642,12 +646,12 @@ def test_troubles_are_what_failed_and_is_not_done_yet(store: Store) -> None:
     channel, pin, fine, of_another = claim(store)
     assert store.troubles(1) == [], "nothing failed so far"
     store.postpone(channel, after(1), error="timeout", in_doubt=False)
-    store.postpone(pin, after(1), error="! missing_scope", in_doubt=False, aside=True)
+    store.postpone(pin, after(1), error="missing_scope", in_doubt=False, aside=True)
     store.settle(fine, NOW)
     store.postpone(of_another, after(1), error="timeout", in_doubt=False)
     assert [(each.kind, each.error, each.attempts) for each in store.troubles(1)] == [
         (OwedKind.CHANNEL, "timeout", 1),
-        (OwedKind.PIN, "! missing_scope", 1),
+        (OwedKind.PIN, "missing_scope", 1),
     ]
     for again in claim(store, after(1)):
         store.settle(again, after(1))

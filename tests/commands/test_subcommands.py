@@ -112,7 +112,7 @@ def test_every_example_is_a_command_of_its_own_row(row: subcommands.Subcommand) 
     name, rest = words.first_word(rest)
     assert find(name) is row
     if "INC-" in row.example:
-        assert words.incident_id(rest, bare=row.bare_id)[0] is not None
+        assert words.incident_id(rest, row.bare)[0] is not None
 
 
 @pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.name)
@@ -227,11 +227,13 @@ def test_a_number_alone_names_an_incident(bench: Bench, command: str) -> None:
 
 
 def test_merging_names_the_one_that_ends_and_the_one_that_goes_on(bench: Bench) -> None:
-    bench.have(1, 2, 3)
+    bench.have(1, 2, 3, 4)
     bench.typed("merge INC-2 into INC-1")
     assert (bench.status(2), bench.store.incident(2).merged_into) == (Status.MERGED, 1)
     bench.typed("merge into 1", channel="C3")
     assert bench.store.incident(3).merged_into == 1
+    bench.typed("merge INC-1", channel="C4")
+    assert bench.store.incident(4).merged_into == 1, "this channel's incident goes into the one that is named"
     for text in ("merge", "merge INC-1 into", "merge INC-1 into nowhere", "merge INC-1 into INC-2 please"):
         with pytest.raises(UserError):
             bench.typed(text)

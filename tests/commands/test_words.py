@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.errors import InvalidInput
 from bot.models import Severity
 from commands import words
-from commands.words import Declared, declaration, first_word, incident_id, phrase, readable, word_or_quoted
+from commands.words import Bare, Declared, declaration, first_word, incident_id, phrase, readable, word_or_quoted
 from tests.blocks.texts import texts
 
 quick = settings(deadline=None, max_examples=200)
@@ -42,6 +42,7 @@ def test_what_slack_escaped_reads_as_it_was_typed(typed: str) -> None:
         ("see <https://example.com/a?b=1&amp;c=2>", "see https://example.com/a?b=1&c=2"),
         ("see <https://example.com|https://example.com>", "see https://example.com"),
         ("see <https://example.com/1|the graph>", "see the graph (https://example.com/1)"),
+        ("see <https://example.com/dashboard|dashboard>", "see dashboard (https://example.com/dashboard)"),
         ("&lt;@U0BOB&gt; &amp;amp; &lt;!channel&gt;", "<@U0BOB> &amp; <!channel>"),
         ("<http://api.example.com|api.example.com> is down", "api.example.com is down"),
         ("write <mailto:ops@example.com|ops@example.com>", "write ops@example.com"),
@@ -145,15 +146,16 @@ def test_the_first_word_ends_at_any_white_space() -> None:
     ],
 )
 def test_an_incident_id_is_read_in_every_usual_spelling(text: str, number: int, rest: str) -> None:
-    assert incident_id(text, bare=False) == (number, rest)
-    assert incident_id(text, bare=True) == (number, rest)
+    for bare in Bare:
+        assert incident_id(text, bare) == (number, rest)
 
 
 @pytest.mark.parametrize("text", ["42", "42 fixed", "007 x"])
 def test_a_bare_number_is_an_id_only_where_that_is_allowed(text: str) -> None:
     number, _, rest = text.partition(" ")
-    assert incident_id(text, bare=True) == (int(number), rest)
-    assert incident_id(text, bare=False) == (None, text)
+    assert incident_id(text, Bare.ALWAYS) == (int(number), rest)
+    assert incident_id(text, Bare.ALONE) == ((None, text) if rest else (int(number), ""))
+    assert incident_id(text, Bare.NEVER) == (None, text)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,8 @@ def test_a_bare_number_is_an_id_only_where_that_is_allowed(text: str) -> None:
     ],
 )
 def test_what_is_no_id_stays_text(text: str) -> None:
-    assert incident_id(text, bare=True) == (None, text)
+    for bare in Bare:
+        assert incident_id(text, bare) == (None, text)
 
 
 # -- people and links
