@@ -13,7 +13,7 @@ from blocks.card import card
 from blocks.text import foreign
 from bot import owed
 from bot.cards import Cards
-from bot.errors import ChatError
+from bot.errors import ChatError, Outcome
 from bot.models import (
     Change,
     Delivery,
@@ -167,7 +167,7 @@ class Carriers:
             return self._chat.find(channel, delivery.owed.id, since=delivery.created_at, thread_ts=thread_ts)
         except ChatError as error:
             if error.retryable:
-                raise
+                raise _still_in_doubt(error) from error
             log.warning("can't see whether a message was sent already (%s); it may appear twice", error)
             return None
 
@@ -214,7 +214,7 @@ class Carriers:
             return self._chat.find_channel(name)
         except ChatError as error:
             if error.retryable:
-                raise
+                raise _still_in_doubt(error) from error
             log.warning("can't see whether #%s was made already: %s", name, error)
             return None
 
@@ -299,6 +299,13 @@ def channel_name(pattern: str, incident: Incident) -> str:
 def _slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-_")
+
+
+def _still_in_doubt(error: ChatError) -> ChatError:
+    """Looking for what an earlier try did has failed: it is as unknown as before."""
+    return ChatError(
+        error.code, retryable=True, outcome=Outcome.UNKNOWN, retry_after=error.retry_after, detail=error.detail
+    )
 
 
 def _number(delivery: Delivery) -> int:

@@ -332,13 +332,12 @@ class Owed(_Value):
 
 
 class Delivery(_Value):
-    """An owed row as claimed by `owner`, counting this try.
+    """An owed row as claimed; `attempts` counts this try, and tells it from a later one.
 
     `in_doubt`: an earlier try may have reached Slack. `is_aside`: it failed in a way that does not pass by itself.
     """
 
     owed: Owed
-    owner: str = ""
     attempts: int
     in_doubt: bool
     is_aside: bool = False

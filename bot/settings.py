@@ -152,11 +152,11 @@ class Channels(_Section):
     @classmethod
     def _numbered(cls, value: str) -> str:
         try:
-            names = [name for _, name, _, _ in Formatter().parse(value) if name is not None]
-            value.format(number=1, service="x")
-        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            parts = [part for part in Formatter().parse(value) if part[1] is not None]
+        except ValueError as error:
             raise ValueError("may use {number} and {service} only") from error
-        if not {"number", "service"}.issuperset(names):
+        names = [name for _, name, _, _ in parts]
+        if any(name not in {"number", "service"} or spec or conversion for _, name, spec, conversion in parts):
             raise ValueError("may use {number} and {service} only")
         if "number" not in names:
             raise ValueError("must contain {number}: channel names are unique for ever")

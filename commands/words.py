@@ -46,7 +46,8 @@ def _typed(markup: re.Match[str]) -> str:
         return shown or f"@{target}"
     if not shown:
         return target
-    return shown if target.endswith(shown) else f"{shown} ({target})"
+    bare = target.partition(":")[2].removeprefix("//")
+    return shown if shown in (target, bare) else f"{shown} ({target})"
 
 
 class Bare(StrEnum):

@@ -54,7 +54,7 @@ class Queue:
                     continue
                 busy |= {row["lane"], key}
                 self._db.write(_CLAIM, [owner, until, row["seq"]])
-                taken.append(_delivery(row, owner))
+                taken.append(_delivery(row))
         return taken
 
     def _heads(self) -> list[Row]:
@@ -101,8 +101,8 @@ class Queue:
     def postpone(self, delivery: Delivery, until: datetime, *, error: str, in_doubt: bool, aside: bool = False) -> None:
         self._db.write(
             "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL, due_at = ?, error = ?, in_doubt = ?, state = ? "
-            "WHERE id = ? AND claimed_by = ? AND state IN ('waiting', 'aside')",
-            [stamp(until), error, int(in_doubt), "aside" if aside else "waiting", delivery.owed.id, delivery.owner],
+            "WHERE id = ? AND attempts = ? AND state IN ('waiting', 'aside')",
+            [stamp(until), error, int(in_doubt), "aside" if aside else "waiting", delivery.owed.id, delivery.attempts],
         )
 
     def give_up(self, delivery: Delivery, error: str, now: datetime) -> None:
@@ -164,7 +164,7 @@ class Queue:
         )
 
 
-def _delivery(row: Row, owner: str) -> Delivery:
+def _delivery(row: Row) -> Delivery:
     owed = Owed(
         id=row["id"],
         kind=OwedKind(row["kind"]),
@@ -179,7 +179,6 @@ def _delivery(row: Row, owner: str) -> Delivery:
     )
     return Delivery(
         owed=owed,
-        owner=owner,
         attempts=row["attempts"] + 1,
         in_doubt=bool(row["in_doubt"]),
         is_aside=row["state"] == "aside",

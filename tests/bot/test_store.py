@@ -351,7 +351,7 @@ def test_a_row_comes_back_as_it_was_owed(store: Store) -> None:
     )
     owe(store, owed)
     (taken,) = claim(store)
-    assert taken == Delivery(owed=owed, owner="a", attempts=1, in_doubt=False, created_at=NOW)
+    assert taken == Delivery(owed=owed, attempts=1, in_doubt=False, created_at=NOW)
 
 
 def test_pages_go_before_updates_in_a_lane_and_between_lanes(store: Store) -> None:
