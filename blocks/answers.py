@@ -9,7 +9,7 @@ from typing import NamedTuple
 from blocks.card import CardFacts, card, summary
 from blocks.forms import incident_option
 from blocks.ids import Action
-from blocks.rich import flat, own, rich, user, words
+from blocks.rich import flat, own, prose, rich, user, words
 from blocks.text import (
     MESSAGE_TEXT,
     SECTION_TEXT,
@@ -40,10 +40,14 @@ def say(text: str) -> Message:
     return Message(clip_markup(text, MESSAGE_TEXT), [section(clip_markup(text, SECTION_TEXT))])
 
 
-def problem(text: str, who: str | None = None) -> Message:
-    """Something the person can mend; what they typed may be quoted in it, so it is shown without markup."""
+def problem(text: str, who: str | None = None, typed: str = "") -> Message:
+    """Something the person can mend, without markup, since what they typed may be quoted in it.
+
+    `who` is behind it; `typed` is given back, to be used again.
+    """
     pieces = [words(f"⚠ {text}", SECTION_TEXT), *([own(" By "), user(who)] if who else [])]
-    return Message(clip_markup(flat(pieces), MESSAGE_TEXT), [rich(pieces)])
+    lines = [pieces, [own("You typed: "), prose(typed, SECTION_TEXT)]] if typed else [pieces]
+    return Message(clip_markup(flat(pieces), MESSAGE_TEXT), [rich(*lines)])
 
 
 def resolved(incident: Incident, text: str) -> Message:

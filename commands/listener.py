@@ -20,7 +20,7 @@ from slack_bolt import Ack, App
 from blocks import answers
 from bot.errors import ChatError, InvalidInput, StoreError, UserError
 from bot.models import Message
-from commands import buttons, request, shortcuts, subcommands, views
+from commands import buttons, request, shortcuts, subcommands, views, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply, TurnPage
 from commands.request import Request
@@ -28,8 +28,9 @@ from commands.request import Request
 log = logging.getLogger(__name__)
 
 COMMAND = "/incident"
-WORKERS = 12
+WORKERS = 8
 _ANY = re.compile(".*")
+_WORTH_KEEPING = 40  # characters of a command that somebody would not like to type again
 _RESTARTING = "I'm restarting. Try again in a few seconds; nothing was changed."
 
 Body = dict[str, Any]
@@ -131,12 +132,12 @@ class Listener:
             if self._is_first(asked):
                 self._answer(asked, handler(self._desk, asked))
         except UserError as error:
-            self._answer(asked, Answer(answers.problem(str(error), error.who)))
+            self._answer(asked, _problem(asked, str(error), error.who))
         except StoreError as error:
             log.error("nothing was changed: %s", error)
-            self._answer(asked, Answer(answers.problem(str(error))))
+            self._answer(asked, _problem(asked, str(error)))
         except Exception:
-            self._answer(asked, Answer(answers.problem(_unforeseen(asked.action or "a command"))))
+            self._answer(asked, _problem(asked, _unforeseen(asked.action or "a command")))
 
     def _is_first(self, asked: Request) -> bool:
         """Slack, or a server like it, may deliver twice; a second delivery is not a second wish."""
@@ -178,6 +179,12 @@ class Listener:
         else:
             channel, user = asked.channel_id, asked.caller.user_id
             self._desk.replies.whisper(channel or user, user, message, thread_ts=asked.thread_ts)
+
+
+def _problem(asked: Request, text: str, who: str | None = None) -> Answer:
+    """What is wrong; with a long text given back, so that nobody types it twice."""
+    typed = asked.text if asked.is_typed and len(asked.text) > _WORTH_KEEPING else ""
+    return Answer(answers.problem(text, who, typed=words.readable(typed)))
 
 
 def _in_form(asked: Request, error: Exception) -> dict[str, str]:

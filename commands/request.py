@@ -15,8 +15,11 @@ from bot.models import new_id
 class Request:
     """One command, click, submission, shortcut or mention.
 
-    `key` names it, so that a second delivery is recognised. `thread_ts` is the thread it came from; `message_*`
-    describe the message a button or shortcut belongs to. `carried` is what a form was given when it opened.
+    key        names it, so that a second delivery is recognised
+    thread_ts  the thread it came from
+    text       what was typed after the command (`is_typed`), or the block id of what was clicked
+    message_*  the message a button or shortcut belongs to
+    carried    what a form was given when it opened
     """
 
     key: str
@@ -33,6 +36,7 @@ class Request:
     message_text: str = ""
     message_user: str | None = None
     is_ephemeral: bool = False
+    is_typed: bool = False
     is_mention: bool = False
     form: dict[str, str] = field(default_factory=dict)
     carried: dict[str, Any] = field(default_factory=dict)
@@ -56,6 +60,7 @@ def command(body: dict[str, Any]) -> Request:
         text=body.get("text") or "",
         trigger_id=body.get("trigger_id"),
         response_url=body.get("response_url"),
+        is_typed=True,
     )
 
 
@@ -127,6 +132,7 @@ def mention(body: dict[str, Any]) -> Request:
         text=event.get("text") or "",
         message_ts=event["ts"],
         is_mention=True,
+        is_typed=True,
     )
 
 

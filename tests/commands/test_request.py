@@ -130,6 +130,7 @@ def test_a_command_is_read() -> None:
         text='declare sev1 checkout-api "payments &amp; refunds fail"',
         trigger_id=TRIGGER,
         response_url=URL,
+        is_typed=True,
     )
 
 

@@ -263,3 +263,13 @@ def test_list_shows_the_worst_first_and_show_works_on_ended_ones(world: Workspac
     world.ops.expect("INC-2 · SEV-1 · search · resolved")
     world.cy.run("/incident show 2")
     world.cy.told("INC-2 · SEV-1 · search · resolved")
+
+
+def test_a_refused_command_gives_a_long_text_back(world: Workspace, card: Message) -> None:
+    world.ana.run("/incident resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.bob.run("/incident update INC-1 the cache is warm again & the p99 is back where it was <yesterday>")
+    told = world.bob.told("INC-1 is resolved")
+    assert f"<@{ANA}>" in told.plain
+    assert "You typed: " in told.text
+    assert "the cache is warm again & the p99 is back where it was <yesterday>" in told.text
