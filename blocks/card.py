@@ -164,8 +164,12 @@ def _timeline(events: Sequence[TimelineEvent]) -> list[Block]:
 def _troubles(troubles: Sequence[Trouble]) -> list[Block]:
     if not troubles:
         return []
-    words_ = [f"{_OWED_WORDS[each.kind]} ({each.error}, try {each.attempts})" for each in troubles[:5]]
-    return [plain_context("⚠ Slack has not taken yet, trying again: " + " · ".join(words_))]
+    words_ = [f"{_OWED_WORDS[each.kind]} ({each.error}, {_tries(each)})" for each in troubles[:5]]
+    return [plain_context("⚠ Slack has not taken: " + " · ".join(words_))]
+
+
+def _tries(trouble: Trouble) -> str:
+    return "given up" if trouble.is_given_up else f"try {trouble.attempts}, trying again"
 
 
 def buttons(incident: Incident) -> list[Block]:

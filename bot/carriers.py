@@ -13,7 +13,7 @@ from blocks.card import card
 from blocks.text import foreign
 from bot import owed
 from bot.cards import Cards
-from bot.errors import ChatError, Outcome
+from bot.errors import ChatError
 from bot.models import (
     Change,
     Delivery,
@@ -32,7 +32,7 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-_LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message", "channel_not_found"})
+_LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 _COMFORT = frozenset({OwedKind.TOPIC, OwedKind.PIN, OwedKind.BOOKMARK, OwedKind.INVITE})
 _DOES_WITHOUT = frozenset({"unknown_method", "missing_scope", "method_not_supported_for_channel_type"})
 _TEMPLATES = frozenset({OwedKind.DECLARED, OwedKind.RESOLVED})
@@ -121,7 +121,8 @@ class Carriers:
             try:
                 self._chat.edit(MessageRef(place.channel_id, place.ts), message)
             except ChatError as error:
-                if error.code not in _LOST_CARD or target is not Target.OPS:
+                is_moved = error.code == "channel_not_found" and target is Target.OPS
+                if error.code not in _LOST_CARD and not is_moved:
                     raise
                 log.warning("%s: its card can't be edited (%s), posting a new one", incident.id, error)
             else:
@@ -167,7 +168,7 @@ class Carriers:
             return self._chat.find(channel, delivery.owed.id, since=delivery.created_at, thread_ts=thread_ts)
         except ChatError as error:
             if error.retryable:
-                raise _still_in_doubt(error) from error
+                raise
             log.warning("can't see whether a message was sent already (%s); it may appear twice", error)
             return None
 
@@ -196,12 +197,11 @@ class Carriers:
     def _create(self, incident: Incident, delivery: Delivery) -> tuple[str, str]:
         """A taken name gets a suffix; after a lost answer the channel may be ours already."""
         wanted = channel_name(self._config.channels.name, incident)
-        if delivery.in_doubt:
-            found = self._find_channel(wanted)
-            if found is not None:
-                return wanted, found
-        for attempt in range(1, _NAME_TRIES + 1):
-            name = wanted if attempt == 1 else f"{wanted[: _CHANNEL_NAME - 2]}-{attempt}"
+        names = [wanted, *(f"{wanted[: _CHANNEL_NAME - 2]}-{n}" for n in range(2, _NAME_TRIES + 1))]
+        found = self._find_channel(names) if delivery.in_doubt else None
+        if found is not None:
+            return found
+        for name in names:
             try:
                 return name, self._chat.create_channel(name)
             except ChatError as error:
@@ -209,13 +209,13 @@ class Carriers:
                     raise
         raise ChatError("name_taken", detail=f"#{wanted} and its variants exist already")
 
-    def _find_channel(self, name: str) -> str | None:
+    def _find_channel(self, names: Sequence[str]) -> tuple[str, str] | None:
         try:
-            return self._chat.find_channel(name)
+            return self._chat.find_channel(names)
         except ChatError as error:
             if error.retryable:
-                raise _still_in_doubt(error) from error
-            log.warning("can't see whether #%s was made already: %s", name, error)
+                raise
+            log.warning("can't see whether #%s was made already: %s", names[0], error)
             return None
 
     def _topic(self, delivery: Delivery) -> Settlement:
@@ -299,13 +299,6 @@ def channel_name(pattern: str, incident: Incident) -> str:
 def _slug(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
     return re.sub(r"-{2,}", "-", re.sub(r"[^a-z0-9_-]+", "-", plain)).strip("-_")
-
-
-def _still_in_doubt(error: ChatError) -> ChatError:
-    """Looking for what an earlier try did has failed: it is as unknown as before."""
-    return ChatError(
-        error.code, retryable=True, outcome=Outcome.UNKNOWN, retry_after=error.retry_after, detail=error.detail
-    )
 
 
 def _number(delivery: Delivery) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ def read(path: Path) -> Config:
         data = yaml.safe_load(text) or {}
     except (yaml.YAMLError, ValueError) as error:  # the latter for a date such as 2026-02-30
         raise SettingsError(f"{path}: is not YAML: {error}") from error
+    twice = [f"{path}:{line}: {key}: stands twice; keep one" for line, key in _doubled(tree)]
+    if twice:
+        raise SettingsError("\n".join(twice))
     try:
         return Config.model_validate(data)
     except ValidationError as error:
@@ -72,3 +76,17 @@ def _child(node: yaml.Node | None, part: Any) -> tuple[int, yaml.Node] | None:
         item = node.value[part]
         return item.start_mark.line + 1, item
     return None
+
+
+def _doubled(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+    """Keys that a mapping holds twice, with their lines: YAML would silently take the last."""
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _doubled(item)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield key.start_mark.line + 1, str(key.value)
+            seen.add(key.value)
+            yield from _doubled(value)

@@ -222,7 +222,7 @@ class Incidents:
     def link(self, caller: Caller, number: int, url: str, title: str = "") -> Result:
         """Keep a reference on the card."""
         address = url.strip()
-        if not _ADDRESS.fullmatch(address):
+        if not _ADDRESS.fullmatch(address) or clean(address) != address:
             raise InvalidInput("link", "A link starts with https:// and has no spaces: /incident link https://… title")
         reference = Link(url=address, title=limited("title", one_line(title), 200))
         return self._change(caller, number, Right.RESPOND, partial(steps.link, reference=reference))

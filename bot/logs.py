@@ -8,7 +8,9 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_SECRET = re.compile(r"""xox[a-z]+-[\w-]+|xapp-[\w-]+|(?<=ticket=)[^\s&'"]+|(?<=Bearer )[^\s'"]+""")
+_SECRET = re.compile(
+    r"""xox[a-z]+-[\w-]+|xapp-[\w-]+|gh[a-z]_\w+|github_pat_\w+|(?:(?<=ticket=)|(?<=token=)|(?<=Bearer ))[^\s&'"]+"""
+)
 _QUIET = {
     "slack_bolt": logging.ERROR,  # warns of a token that it ignores on purpose: the bot's identity is known already
     "slack_sdk": logging.WARNING,

@@ -360,6 +360,7 @@ class Trouble(_Value):
     kind: OwedKind
     error: str
     attempts: int
+    is_given_up: bool = False
 
 
 class Timer(_Value):

@@ -179,7 +179,7 @@ class Outbox:
         if now - delivery.created_at > GIVE_UP_AFTER:
             self._store.give_up(delivery, str(error), now)
             return
-        in_doubt = error.outcome is Outcome.UNKNOWN
+        in_doubt = delivery.in_doubt or error.outcome is Outcome.UNKNOWN
         if error.retryable:
             until = now + timedelta(seconds=error.retry_after or backoff(delivery.attempts))
             self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt)

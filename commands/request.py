@@ -90,7 +90,7 @@ def action(body: dict[str, Any]) -> Request:
 def submission(body: dict[str, Any]) -> Request:
     """https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload"""
     view = body["view"]
-    carried = json.loads(view.get("private_metadata") or "{}")
+    carried = _carried(view)
     return Request(
         key=_key("view", body),
         caller=_caller(body),
@@ -144,6 +144,15 @@ def _key(kind: str, body: dict[str, Any]) -> str:
 def _caller(body: dict[str, Any]) -> Caller:
     user = body.get("user") or {}
     return Caller(user.get("id", ""), user.get("team_id") or (body.get("team") or {}).get("id"))
+
+
+def _carried(view: dict[str, Any]) -> dict[str, Any]:
+    """What our form took along; nothing where it is not ours. It comes through the person's client."""
+    try:
+        carried = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return carried if isinstance(carried, dict) else {}
 
 
 def _form(view: dict[str, Any]) -> dict[str, str]:

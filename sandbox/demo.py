@@ -1,4 +1,4 @@
-"""`make demo`: a local workspace, and the real bot as a process of its own with nothing but the environment contract."""
+"""`make demo`: a local workspace, and the real bot as a process of its own, given only the environment contract."""
 
 from __future__ import annotations
 

@@ -44,7 +44,6 @@ NEEDS: dict[str, set[str]] = {
     "usergroups.users.list": {"usergroups:read"},
     "users.info": {"users:read"},
     "views.open": set(),
-    "views.push": set(),
     "views.update": set(),
 }
 """Web API method → bot scopes, from each method's page (docs.slack.dev/reference/methods)."""

@@ -116,11 +116,19 @@ class Queue:
 
     def troubles(self, number: int) -> list[Trouble]:
         rows = self._db.rows(
-            "SELECT kind, error, attempts FROM outbox "
+            "SELECT kind, error, attempts, state FROM outbox "
             "WHERE incident = ? AND state <> 'done' AND error <> '' ORDER BY seq",
             [number],
         )
-        return [Trouble(kind=OwedKind(row["kind"]), error=row["error"], attempts=row["attempts"]) for row in rows]
+        return [
+            Trouble(
+                kind=OwedKind(row["kind"]),
+                error=row["error"],
+                attempts=row["attempts"],
+                is_given_up=row["state"] == "failed",
+            )
+            for row in rows
+        ]
 
     def claim_timers(self, owner: str, now: datetime, *, lease: float, limit: int) -> list[Timer]:
         with self._db.transaction():
@@ -140,11 +148,16 @@ class Queue:
     def finish_timer(self, timer: Timer) -> None:
         self._db.write("DELETE FROM timers WHERE id = ?", [timer.id])
 
+    def _is_owed_already(self, key: str, now: datetime) -> bool:
+        """A row that waits will show the newest state; one set aside is tried again now, since something changed."""
+        waiting = "SELECT 1 AS one FROM outbox WHERE coalesce = ? AND state = 'waiting' AND claimed_until IS NULL"
+        if self._db.row(waiting, [key]):
+            return True
+        aside = "UPDATE outbox SET due_at = ? WHERE coalesce = ? AND state = 'aside' AND claimed_until IS NULL"
+        return self._db.write(aside, [stamp(now), key]) > 0
+
     def _owe(self, owed: Owed, now: datetime) -> None:
-        if owed.coalesce and self._db.row(
-            "SELECT 1 AS one FROM outbox WHERE coalesce = ? AND state = 'waiting' AND claimed_until IS NULL",
-            [owed.coalesce],
-        ):
+        if owed.coalesce and self._is_owed_already(owed.coalesce, now):
             return
         values: dict[str, Any] = owed.model_dump(mode="json")
         due = max(now, owed.not_before) if owed.not_before else now

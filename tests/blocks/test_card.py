@@ -141,15 +141,15 @@ def test_a_card_shows_what_slack_has_not_taken_and_why() -> None:
         Trouble(kind=OwedKind.PIN, error="timeout", attempts=1),
     ]
     words = shown(card(CardFacts(incident(), troubles=troubles)))
-    assert "⚠ Slack has not taken yet" in words
-    assert "incident channel (missing_scope: channels:manage, try 3)" in words
-    assert "pinned card (timeout, try 1)" in words
+    assert "⚠ Slack has not taken" in words
+    assert "incident channel (missing_scope: channels:manage, try 3, trying again)" in words
+    assert "pinned card (timeout, try 1, trying again)" in words
 
 
 @pytest.mark.parametrize("kind", OwedKind)
 def test_every_kind_of_trouble_has_words(kind: OwedKind) -> None:
     troubles = [Trouble(kind=kind, error="no", attempts=1)]
-    assert "(no, try 1)" in shown(card(CardFacts(incident(), troubles=troubles)))
+    assert "(no, try 1, trying again)" in shown(card(CardFacts(incident(), troubles=troubles)))
 
 
 @settings(deadline=None, max_examples=80)

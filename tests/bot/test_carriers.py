@@ -123,9 +123,9 @@ class FakeChat:
         self._end("create_channel")
         return self.channels[name]
 
-    def find_channel(self, name: str) -> str | None:
+    def find_channel(self, names: Sequence[str]) -> tuple[str, str] | None:
         self._begin("find_channel")
-        return self.channels.get(name)
+        return next(((name, self.channels[name]) for name in names if name in self.channels), None)
 
     def set_topic(self, channel_id: str, topic: str) -> None:
         self._begin("set_topic")
@@ -342,16 +342,30 @@ def test_where_looking_fails_in_passing_nothing_is_sent_yet(desk: Desk) -> None:
     with pytest.raises(ChatError, match="ratelimited") as told:
         desk.carry(row, in_doubt=True)
     assert desk.chat.said == {}
-    assert told.value.outcome is Outcome.UNKNOWN, "the doubt is as it was: the next try has to look again"
     assert (told.value.retryable, told.value.retry_after) == (True, 3)
 
 
 def test_where_looking_for_a_channel_fails_in_passing_none_is_made_yet(desk: Desk) -> None:
     one = desk.keep(incident())
     desk.chat.refuse("find_channel", ChatError("ratelimited", retryable=True, retry_after=3))
-    with pytest.raises(ChatError) as told:
+    with pytest.raises(ChatError, match="ratelimited"):
         desk.carry(owed.own_channel(one), in_doubt=True)
-    assert (told.value.outcome, desk.chat.channels) == (Outcome.UNKNOWN, {})
+    assert desk.chat.channels == {}
+
+
+def test_a_channel_with_a_suffix_that_was_made_though_the_answer_was_lost_is_used(desk: Desk) -> None:
+    one = desk.keep(incident())
+    desk.chat.channels["inc-1-checkout-api-2"] = "C0SECOND"
+    desk.carry(owed.own_channel(one), in_doubt=True)
+    assert desk.store.incident(1).channel_id == "C0SECOND"
+
+
+def test_a_lost_card_in_the_incidents_own_channel_is_posted_anew(desk: Desk) -> None:
+    one = desk.keep(incident(channel_id="C0OWN"))
+    desk.carry(owed.first_card(one, owed.Target.OWN))
+    desk.chat.refuse("edit", ChatError("message_not_found"))
+    desk.carry(owed.cards(one)[1])
+    assert len(desk.chat.said) == 2
 
 
 def test_where_looking_for_a_channel_is_refused_one_is_made(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:

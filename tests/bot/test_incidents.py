@@ -79,7 +79,9 @@ def test_of_two_who_acknowledge_at_once_the_first_one_stands(store: Racing, inci
     assert result.incident.acknowledged_by == "U0BOB"
 
 
-def test_an_update_that_meets_another_change_is_decided_again_and_both_stand(store: Racing, incidents: Incidents) -> None:
+def test_an_update_that_meets_another_change_is_decided_again_and_both_stand(
+    store: Racing, incidents: Incidents
+) -> None:
     store.intruders = [lambda: incidents.change_severity(BOB, 1, Severity.SEV2)]
     incidents.update(ANA, 1, "cache was cold")
     assert store.incident(1).severity is Severity.SEV2
@@ -164,7 +166,17 @@ def test_a_declare_with_a_wrong_field_names_it_and_uses_no_number(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "example.com", "javascript:alert(1)", "https://a b", "https://a|b>", "https://" + "a" * 2001]
+    "url",
+    [
+        "",
+        "example.com",
+        "javascript:alert(1)",
+        "https://x/\x07a",
+        "https://x/\ud800",
+        "https://a b",
+        "https://a|b>",
+        "https://" + "a" * 2001,
+    ],
 )
 def test_a_link_that_is_none_is_refused(incidents: Incidents, url: str) -> None:
     with pytest.raises(InvalidInput, match="starts with https://"):

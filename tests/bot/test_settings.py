@@ -349,3 +349,9 @@ def test_settings_say_of_each_field_what_it_is_for() -> None:
     for name in Settings.model_fields:
         _, _, rest = described.partition(f"    {name}: ")
         assert rest.splitlines()[1].strip().startswith('"""'), name
+
+
+def test_a_key_that_stands_twice_is_named_with_its_line(path: Path) -> None:
+    path.write_text("services:\n  search: {}\n  checkout: {}\n  search: {owner: me}\n")
+    with pytest.raises(SettingsError, match=r"config.yml:4: search: stands twice"):
+        load_config(path)

@@ -636,7 +636,7 @@ def test_a_given_up_row_is_never_tried_again_and_stays_on_record(store: Store) -
     store.give_up(claim(store)[0], "is_archived", NOW)
     assert claim(store, after(99_999)) == []
     assert store.next_delivery_at() is None
-    assert store.troubles(1) == [Trouble(kind=OwedKind.TOPIC, error="is_archived", attempts=1)]
+    assert store.troubles(1) == [Trouble(kind=OwedKind.TOPIC, error="is_archived", attempts=1, is_given_up=True)]
     store.forget_before(after(99_999))
     assert len(store.troubles(1)) == 1
 
@@ -744,3 +744,15 @@ def test_what_is_old_and_done_is_forgotten_and_nothing_else(store: Store) -> Non
     assert store.incident(1).version == 1
     assert store.timeline_length(1) == 1
     assert len(store.claim_timers("a", after(101), lease=LEASE, limit=9)) == 1
+
+
+def test_a_row_set_aside_is_tried_again_instead_of_a_second_one_for_the_same_thing(store: Store) -> None:
+    owe(store, row(coalesce="card:1"))
+    (first,) = claim(store)
+    store.postpone(first, after(300), error="channel_not_found", in_doubt=False, aside=True)
+    assert claim(store, after(1)) == []
+    store.save(Change(owed=(row(coalesce="card:1"),)), after(2))
+    (again,) = claim(store, after(2))
+    assert again.owed.id == first.owed.id
+    store.settle(again, after(2))
+    assert store.next_delivery_at() is None

@@ -136,10 +136,10 @@ class SlackChat:
         answer = self._api.call("conversations.create", name=name)
         return str(answer["channel"]["id"])
 
-    def find_channel(self, name: str) -> str | None:
+    def find_channel(self, names: Sequence[str]) -> tuple[str, str] | None:
         for entry in self._channels():
-            if entry.get("name") == name and entry.get("creator") == self._identity.user_id:
-                return str(entry["id"])
+            if entry.get("name") in names and entry.get("creator") == self._identity.user_id:
+                return str(entry["name"]), str(entry["id"])
         return None
 
     def set_topic(self, channel_id: str, topic: str) -> None:

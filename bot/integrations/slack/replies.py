@@ -61,9 +61,6 @@ class SlackReplies:
     def open_view(self, trigger_id: str, view: dict[str, Any]) -> None:
         self._api.call("views.open", trigger_id=trigger_id, view=view)
 
-    def push_view(self, trigger_id: str, view: dict[str, Any]) -> None:
-        self._api.call("views.push", trigger_id=trigger_id, view=view)
-
     def update_view(self, view_id: str, view: dict[str, Any]) -> None:
         self._api.call("views.update", view_id=view_id, view=view)
 
