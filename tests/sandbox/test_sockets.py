@@ -1,8 +1,6 @@
 """Socket Mode: tickets, turns, acknowledgements, redelivery, refresh, and connections that die."""
 
-import gc
 import json
-import warnings
 from typing import Any
 
 import pytest
@@ -10,6 +8,7 @@ import websocket
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
+from websocket import WebSocket, WebSocketApp
 
 from tests.sandbox.world import Bot, World, eventually
 
@@ -206,7 +205,13 @@ def test_slacks_own_client_works_and_comes_back(world: World, ops: str) -> None:
         seen.append(request.type)
         client.send_socket_mode_response(SocketModeResponse(request.envelope_id, {"text": "heard"}))
 
-    client = SocketModeClient("xapp-1", web_client=world.api, ping_interval=1)
+    connections: list[WebSocket] = []
+
+    def keep(session: WebSocketApp) -> None:
+        assert session.sock is not None
+        connections.append(session.sock)
+
+    client = SocketModeClient("xapp-1", web_client=world.api, ping_interval=1, on_open_listeners=[keep])
     client.socket_mode_request_listeners.append(listen)
     client.connect()
     eventually(lambda: open_sockets(world))
@@ -221,11 +226,8 @@ def test_slacks_own_client_works_and_comes_back(world: World, ops: str) -> None:
     world.control("socket", kind="close")
     eventually(lambda: not open_sockets(world))
     client.close()
-    # It also leaves the sockets that a server has closed to the garbage collector.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        del client
-        gc.collect()
+    for connection in connections:  # it also leaves the sockets that a server has closed to the garbage collector
+        connection.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_the_page_hears_whether_the_bot_is_there(world: World) -> None:
