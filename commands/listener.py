@@ -115,8 +115,8 @@ class Listener:
         if work is not None:
             try:
                 self._pool.submit(work)
-            except RuntimeError:
-                log.warning("something arrived while shutting down and was not done")
+            except RuntimeError:  # shut down between the ack and now: what was acked is done all the same
+                work()
 
     def not_acked(self) -> None:
         """The ack could not be sent: Slack delivers again, or tells the person that it failed."""

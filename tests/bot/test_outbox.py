@@ -103,6 +103,10 @@ class Office:
         wait_for(lambda: len(self.carrier.delivered) >= len(wanted), f"{len(wanted)} deliveries", patience=3)
         assert self.carrier.delivered == wanted
 
+    def rests(self) -> None:
+        """Wait until nothing is under way: time may be moved then without a claim running out."""
+        wait_for(lambda: self.store.claim_owners() == [], "all claims given back", patience=3)
+
     def tried(self, owed: Owed, times: int) -> Trouble:
         """Wait until a row was tried this often in vain, and it is on record."""
 
@@ -111,7 +115,7 @@ class Office:
 
         wait_for(lambda: len(self.carrier.tries_of(owed)) >= times, f"try {times}", patience=3)
         found = wait_for(look, f"try {times} on record", patience=3)
-        wait_for(lambda: self.store.claim_owners() == [], "the claim given back", patience=3)
+        self.rests()
         return found
 
     def stays_quiet(self) -> None:
@@ -297,6 +301,7 @@ def test_what_can_not_work_is_put_aside_while_its_lane_goes_on_and_tried_again_l
     office.open()
     office.owe(broken, fine)
     office.delivers(fine)
+    office.rests()
     office.advance(ASIDE_SECONDS - 5)
     office.stays_quiet()
     office.advance(6)

@@ -21,10 +21,11 @@ DECLARE = "/incident declare sev3 checkout-api payments fail"
 def test_rate_limited_for_a_minute_then_everything_comes_in_order_and_once(world: Workspace) -> None:
     world.fault("chat.postMessage", "ratelimited", times=1, retry_after=60)
     world.ana.run(DECLARE)
-    world.bob.run("/incident declare sev4 search slow")
     bot = world.bot
     assert bot is not None
     wait_for(lambda: bot.store.troubles(1), "the refusal on record")
+    world.bob.run("/incident declare sev4 search slow")
+    world.bob.told("INC-2")
     world.advance(61)
     world.ops.expect("INC-1 · SEV-3")
     world.ops.expect("INC-2 · SEV-4")
@@ -288,6 +289,7 @@ def test_two_bots_on_one_database_say_everything_once(world: Workspace) -> None:
             list(hands.map(lambda n: world.ana.run(f"/incident declare sev4 service-{n} slow"), range(12)))
         world.control("limits", enforce=False)
         for _ in range(12):
+            wait_for(lambda: second.store.claim_owners() == [], "nothing under way: a claim must not run out")
             world.advance(2)
         wait_for(lambda: world.ops.count("INCIDENT DECLARED") == 12, "twelve templates")
         world.settled()
