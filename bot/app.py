@@ -91,9 +91,10 @@ class Bot:
         log.info("connected to %s as %s", self.identity.workspace, self.identity.user_id)
 
     def stop(self) -> None:
-        """1. take nothing new, 2. finish the listeners while the socket can ack, 3. close it, 4. finish deliveries."""
-        self._listener.drain()
+        """1. refuse what is new, 2. finish what was taken while it can be acked, 3. close, 4. finish deliveries."""
+        self._listener.refuse()
         self._requests.wait(DRAIN_SECONDS)
+        self._listener.drain()
         self.socket.close()
         if self._jobs.running:
             self._jobs.shutdown()
@@ -108,7 +109,11 @@ class Bot:
             is_stored = True
         except StoreError:
             is_stored = False
-        return {"socket": self.socket.is_healthy(), "store": is_stored}
+        return {
+            "socket": self.socket.is_healthy(),
+            "store": is_stored,
+            "requests_under_way": self._requests.count,
+        }
 
     def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
         with self._requests:
@@ -132,22 +137,22 @@ class UnderWay:
     """Counts what is being done: `with` it, and `wait` until there is nothing left."""
 
     def __init__(self) -> None:
-        self._count = 0
+        self.count = 0
         self._changed = threading.Condition()
 
     def __enter__(self) -> None:
         with self._changed:
-            self._count += 1
+            self.count += 1
 
     def __exit__(self, *_: object) -> None:
         with self._changed:
-            self._count -= 1
+            self.count -= 1
             self._changed.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """False when something is still under way after that time."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._count == 0, seconds)
+            return self._changed.wait_for(lambda: self.count == 0, seconds)
 
 
 def _bolt(api: SlackApi, identity: Identity) -> App:

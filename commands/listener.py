@@ -38,7 +38,7 @@ Handler = Callable[[Desk, Request], Reply]
 
 
 class Listener:
-    """Registers itself on a Bolt app. `drain` waits for what is under way.
+    """Registers itself on a Bolt app. `refuse` and `drain` are its end.
 
     What follows an ack is held back until `acked` is called: it must not compete with the ack for the processor, and
     without an ack it must not happen at all, since the person is told that it failed.
@@ -48,7 +48,7 @@ class Listener:
         self._desk = desk
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="listener")
         self._held = threading.local()
-        self._draining = False
+        self._is_closing = False
 
     def register(self, app: App) -> None:
         """Everything Slack may send has a listener: what nobody acks shows people a warning sign."""
@@ -60,23 +60,30 @@ class Listener:
         app.event(_ANY)(self._on_other_event)
         app.error(_log_unforeseen)
 
+    def refuse(self) -> None:
+        """From now on take nothing new, and say so."""
+        self._is_closing = True
+
     def drain(self) -> None:
-        """Take nothing new, finish what was taken. The socket must still be open."""
-        self._draining = True
+        """Finish what was taken."""
         self._pool.shutdown(wait=True)
 
     def _on_command(self, ack: Ack, body: Body) -> None:
-        if self._draining:
+        if self._is_closing:
             ack(text=_RESTARTING, response_type="ephemeral")
             return
         ack()
         self._hand_on(subcommands.run, request.command, body)
 
     def _on_action(self, ack: Ack, body: Body) -> None:
+        if self._is_closing:
+            return  # without an ack Slack puts a warning beside the button, and the person clicks again
         ack()
         self._hand_on(buttons.click, request.action, body)
 
     def _on_shortcut(self, ack: Ack, body: Body) -> None:
+        if self._is_closing:
+            return
         ack()
         self._hand_on(shortcuts.use, request.shortcut, body)
 
@@ -89,6 +96,9 @@ class Listener:
     def _on_view(self, ack: Ack, body: Body) -> None:
         """1. run, 2. ack with the refusal or closing the form, 3. confirm."""
         asked = request.submission(body)
+        if self._is_closing:
+            ack(response_action="errors", errors=_in_form(asked, UserError(_RESTARTING)))
+            return
         try:
             reply = views.submit(self._desk, asked) if self._is_first(asked) else None
         except UserError as error:

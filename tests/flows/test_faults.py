@@ -320,7 +320,9 @@ def test_a_form_sent_while_the_bot_stops_is_saved_and_answered(world: Workspace)
 
     sending = threading.Thread(target=send)
     sending.start()
-    wait_for(lambda: _in_flight(world), "the form on its way")
+    bot = world.bot
+    assert bot is not None
+    wait_for(lambda: bot.health()["requests_under_way"], "the form under way")
     world.stop_bot()
     sending.join()
     assert answers == [{"ok": True}]
@@ -328,5 +330,19 @@ def test_a_form_sent_while_the_bot_stops_is_saved_and_answered(world: Workspace)
     world.ops.expect("INC-1 · SEV-3 · search")
 
 
-def _in_flight(world: Workspace) -> int:
-    return sum(each["in_flight"] for each in world.get("/control/sockets")["open"])
+def test_what_comes_while_stopping_is_refused_in_words_and_not_done(world: Workspace) -> None:
+    world.ana.run(DECLARE)
+    card = world.ops.expect("INC-1 · SEV-3")
+    world.ana.run("/incident declare")
+    form = world.ana.form("Declare an incident")
+    bot = world.bot
+    assert bot is not None
+    bot._listener.refuse()
+    assert "restarting" in world.ana.run(DECLARE)["ack"]["text"]
+    answer = world.ana.submit(form, service="search", severity="3", impact="slow")
+    assert "restarting" in answer["errors"]["service"]
+    container = {"type": "message", "channel": card.channel_id, "message_ts": card.ts}
+    resolve = {"type": "button", "action_id": "incident.resolve", "value": "1"}
+    click = world.post("/sandbox/action", **{"as": BOB}, container=container, action=resolve)
+    assert not click["ok"], "a click that is not acked fails visibly"
+    assert [incident.number for incident in bot.store.open_incidents()] == [1]
