@@ -120,10 +120,11 @@ class Bot:
             try:
                 send_response(client, request, run_bolt_app(self._app, request), time.time())
             except (OSError, WebSocketException) as error:
-                self._listener.not_acked()
                 log.warning("an ack was lost (%s); the person is told by Slack that it failed", error)
             else:
                 self._listener.acked()
+            finally:
+                self._listener.forget()
 
     def _greet_channel(self) -> None:
         """Learn the id of the incident channel before it is needed, and say early when it is not there."""

@@ -14,7 +14,8 @@ from commands.request import Request
 
 
 def acknowledge(desk: Desk, request: Request) -> Reply:
-    return Answer(say.acknowledged(desk.incidents.acknowledge(request.caller, request.number), desk.clock()))
+    result = desk.incidents.acknowledge(request.caller, request.number)
+    return Answer(say.acknowledged(result, desk.clock(), request.caller.user_id))
 
 
 def assign_me(desk: Desk, request: Request) -> Reply:

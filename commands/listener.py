@@ -128,8 +128,8 @@ class Listener:
             except RuntimeError:  # shut down between the ack and now: what was acked is done all the same
                 work()
 
-    def not_acked(self) -> None:
-        """The ack could not be sent: Slack delivers again, or tells the person that it failed."""
+    def forget(self) -> None:
+        """This thread's request is over. Without an ack Slack delivers again, or tells the person that it failed."""
         self._held.work = None
 
     def _work(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:

@@ -15,7 +15,7 @@ def declared(incident: Incident) -> Message:
     return answers.say(f"*{incident.id}* declared, {incident.severity.label}.{channel}")
 
 
-def acknowledged(result: Result, now: datetime) -> Message:
+def acknowledged(result: Result, now: datetime, by: str) -> Message:
     incident = result.incident
     if result.changed:
         return answers.say(f"You acknowledged *{incident.id}*. <@{incident.commander}> commands.")
@@ -23,6 +23,8 @@ def acknowledged(result: Result, now: datetime) -> Message:
         return _over(incident, now)
     assert incident.acknowledged_at is not None
     since = ago((now - incident.acknowledged_at).total_seconds())
+    if incident.acknowledged_by == by:
+        return answers.say(f"You acknowledged *{incident.id}* already, {since}.")
     return answers.say(f"*{incident.id}* was already acknowledged by <@{incident.acknowledged_by}>, {since}.")
 
 

@@ -91,7 +91,8 @@ def timeline(desk: Desk, call: Call) -> Reply:
 
 
 def acknowledge(desk: Desk, call: Call) -> Reply:
-    return Answer(say.acknowledged(desk.incidents.acknowledge(call.request.caller, call.number), desk.clock()))
+    result = desk.incidents.acknowledge(call.request.caller, call.number)
+    return Answer(say.acknowledged(result, desk.clock(), call.request.caller.user_id))
 
 
 def assign(desk: Desk, call: Call) -> Reply:

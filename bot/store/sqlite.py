@@ -85,7 +85,7 @@ class SqliteStore(Queue):
     def incident(self, number: int) -> Incident:
         row = self._db.row("SELECT number, version, data FROM incidents WHERE number = ?", [number])
         if row is None:
-            raise UnknownIncident(f"There is no INC-{number}. `/incident list` shows the open ones.")
+            raise UnknownIncident(f"There is no INC-{number}. /incident list shows the open ones.")
         return _incident(row)
 
     def open_incidents(self, limit: int = 100) -> list[Incident]:

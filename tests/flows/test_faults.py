@@ -225,6 +225,18 @@ def test_a_half_open_socket_is_noticed_and_replaced(empty_world: Workspace, monk
     empty_world.ops.expect("INC-1 · SEV-3")
 
 
+def test_a_slack_that_gives_no_new_connection_is_asked_again_until_it_does(world: Workspace) -> None:
+    world.fault("apps.connections.open", "http", status=503, times=1)
+    world.control("socket", kind="close")
+    wait_for(lambda: not _sockets(world), "the loss")
+    bot = world.bot
+    assert bot is not None
+    assert not bot.health()["socket"]
+    wait_for(lambda: world.ana.say(DECLARE).get("ok"), "a command that is acked")
+    world.ops.expect("INC-1 · SEV-3")
+    assert bot.health()["socket"]
+
+
 def _sockets(world: Workspace) -> int:
     return len(world.get("/control/sockets")["open"])
 

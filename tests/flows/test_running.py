@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bot.settings import Config
 from tests.workspace import ANA, BOB, CY, Message, Workspace, wait_for
 
 
@@ -27,6 +28,8 @@ def test_the_first_acknowledges_and_the_second_is_told_who_was_first(world: Work
     world.cy.click(card, "Acknowledge")
     world.cy.told(f"already acknowledged by <@{BOB}>, 3 min ago")
     assert "after 0 min" in world.ops.expect("acknowledged").text, "the first one's time stands"
+    world.bob.run("/incident ack")
+    world.bob.told("You acknowledged *INC-1* already, 3 min ago")
 
 
 def test_command_is_taken_with_a_button_and_given_with_a_command(world: Workspace, card: Message) -> None:
@@ -273,3 +276,40 @@ def test_a_refused_command_gives_a_long_text_back(world: Workspace, card: Messag
     assert f"<@{ANA}>" in told.plain
     assert "You typed: " in told.text
     assert "the cache is warm again & the p99 is back where it was <yesterday>" in told.text
+
+
+def test_a_user_group_may_be_the_only_one_to_command_and_is_invited(empty_world: Workspace) -> None:
+    rules = {"permissions": {"command": ["S0ONCALL"]}, "channels": {"invite": ["S0ONCALL"]}}
+    empty_world.start_bot(Config.model_validate(rules))
+    empty_world.cy.run("/incident declare sev1 search down")
+    card = empty_world.ops.expect("INC-1 · SEV-1")
+    channel = empty_world.channel("inc-1-search")
+    wait_for(lambda: BOB in channel.facts["members"], "the group's people in the channel")
+    empty_world.cy.click(card, "Resolve")
+    empty_world.cy.told("grants it to S0ONCALL")
+    empty_world.cy.run("/incident help")
+    assert "/incident resolve" not in empty_world.cy.told("What you can do").text
+    empty_world.bob.click(card, "Resolve")
+    empty_world.ops.expect("INCIDENT RESOLVED")
+
+
+def test_help_says_where_you_are_and_explains_one_command(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev1 search down")
+    world.channel("inc-2-search").expect("INC-2 · SEV-1")
+    world.bob.run("/incident", "inc-2-search")
+    world.bob.told("you are in INC-2's place", "inc-2-search")
+    world.bob.run("/incident help ic")
+    told = world.bob.told("/incident assign [INC-n] @person|me")
+    assert "`commander`" in told.text
+
+
+def test_a_question_that_is_too_old_asks_to_type_again(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev4 search slow")
+    world.ops.expect("INC-2 · SEV-4")
+    world.bob.run("/incident ack")
+    question = world.bob.told("Which incident?")
+    bot = world.bot
+    assert bot is not None
+    bot.store.forget_before(world.clock())
+    world.bob.choose(question, "2")
+    world.bob.told("That question is too old")

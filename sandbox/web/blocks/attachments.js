@@ -3,7 +3,7 @@
 import { h } from "../h.js";
 import { link, mrkdwn, plain } from "../mrkdwn.js";
 import { fillDate } from "../time.js";
-import { picture } from "./layout.js";
+import { picture } from "./picture.js";
 
 const NAMED = { good: "#2eb67d", warning: "#ecb22e", danger: "#e01e5a" };
 

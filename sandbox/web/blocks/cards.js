@@ -3,7 +3,7 @@
 import { h } from "../h.js";
 import { textObject } from "../mrkdwn.js";
 import { element } from "./elements.js";
-import { picture } from "./layout.js";
+import { picture } from "./picture.js";
 import { richText } from "./rich_text.js";
 
 const MARK = { default: "💬", info: "ℹ️", warning: "⚠️", error: "⛔", success: "✅" };

@@ -3,7 +3,7 @@
 import { h, icon } from "../h.js";
 import { plainString, textObject } from "../mrkdwn.js";
 import { confirmed, menu } from "../popover.js";
-import { picture } from "./layout.js";
+import { picture } from "./picture.js";
 import { select } from "./select.js";
 import { fieldOf, isStateful } from "./form.js";
 

@@ -3,17 +3,8 @@
 import { h, icon } from "../h.js";
 import { textObject, plain, plainString, link } from "../mrkdwn.js";
 import { element } from "./elements.js";
+import { httpUrl, picture } from "./picture.js";
 import { emojiOf } from "../emoji.js";
-
-const httpUrl = (url) => (/^https?:\/\//i.test(url ?? "") || /^\/(?!\/)/.test(url ?? "") || /^data:image\/(png|jpe?g|gif);/.test(url ?? "") ? url : null);
-const imageUrl = (o) => httpUrl(o.image_url ?? o.slack_file?.url);
-
-export function picture(object, props = {}) {
-  const src = imageUrl(object);
-  const missing = () => h("span", { class: "img-missing", title: object.image_url }, icon("file", 16), plainString(object.alt_text) || "image");
-  if (!src) return missing();
-  return h("img", { src, alt: object.alt_text ?? "", loading: "lazy", ...props, onerror: (e) => e.target.replaceWith(missing()) });
-}
 
 export function section(block, ctx) {
   const fields = (block.fields ?? []).map((f) => h("div", { class: "field" }, textObject(f)));
