@@ -130,8 +130,9 @@ class Socket(SocketModeClient):
         self.message_workers.shutdown()
 
     def issue_new_wss_url(self) -> str:
+        """Ask once; whoever needs a connection decides when to ask again."""
         try:
-            return super().issue_new_wss_url()
+            return str(self.web_client.apps_connections_open(app_token=self.app_token)["url"])
         except SlackApiError as error:
             code = str(error.response["error"])
             if code in _FATAL:
