@@ -197,7 +197,7 @@ def test_users_info_being_down_does_not_lock_people_out(world: Workspace) -> Non
     world.ops.expect("INC-1 · SEV-3")
 
 
-@pytest.mark.parametrize("kind", ["refresh", "warning", "close", "eof", "rst"])
+@pytest.mark.parametrize("kind", ["refresh", "warning", "too_many", "close", "eof", "rst"])
 def test_a_lost_or_refreshed_socket_is_back_for_the_next_command(world: Workspace, kind: str) -> None:
     world.control("socket", kind=kind)
     wait_for(lambda: world.bot and world.bot.socket.is_connected() and _sockets(world) >= 1, "a connection")

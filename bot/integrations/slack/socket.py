@@ -13,9 +13,10 @@ import json
 import logging
 import threading
 import time
+from http.client import HTTPException
 from typing import Any
 
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.socket_mode.interval_runner import IntervalRunner
 from slack_sdk.socket_mode.websocket_client import SocketModeClient
 from slack_sdk.web import WebClient
@@ -29,6 +30,8 @@ MAX_BACKOFF = 30.0
 _ACK_PATIENCE = 2.5  # an ack later than Slack's 3 s is worth nothing
 _LINGER = 0.5  # how long the old connection may still bring what crossed the refresh
 _GOODBYE = 2.0  # how long the other side may take to answer a close
+_LEAST_PAUSE = 1.0  # between connections that the server asks for
+_UNREACHABLE = (SlackClientError, HTTPException, OSError)
 _FATAL = frozenset({"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired"})
 
 
@@ -86,6 +89,8 @@ class Socket(SocketModeClient):
         self._opened = threading.Event()
         self._closing = threading.Event()
         self._opened_at = 0.0
+        self._connected_at = 0.0
+        self._misses = 0  # tries since a connection was open
         self._watchdog = IntervalRunner(self._watch, PING_SECONDS / 2)
 
     def open(self, timeout: float = 10.0) -> None:
@@ -113,6 +118,7 @@ class Socket(SocketModeClient):
         )
         old, self.current_session = self.current_session, session
         self._opened.clear()
+        self._connected_at = time.monotonic()
         threading.Thread(target=self._run, args=(session,), name="socket", daemon=True).start()
         if old is not None:
             threading.Thread(target=self._replace, args=(old,), name="socket-old", daemon=True).start()
@@ -159,15 +165,23 @@ class Socket(SocketModeClient):
     def _run(self, session: Session) -> None:
         """Listen until the session ends; if nobody has replaced it by then, find the next one."""
         session.listen()
-        failures = 0
         while session is self.current_session and not self.closed:
+            if self._misses:
+                pause = min(MAX_BACKOFF, 0.5 * 2.0 ** min(self._misses, 10))
+                log.warning("no connection to Slack (%d tries), trying again in %.0f s", self._misses, pause)
+                self._closing.wait(pause)
+            self._misses += 1
             try:
                 self.connect_to_new_endpoint()
-            except (SlackApiError, OSError) as error:
-                failures += 1
-                pause = min(MAX_BACKOFF, 0.5 * 2.0**failures)
-                log.warning("no connection to Slack (%s), trying again in %.0f s", type(error).__name__, pause)
-                self._closing.wait(pause)
+            except _UNREACHABLE as error:
+                log.warning("Slack gives no new connection: %s", type(error).__name__)
+
+    def connect_to_new_endpoint(self, force: bool = False) -> None:
+        """A server that asks to reconnect at once, again and again (too_many_websockets), is not followed in a rush."""
+        if force:
+            self._closing.wait(self._connected_at + _LEAST_PAUSE - time.monotonic())
+        if not self.closed:
+            super().connect_to_new_endpoint(force)
 
     def _replace(self, old: Session) -> None:
         self._opened.wait(_GOODBYE)
@@ -178,6 +192,7 @@ class Socket(SocketModeClient):
     def _on_open(self, session: Session) -> None:
         session.keep()
         if session is self.current_session:
+            self._misses = 0
             self._opened_at = time.time()
             self._opened.set()
 
@@ -209,5 +224,5 @@ class Socket(SocketModeClient):
         log.warning("no pong for %.0f s: replacing the connection", self._silence())
         try:
             self.connect_to_new_endpoint(force=True)
-        except (SlackApiError, OSError) as error:
+        except _UNREACHABLE as error:
             log.warning("can't open a new connection: %s", error)
