@@ -36,6 +36,7 @@ _LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_
 _COMFORT = frozenset({OwedKind.TOPIC, OwedKind.PIN, OwedKind.BOOKMARK, OwedKind.INVITE})
 _DOES_WITHOUT = frozenset({"unknown_method", "missing_scope", "method_not_supported_for_channel_type"})
 _TEMPLATES = frozenset({OwedKind.DECLARED, OwedKind.RESOLVED})
+_ARCHIVED = frozenset({"is_archived", "is_inactive"})  # the latter is chat.update's word for it
 _CHANNEL_NAME = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _TOPIC = 250
 _NAME_TRIES = 5
@@ -71,7 +72,11 @@ class Carriers:
         }
 
     def carry(self, delivery: Delivery) -> Settlement:
-        """Do it. A server or installation that lacks a method of comfort does without, with a line in the log."""
+        """Do it. What can't be and need not be is left out, with a line in the log.
+
+        That is a method of comfort that a server or installation lacks, and anything for an incident channel that
+        people have archived.
+        """
         kind = delivery.owed.kind
         try:
             settlement = self._carry[kind](delivery)
@@ -79,8 +84,17 @@ class Carriers:
             if kind in _COMFORT and error.code in _DOES_WITHOUT:
                 log.warning("doing without %s for INC-%s: %s", kind, delivery.owed.incident, error)
                 return Settlement()
+            if error.code in _ARCHIVED and self._is_for_own_channel(delivery):
+                log.info("the channel of INC-%s is archived: no %s there", delivery.owed.incident, kind)
+                return Settlement()
             raise
         return self._noting_repair(delivery, settlement)
+
+    def _is_for_own_channel(self, delivery: Delivery) -> bool:
+        row = delivery.owed
+        if row.kind in _COMFORT or row.body.get("target") == Target.OWN:
+            return True
+        return "channel" in row.body and row.body["channel"] == self._store.incident(_number(delivery)).channel_id
 
     # -- messages
 

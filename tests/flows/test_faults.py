@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from slack_sdk import WebClient
 
 from bot import outbox
 from bot.app import Bot
@@ -95,6 +96,20 @@ def test_a_card_that_cannot_be_edited_any_more_is_posted_anew_and_the_old_one_is
         lambda: all("not acknowledged yet" not in message.text for message in world.ops.messages()),
         "the old card in its present state",
     )
+
+
+def test_an_incident_channel_that_people_archived_is_left_in_peace(world: Workspace) -> None:
+    world.ana.run("/incident declare sev1 search down")
+    channel = world.channel("inc-1-search")
+    channel.expect("INC-1 · SEV-1")
+    world.settled()
+    WebClient("xoxb-test", base_url=world.server.api_url).conversations_archive(channel=channel.id)
+    world.ana.run("/incident assign @Bob Okafor")
+    world.ana.run("/incident update it was the cache")
+    world.ana.run("/incident resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.settled()
+    assert "⚠" not in world.ops.expect("INC-1 · SEV-1 · search · resolved").text
 
 
 def test_a_bot_that_is_not_in_the_channel_joins_it(empty_world: Workspace) -> None:
