@@ -17,8 +17,17 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LOG_LEV
 
 
 def main() -> int:
-    """Run until Ctrl-C; restart the bot when it ends by itself (kill it to see that nothing is lost)."""
+    """The exit code: 0 after Ctrl-C, 1 when the port is taken."""
     port = int(os.environ.get("DEMO_PORT", PORT))
+    try:
+        return _run(port)
+    except OSError as error:
+        print(f"Port {port} can't be used ({error.strerror}). Try another one: DEMO_PORT={port + 1} make demo")
+        return 1
+
+
+def _run(port: int) -> int:
+    """Run until Ctrl-C; restart the bot when it ends by itself (kill it to see that nothing is lost)."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.settings import Config
 from tests.workspace import ANA, BOB, CY, Workspace, wait_for
 
@@ -120,3 +122,47 @@ def test_people_of_a_service_are_invited_and_its_bridge_is_used(empty_world: Wor
     assert "*Bridge:* <https://zoom.example/1>" in empty_world.ops.expect("INCIDENT DECLARED").plain
     channel = empty_world.channel("inc-1-checkout-api")
     wait_for(lambda: CY in channel.facts["members"] and len(channel.facts["bookmarks"]) == 2, "Cy and bookmarks")
+
+
+HOSTILE = {
+    "long": "x" * 3000,
+    "long words": "word " * 599,
+    "mentions": "<!channel> <!here> <@U0BOB> @channel @here #general",
+    "markup": "*bold* _it_ ~no~ `code` ```pre``` > quote & < >",
+    "link": "<https://evil.example|https://bank.example> https://evil.example",
+    "lines": "one\ntwo\r\n\n\n*Commander:* <@U0GUS>\n*Bridge:* <https://evil.example>",
+    "quotes": '"it\'s" “done” ‘now’ «x»',
+    "right to left": "مشكلة في الدفع \u202e evil \u2066 שלום",
+    "emoji": "💥👩‍👩‍👧🇩🇪 :boom: :smile:",
+    "controls": "a\x00b\x07c\u200bd\ufeff",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_is_inert_everywhere_and_no_message_is_refused(world: Workspace, text: str) -> None:
+    world.ana.run("/incident declare")
+    form = world.ana.form("Declare an incident")
+    assert world.ana.submit(form, service=text[:80], severity="1", impact=text)["ok"]
+    card = world.ops.expect("INC-1 · SEV-1")
+    world.bob.click(card, "Update")
+    form = world.bob.form("Update INC-1")
+    assert world.bob.submit(form, update=text)["ok"]
+    world.ops.expect("INC-1 update", thread_ts=card.ts)
+    world.bob.run(f"/incident note {text[:2900]}")
+    world.bob.told("Noted on the timeline")
+    world.bob.click(card, "Timeline")
+    world.bob.form("Timeline of INC-1")
+    world.bob.run("/incident list")
+    world.bob.told("1 open incident")
+    world.ana.run(f"/incident resolve {text[:2900]}")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.settled()
+
+    template = next(message for message in world.ops.messages() if "INCIDENT DECLARED" in message.text)
+    assert len(template.plain.splitlines()) == 7
+    assert template.plain.splitlines()[4] == f"*Commander:* <@{ANA}>"
+    for message in [*world.ops.messages(), *world.ops.messages(card.ts)]:
+        assert message.raw["blocks"], "nothing had to be sent without its blocks"
+        assert "<!" not in message.plain.replace("<!date", "")
+        assert "<https://evil.example" not in message.plain
+        assert "<@U0GUS>" not in message.plain

@@ -18,14 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def environment(world: Workspace, **overrides: str) -> dict[str, str]:
-    """Nothing but the contract (and what a Python process needs to start)."""
+    """The two tokens and the address, and what a Python process needs to start. It runs in the world's folder."""
     return {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
         "SLACK_BOT_TOKEN": "xoxb-test",
         "SLACK_APP_TOKEN": "xapp-test",
         "SLACK_API_URL": world.server.api_url,
-        "DATABASE_URL": f"sqlite:///{world.folder / 'aiops.db'}",
-        "CONFIG_FILE": str(world.folder / "config.yml"),
         **overrides,
     }
 
@@ -37,7 +36,7 @@ def process(world: Workspace, **overrides: str) -> Iterator[subprocess.Popen[str
     running = subprocess.Popen(
         command,
         env=environment(world, **overrides),
-        cwd=ROOT,
+        cwd=world.folder,
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,6 +71,7 @@ def test_two_tokens_and_an_api_url_are_enough_and_sigterm_ends_it_cleanly(empty_
         assert "xoxb-test" not in said
         assert "Traceback" not in said
     assert not connected(empty_world)
+    assert (empty_world.folder / "var" / "aiops.db").exists()
 
 
 def test_killed_between_store_and_post_the_template_comes_after_the_restart(empty_world: Workspace) -> None:
@@ -143,8 +143,14 @@ def test_a_database_that_cannot_be_made_is_said(empty_world: Workspace) -> None:
 
 
 def test_check_config_reads_without_connecting(empty_world: Workspace) -> None:
-    command = [sys.executable, "-m", "bot", "check-config"]
-    done = subprocess.run(command, env=environment(empty_world), cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "check-config"],
+        env=environment(empty_world),
+        cwd=empty_world.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "0 services" in done.stdout
     assert empty_world.calls() == []
