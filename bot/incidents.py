@@ -108,6 +108,14 @@ class Incidents:
     def here(self, caller: Caller, channel_id: str, thread_ts: str | None) -> Incident | None:
         """The incident whose channel this is, or whose card this thread hangs under."""
         self._authorise(caller, Right.READ)
+        return self._of_place(channel_id, thread_ts)
+
+    def number_here(self, channel_id: str, thread_ts: str | None) -> int | None:
+        """The number alone, which is no secret: for telling whether a reaction concerns an incident at all."""
+        found = self._of_place(channel_id, thread_ts)
+        return found.number if found else None
+
+    def _of_place(self, channel_id: str, thread_ts: str | None) -> Incident | None:
         found = self._store.incident_in_channel(channel_id)
         if found is None and thread_ts:
             found = self._store.incident_of_message(channel_id, thread_ts)

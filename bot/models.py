@@ -27,6 +27,14 @@ class MessageRef(NamedTuple):
     ts: str
 
 
+class Said(NamedTuple):
+    """What somebody said: text, author, and the thread it stands in."""
+
+    text: str
+    user: str | None
+    thread_ts: str | None
+
+
 class Message(NamedTuple):
     """What a message says: `text` for notifications and screen readers, `blocks` (Block Kit) for the eye."""
 

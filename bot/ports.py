@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from bot.models import Message, MessageRef, Person
+from bot.models import Message, MessageRef, Person, Said
 
 Clock = Callable[[], datetime]
 """Answers the present moment as an aware datetime in UTC."""
@@ -87,3 +87,7 @@ class Replies(Protocol):
     def update_view(self, view_id: str, view: dict[str, Any]) -> None: ...
 
     def permalink(self, channel: str, ts: str) -> str: ...
+
+    def said(self, channel: str, ts: str) -> Said:
+        """The message that stands there; raises ChatError `message_not_found`."""
+        ...

@@ -176,6 +176,7 @@ class Config(_Section):
 
     services: dict[str, Service] = Field(default_factory=dict)
     bridge_url: Url | None = None
+    timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
     channels: Channels = Channels()
     permissions: Permissions = Permissions()
 

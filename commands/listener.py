@@ -57,6 +57,7 @@ class Listener:
         app.view(_ANY)(self._on_view)
         app.shortcut(_ANY)(self._on_shortcut)
         app.event("app_mention")(self._on_mention)
+        app.event("reaction_added")(self._on_reaction)
         app.event(_ANY)(self._on_other_event)
         app.error(_log_unforeseen)
 
@@ -89,6 +90,12 @@ class Listener:
 
     def _on_mention(self, body: Body) -> None:
         self._hand_on(shortcuts.mention, request.mention, body)
+
+    def _on_reaction(self, body: Body) -> None:
+        event = body.get("event") or {}
+        is_message = (event.get("item") or {}).get("type") == "message"
+        if is_message and event.get("reaction") == self._desk.config.timeline_emoji:
+            self._hand_on(shortcuts.keep, request.reaction, body)
 
     def _on_other_event(self) -> None:
         """Subscribed, acked, of no interest yet."""
@@ -146,6 +153,9 @@ class Listener:
         except StoreError as error:
             log.error("nothing was changed: %s", error)
             self._answer(asked, _problem(asked, str(error)))
+        except ChatError as error:
+            log.warning("Slack did not help with %s: %s", asked.action or asked.key, error)
+            self._answer(asked, _problem(asked, f"Slack did not answer ({error}). Nothing was changed; try again."))
         except Exception:
             self._answer(asked, _problem(asked, _unforeseen(asked.action or "a command")))
 

@@ -136,6 +136,19 @@ def mention(body: dict[str, Any]) -> Request:
     )
 
 
+def reaction(body: dict[str, Any]) -> Request:
+    """https://docs.slack.dev/reference/events/reaction_added; the same emoji on the same message is one wish."""
+    event = body["event"]
+    item = event["item"]
+    return Request(
+        key=f"reaction:{item['channel']}:{item['ts']}:{event['reaction']}",
+        caller=Caller(event.get("user", ""), body.get("team_id")),
+        channel_id=item["channel"],
+        value=event["reaction"],
+        message_ts=item["ts"],
+    )
+
+
 def _key(kind: str, body: dict[str, Any]) -> str:
     """Slack gives each wish its own trigger id; without one, no two deliveries can be told to be the same."""
     return f"{kind}:{body.get('trigger_id') or new_id()}"

@@ -1,4 +1,4 @@
-"""Message and global shortcuts, and mentions of the bot."""
+"""Message and global shortcuts, mentions of the bot, and the reaction that keeps a message."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import replace
 from blocks import forms
 from blocks.ids import Shortcut
 from bot.errors import ChatError, InvalidInput
-from commands import subcommands, words
+from commands import say, subcommands, words
 from commands.desk import Desk
-from commands.reply import OpenForm, Reply
+from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
 
 log = logging.getLogger(__name__)
@@ -73,3 +73,16 @@ def mention(desk: Desk, request: Request) -> Reply:
     text = request.text.replace(f"<@{desk.bot_user}>", " ", 1).strip()
     text = text.removeprefix("/incident ").strip()
     return subcommands.run(desk, replace(request, text=text))
+
+
+def keep(desk: Desk, request: Request) -> Reply:
+    """The timeline emoji on a message in an incident's channel or thread puts it on the timeline."""
+    message_ts = request.message_ts or ""
+    said = desk.replies.said(request.channel_id, message_ts)
+    number = desk.incidents.number_here(request.channel_id, said.thread_ts)
+    if number is None or said.user == desk.bot_user:
+        return None
+    result = desk.incidents.add_message(
+        request.caller, number, words.readable(said.text), author=said.user, source=_permalink(desk, request)
+    )
+    return Answer(say.noted(result))

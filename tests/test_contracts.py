@@ -27,6 +27,7 @@ MANIFEST: dict[str, Any] = yaml.safe_load((ROOT / "manifest.yml").read_text(enco
 FEATURES, BOT_SCOPES = MANIFEST["features"], MANIFEST["oauth_config"]["scopes"]["bot"]
 
 NEEDS: dict[str, set[str]] = {
+    "apps.connections.open": set(),  # with the app-level token
     "auth.test": set(),
     "bookmarks.add": {"bookmarks:write"},
     "chat.getPermalink": set(),
@@ -47,7 +48,7 @@ NEEDS: dict[str, set[str]] = {
     "views.update": set(),
 }
 """Web API method → bot scopes, from each method's page (docs.slack.dev/reference/methods)."""
-EVENT_NEEDS = {"app_mention": {"app_mentions:read"}}
+EVENT_NEEDS = {"app_mention": {"app_mentions:read"}, "reaction_added": {"reactions:read"}}
 FAMILIES = (
     "admin|apps|assistant|auth|bookmarks|bots|calls|canvases|chat|conversations|dialog|dnd|emoji|files|functions|"
     "migration|oauth|openid|pins|reactions|reminders|search|slackLists|stars|team|tooling|usergroups|users|views"

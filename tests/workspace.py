@@ -296,6 +296,13 @@ class Person:
         state = form.state(values)
         return self._workspace.post("/sandbox/view/submit", **{"as": self.id}, view_id=form.id, state=state)
 
+    def react(self, message: Message, name: str) -> None:
+        """Put an emoji under a message."""
+        answer = self._workspace.post(
+            "/sandbox/react", **{"as": self.id}, channel=message.channel_id, ts=message.ts, name=name
+        )
+        assert answer.get("ok"), answer
+
     def shortcut(self, callback_id: str, message: Message | None = None) -> Json:
         about = {"channel": message.channel_id, "message_ts": message.ts} if message else {}
         return self._workspace.post("/sandbox/shortcut", **{"as": self.id}, callback_id=callback_id, **about)

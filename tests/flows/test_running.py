@@ -313,3 +313,19 @@ def test_a_question_that_is_too_old_asks_to_type_again(world: Workspace, card: M
     bot.store.forget_before(world.clock())
     world.bob.choose(question, "2")
     world.bob.told("That question is too old")
+
+
+def test_a_pushpin_on_a_message_in_the_thread_or_channel_keeps_it_once(world: Workspace, card: Message) -> None:
+    world.cy.say("the cache was cold & <odd>", thread_ts=card.ts)
+    reply = world.ops.expect("the cache was cold", thread_ts=card.ts)
+    world.bob.react(reply, "eyes")
+    world.bob.react(reply, "pushpin")
+    world.bob.told("Noted on the timeline of *INC-1*")
+    world.ana.react(reply, "pushpin")
+    world.cy.say("unrelated", "general")
+    world.bob.react(world.channel("general").expect("unrelated"), "pushpin")
+    world.gus.react(reply, "pushpin")
+    world.bob.run("/incident timeline")
+    told = world.bob.told("Timeline of")
+    assert told.text.count("the cache was cold & <odd>") == 1
+    assert "unrelated" not in told.text

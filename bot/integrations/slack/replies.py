@@ -10,7 +10,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.errors import ChatError, Outcome
 from bot.integrations.slack.api import SlackApi
-from bot.models import Message
+from bot.models import Message, Said
 
 _TIMEOUT = 10
 
@@ -63,6 +63,17 @@ class SlackReplies:
 
     def update_view(self, view_id: str, view: dict[str, Any]) -> None:
         self._api.call("views.update", view_id=view_id, view=view)
+
+    def said(self, channel: str, ts: str) -> Said:
+        """A message of the channel, else a reply in one of its threads."""
+        for method in ("conversations.history", "conversations.replies"):
+            arguments = {"channel": channel, "oldest": ts, "latest": ts, "inclusive": "true", "limit": 2}
+            if method == "conversations.replies":
+                arguments["ts"] = ts
+            for message in self._api.call(method, **arguments).get("messages", []):
+                if message["ts"] == ts:
+                    return Said(message.get("text") or "", message.get("user"), message.get("thread_ts"))
+        raise ChatError("message_not_found")
 
     def permalink(self, channel: str, ts: str) -> str:
         return str(self._api.call("chat.getPermalink", channel=channel, message_ts=ts)["permalink"])
