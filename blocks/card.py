@@ -61,6 +61,7 @@ class CardFacts(NamedTuple):
     events: Sequence[TimelineEvent] = ()
     troubles: Sequence[Trouble] = ()
     bridge: str = ""
+    owner: str = ""
     dashboard: str | None = None
     runbook: str | None = None
 
@@ -112,6 +113,7 @@ def _fields(facts: CardFacts) -> list[str]:
         f"*Responders*\n{_people(incident.responders)}",
         f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by <@{incident.declared_by}>",
         f"*Acknowledged*\n{_acknowledged(incident)}",
+        f"*Owner*\n{foreign(facts.owner, 200)}" if facts.owner else "",
         f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
         f"*Channel*\n<#{incident.channel_id}>" if incident.channel_id else "",
     ]

@@ -18,7 +18,6 @@ Block = dict[str, Any]
 SECTION_TEXT = 3000  # https://docs.slack.dev/reference/block-kit/blocks/section-block
 FIELD_TEXT = 2000
 HEADER_TEXT = 150  # https://docs.slack.dev/reference/block-kit/blocks/header-block
-MESSAGE_BLOCKS = 50
 OPTION_TEXT = 75  # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
 MESSAGE_TEXT = 3900  # chat.update refuses more than 4000: https://docs.slack.dev/reference/methods/chat.update
 

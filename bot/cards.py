@@ -27,6 +27,7 @@ class Cards:
             events=[event for _, event in events],
             troubles=self._store.troubles(incident.number),
             bridge=self.bridge(incident),
+            owner=service.owner,
             dashboard=service.dashboard,
             runbook=service.runbook,
         )

@@ -116,11 +116,17 @@ def test_an_unknown_severity_is_named_with_what_would_be_right(world: Workspace)
 
 
 def test_people_of_a_service_are_invited_and_its_bridge_is_used(empty_world: Workspace) -> None:
-    service = {"bridge": "https://zoom.example/1", "dashboard": "https://dash.example/1", "responders": [CY]}
+    service = {
+        "owner": "Team Checkout",
+        "bridge": "https://zoom.example/1",
+        "dashboard": "https://dash.example/1",
+        "responders": [CY],
+    }
     empty_world.start_bot(Config.model_validate({"services": {"checkout-api": service}}))
     empty_world.ana.run("/incident declare sev1 checkout-api down")
     assert "*Bridge:* <https://zoom.example/1>" in empty_world.ops.expect("INCIDENT DECLARED").plain
     channel = empty_world.channel("inc-1-checkout-api")
+    assert "Team Checkout" in channel.expect("INC-1 · SEV-1").text
     wait_for(lambda: CY in channel.facts["members"] and len(channel.facts["bookmarks"]) == 2, "Cy and bookmarks")
 
 
