@@ -81,6 +81,8 @@ def choose(question: str, incidents: Sequence[Incident], draft_id: str) -> Messa
         "options": [incident_option(incident) for incident in incidents[:_CHOICES]],
     }
     blocks = [section(question), {"type": "actions", "block_id": draft_id, "elements": [select]}]
+    if len(incidents) > _CHOICES:
+        blocks.append(context(f"The {_CHOICES} worst and newest. For another one type the command with its id."))
     return Message(question, blocks)
 
 

@@ -52,7 +52,13 @@ def decide(person: Person, right: Right, permissions: Permissions, incident: Inc
     for grant in grants:
         if _applies(grant, person, incident):
             return Decision(True, f"granted to {grant}")
-    return Decision(False, f"You can't {_VERBS[right]}: config.yml grants it to {', '.join(grants)}.")
+    return Decision(False, f"You can't {_VERBS[right]}: config.yml grants it to {_named(grants)}.")
+
+
+def _named(grants: tuple[str, ...]) -> str:
+    """The grants for people: ids mean nothing to them."""
+    words = {"U": "named people", "W": "named people", "S": "a user group"}
+    return ", ".join(dict.fromkeys(words.get(grant[0], f"the {grant}") for grant in grants))
 
 
 def _applies(grant: str, person: Person, incident: Incident | None) -> bool:

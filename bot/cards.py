@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from blocks.card import TIMELINE_SHOWN, CardFacts
-from bot.models import Incident
+from bot.models import EventKind, Incident
 from bot.settings import Config
 from bot.store import Store
 
@@ -21,10 +21,11 @@ class Cards:
 
     def facts(self, incident: Incident) -> CardFacts:
         service = self._config.service(incident.service)
-        events = self._store.timeline(incident.number, limit=TIMELINE_SHOWN)
+        newest = self._store.timeline(incident.number, limit=3 * TIMELINE_SHOWN)
+        events = [event for _, event in newest if event.kind is not EventKind.UPDATE]  # has a line of its own
         return CardFacts(
             incident=incident,
-            events=[event for _, event in events],
+            events=events,
             troubles=self._store.troubles(incident.number),
             bridge=self.bridge(incident),
             owner=service.owner,

@@ -105,6 +105,9 @@ class Carriers:
             self._once(delivery, body["channel"], message)
             return Settlement()
         card_at = self._store.posted(_number(delivery), Target.OPS)
+        if card_at is None and body["broadcast"]:
+            self._once(delivery, self._ops, message)  # the channel's order is worth more than the thread
+            return Settlement()
         if card_at is None:
             raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
         place = MessageRef(card_at.channel_id, card_at.ts)
@@ -191,7 +194,7 @@ class Carriers:
     def _channel(self, delivery: Delivery) -> Settlement:
         number = _number(delivery)
         incident = self._store.incident(number)
-        if incident.channel_id is not None:
+        if incident.channel_id is not None or not incident.is_open:
             return Settlement()
         name, channel_id = self._create(incident, delivery)
 

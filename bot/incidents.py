@@ -18,7 +18,7 @@ from blocks.text import clean, one_line
 from bot import steps
 from bot.access import Right, decide
 from bot.cards import Cards
-from bot.errors import InvalidInput, NotAllowed, StoreBusy, VersionConflict
+from bot.errors import InvalidInput, NotAllowed, StoreBusy, UnknownIncident, VersionConflict
 from bot.models import (
     MAX_SERVICE,
     MAX_TEXT,
@@ -110,6 +110,14 @@ class Incidents:
         self._authorise(caller, Right.READ)
         return self._of_place(channel_id, thread_ts)
 
+    def exists(self, number: int) -> bool:
+        """Was this number given to an incident?"""
+        try:
+            self._store.incident(number)
+        except UnknownIncident:
+            return False
+        return True
+
     def number_here(self, channel_id: str, thread_ts: str | None) -> int | None:
         """The number alone, which is no secret: for telling whether a reaction concerns an incident at all."""
         found = self._of_place(channel_id, thread_ts)
@@ -159,6 +167,8 @@ class Incidents:
         if commander != caller.user_id:
             self._authorise_commander(commander)
         service = required("service", one_line(asked.service), MAX_SERVICE)
+        if not any(character.isalnum() for character in service):
+            raise InvalidInput("service", f"“{service}” is no service: its name needs a letter or digit.")
         impact = required("impact", clean(asked.impact), MAX_TEXT)
         now = self._clock()
         incident = Incident(
@@ -188,8 +198,8 @@ class Incidents:
         return self._change(caller, number, Right.RESPOND, partial(steps.assign, commander=commander))
 
     def join(self, caller: Caller, number: int) -> Result:
-        """Become a responder, and be invited to the incident's channel."""
-        return self._change(caller, number, Right.RESPOND, steps.join)
+        """Become a responder, and be invited to the incident's channel. Open to every member: it opens the door."""
+        return self._change(caller, number, Right.READ, steps.join)
 
     def change_severity(
         self, caller: Caller, number: int, severity: Severity, reason: str = "", seen: Severity | None = None

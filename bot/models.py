@@ -101,6 +101,8 @@ class Status(StrEnum):
         matches = [status for status in WORKING if asked and status.startswith(asked)]
         if len(matches) == 1:
             return matches[0]
+        if asked in _ENDING_COMMANDS:
+            raise InvalidInput("status", f"That has a command of its own: /incident {_ENDING_COMMANDS[asked]}")
         names = ", ".join(WORKING)
         raise InvalidInput("status", f"I don't know status “{text.strip()[:40]}”. Use one of: {names}.")
 
@@ -108,6 +110,7 @@ class Status(StrEnum):
 ENDS = frozenset({Status.RESOLVED, Status.CANCELLED, Status.MERGED})
 WORKING = (Status.ACKNOWLEDGED, Status.INVESTIGATING, Status.REMEDIATING, Status.MONITORING)
 _OPEN = frozenset(Status) - ENDS
+_ENDING_COMMANDS = {"resolved": "resolve", "cancelled": "cancel", "merged": "merge"}
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.DECLARED: frozenset({*WORKING, *ENDS}),
     Status.ACKNOWLEDGED: frozenset({*WORKING, *ENDS}) - {Status.ACKNOWLEDGED},

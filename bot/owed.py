@@ -82,14 +82,18 @@ def _card(incident: Incident, target: Target, *, pace: str, after: str | None = 
 
 
 def note(incident: Incident, message: Message, *, broadcast: bool = False) -> tuple[Owed, ...]:
-    """A message under the card, and in the incident's own channel where it has one."""
-    body: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
+    """A message under the card, and in the incident's own channel where it has one.
+
+    A broadcast one is read in the operations channel too, so it keeps its place among the templates there.
+    """
     rows = [
-        _post(
-            incident,
-            f"thread:{incident.number}",
-            "post:ops",
-            {**body, "thread": True, "broadcast": broadcast},
+        Owed(
+            kind=OwedKind.POST,
+            lane="ops" if broadcast else f"thread:{incident.number}",
+            pace="post:ops",
+            incident=incident.number,
+            priority=Priority.TEMPLATE if broadcast else Priority.NORMAL,
+            body={"text": message.text, "blocks": message.blocks, "thread": True, "broadcast": broadcast},
         )
     ]
     if incident.channel_id:

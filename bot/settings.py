@@ -171,6 +171,11 @@ class Permissions(_Section):
     command: tuple[Grant, ...] = ("everyone",)
 
 
+def _same(name: str) -> str:
+    """`Checkout API`, `checkout_api` and `checkout-api` are one service."""
+    return "-".join(name.lower().replace("_", " ").replace("-", " ").split())
+
+
 class Config(_Section):
     """The config file."""
 
@@ -182,7 +187,8 @@ class Config(_Section):
 
     def service(self, name: str) -> Service:
         """The catalogue's entry, or an empty one for a service it does not list."""
-        return self.services.get(name) or Service()
+        wanted = _same(name)
+        return next((entry for known, entry in self.services.items() if _same(known) == wanted), Service())
 
 
 def load_settings(environ: dict[str, str] | None = None) -> Settings:

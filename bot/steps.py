@@ -124,6 +124,7 @@ def link(incident: Incident, now: datetime, by: str, *, reference: Link) -> Chan
 def resolve(incident: Incident, now: datetime, by: str, *, resolution: str) -> Change | None:
     if incident.status is Status.RESOLVED:
         return None
+    _need_unmerged(incident)
     after = incident.moved(Status.RESOLVED, by=by, at=now).changed(resolution=resolution)
     event = _event(after, now, EventKind.RESOLVED, by, resolution)
     return _change(after, event, *_own(after, notes.ended(after, by)), *owed.resolution(after), *_topic(after))
@@ -141,16 +142,19 @@ def record_resolution(incident: Incident, now: datetime, by: str, *, resolution:
 def reopen(incident: Incident, now: datetime, by: str, *, why: str) -> Change | None:
     if incident.is_open:
         return None
-    if incident.status is Status.MERGED:
-        raise Refused(f"{incident.id} was merged into INC-{incident.merged_into}; work on that one.")
+    _need_unmerged(incident)
     after = incident.moved(Status.INVESTIGATING, by=by, at=now)
     event = _event(after, now, EventKind.REOPENED, by, why)
-    return _change(after, event, *owed.note(after, notes.reopened(after, by, why), broadcast=True), *_shown(after))
+    rows = [*owed.note(after, notes.reopened(after, by, why), broadcast=True), *_shown(after)]
+    if after.wants_channel and after.channel_id is None:
+        rows.append(owed.own_channel(after))
+    return _change(after, event, *rows)
 
 
 def cancel(incident: Incident, now: datetime, by: str, *, why: str) -> Change | None:
     if incident.status is Status.CANCELLED:
         return None
+    _need_unmerged(incident)
     after = incident.moved(Status.CANCELLED, by=by, at=now)
     event = _event(after, now, EventKind.CANCELLED, by, why)
     return _change(after, event, *owed.note(after, notes.cancelled(after, by, why)), *_shown(after))
@@ -186,7 +190,13 @@ def need_open(incident: Incident) -> None:
     _need_open(incident, "changed")
 
 
+def _need_unmerged(incident: Incident) -> None:
+    if incident.status is Status.MERGED:
+        raise Refused(f"{incident.id} was merged into INC-{incident.merged_into}; work on that one.")
+
+
 def _need_open(incident: Incident, verb: str) -> None:
+    _need_unmerged(incident)
     if not incident.is_open:
         raise Refused(f"{incident.id} is {incident.status}; it can't be {verb} any more.", who=incident.resolved_by)
 

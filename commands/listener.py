@@ -194,8 +194,6 @@ class Listener:
     def _tell(self, asked: Request, message: Message, *, replace: bool = False) -> None:
         if asked.response_url:
             self._desk.replies.respond(asked.response_url, message, replace=replace)
-        elif asked.is_mention and asked.thread_ts:
-            self._desk.replies.say(asked.channel_id, message, thread_ts=asked.thread_ts)
         else:
             channel, user = asked.channel_id, asked.caller.user_id
             self._desk.replies.whisper(channel or user, user, message, thread_ts=asked.thread_ts)

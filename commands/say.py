@@ -29,7 +29,7 @@ def acknowledged(result: Result, now: datetime, by: str) -> Message:
 
 
 def assigned(result: Result) -> Message:
-    verb = "commands" if result.changed else "commands already"
+    verb = "commands" if result.changed else "already commands"
     return answers.say(f"<@{result.incident.commander}> {verb} *{result.incident.id}*.")
 
 

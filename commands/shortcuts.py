@@ -70,8 +70,8 @@ def use(desk: Desk, request: Request) -> Reply:
 
 def mention(desk: Desk, request: Request) -> Reply:
     """`@AIOps Bot update …`: any subcommand, which in a thread is the only way to type one."""
-    text = request.text.replace(f"<@{desk.bot_user}>", " ", 1).strip()
-    text = text.removeprefix("/incident ").strip()
+    _, _, text = request.text.partition(f"<@{desk.bot_user}>")
+    text = text.lstrip(" ,:").removeprefix("/").removeprefix("incident ").strip()
     return subcommands.run(desk, replace(request, text=text))
 
 

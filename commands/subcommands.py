@@ -39,7 +39,8 @@ class Subcommand:
 
     `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
 
-    `bare` says when a plain number names one.
+    `bare` says when a plain number names one. `keyword`: a word comes first, and the id may stand behind it;
+    `silent`: nothing but an id may follow.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Subcommand:
     on: str = "open"
     bare: words.Bare = words.Bare.ALWAYS
     aliases: tuple[str, ...] = ()
+    keyword: bool = False
+    silent: bool = False
 
 
 def declare(desk: Desk, call: Call) -> Reply:
@@ -109,17 +112,21 @@ def join(desk: Desk, call: Call) -> Reply:
 
 
 def severity(desk: Desk, call: Call) -> Reply:
-    typed, reason = words.first_word(call.rest)
-    if not typed:
+    if not call.rest.strip():
         return _form(desk, call, forms.severity, Right.COMMAND, "severity", "Say which: /incident sev sev2")
-    chosen = Severity.parse(typed)
+    chosen, reason = words.severity_first(call.rest)
+    if chosen is None:
+        typed, reason = words.first_word(call.rest)
+        chosen = Severity.parse(typed)
     result = desk.incidents.change_severity(call.request.caller, call.number, chosen, words.phrase(reason))
     return Answer(say.severity(result))
 
 
 def status(desk: Desk, call: Call) -> Reply:
     typed, text = words.first_word(call.rest)
-    chosen = Status.parse(typed)
+    if not typed:
+        return _form(desk, call, forms.update, Right.RESPOND, "status", "Say which: /incident status monitoring")
+    chosen = Status.parse(typed.rstrip(":,"))
     result = desk.incidents.set_status(call.request.caller, call.number, chosen, words.phrase(text))
     return Answer(say.status(result))
 
@@ -179,23 +186,24 @@ SUBCOMMANDS = (
     Subcommand("list", _RESPOND, "", "the open incidents, the worst first", "/incident list", listing, Right.READ,
                on="", aliases=("ls", "open")),
     Subcommand("show", _RESPOND, "[INC-n]", "an incident's card", "/incident show INC-42", show, Right.READ, on="any",
-               aliases=("card", "info")),
+               aliases=("card", "info"), silent=True),
     Subcommand("ack", _RESPOND, "[INC-n]", "say that you are on it", "/incident ack", acknowledge, Right.RESPOND,
-               aliases=("acknowledge",)),
+               aliases=("acknowledge",), silent=True),
     Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
-               Right.RESPOND, aliases=("commander", "ic", "lead")),
-    Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.RESPOND),
+               Right.RESPOND, aliases=("commander", "ic", "lead"), keyword=True),
+    Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.READ,
+               silent=True),
     Subcommand("sev", _RESPOND, "[INC-n] sev1…sev4 [why]", "change the severity; without words, a form opens",
                "/incident sev sev1 all regions now", severity, Right.COMMAND, bare=words.Bare.NEVER,
-               aliases=("severity",)),
+               aliases=("severity",), keyword=True),
     Subcommand("status", _RESPOND, f"[INC-n] {'|'.join(WORKING)} [text]", "move it along, with an update if you like",
-               "/incident status monitoring fix is out", status, Right.RESPOND),
+               "/incident status monitoring fix is out", status, Right.RESPOND, keyword=True),
     Subcommand("update", _RESPOND, "[INC-n] text", "tell everybody what is new; without words, a form opens",
                '/incident update "rolling back web:57"', update, Right.RESPOND, bare=words.Bare.NEVER),
     Subcommand("note", _RESPOND, "[INC-n] text", "a line for the timeline; nothing is posted",
                "/incident note cache was cold", note, Right.RESPOND, on="any", bare=words.Bare.NEVER),
     Subcommand("timeline", _RESPOND, "[INC-n]", "what happened when", "/incident timeline", timeline, Right.READ,
-               on="any", aliases=("log", "events")),
+               on="any", aliases=("log", "events"), silent=True),
     Subcommand("link", _RESPOND, "[INC-n] https://… [title]", "keep a reference on the card",
                "/incident link https://example.com/graph p99", link, Right.RESPOND, on="any"),
     Subcommand("resolve", _FINISH, "[INC-n] [what fixed it]", "end it and post the resolved message",
@@ -216,18 +224,41 @@ _BY_NAME = {name: row for row in SUBCOMMANDS for name in (row.name, *row.aliases
 
 def run(desk: Desk, request: Request) -> Reply:
     """Find the subcommand and the incident, and do it; ask where more than one incident could be meant."""
-    name, rest = words.first_word(request.text)
-    row = find(name)
+    row, rest = _row(request.text)
     if not row.on:
         return row.run(desk, Call(request, 0, rest))
-    number, rest = words.incident_id(rest, row.bare)
-    if row.name == "merge":
-        number, rest = _merge_order(number, rest)
+    number, rest = _explicit(row, rest)
+    if row.silent and rest.strip():
+        raise InvalidInput(
+            "incident", f"I don't understand “{clip(rest.strip(), 40)}”: /incident {row.name} {row.usage}"
+        )
     if number is None:
-        number = _meant(desk, request, row)
+        number = _meant(desk, request, row, rest)
     if number is None:
         return _ask(desk, request, row)
     return row.run(desk, Call(request, number, rest))
+
+
+def _row(text: str) -> tuple[Subcommand, str]:
+    """The subcommand and what follows it; `INC-42` alone shows it, `INC-42 update …` is `update INC-42 …`."""
+    number, rest = words.incident_id(text.strip(), words.Bare.ALWAYS)
+    if number is None:
+        name, rest = words.first_word(text)
+        return find(name), rest
+    name, rest = words.first_word(rest)
+    return find(name or "show"), f"INC-{number} {rest}"
+
+
+def _explicit(row: Subcommand, rest: str) -> tuple[int | None, str]:
+    """The incident that was named, and the words without it."""
+    number, left = words.incident_id(rest, row.bare)
+    if row.name == "merge":
+        return _merge_order(number, left)
+    if number is None and row.keyword:
+        keyword, behind = words.first_word(left)
+        number, behind = words.incident_id(behind, words.Bare.NEVER)
+        return number, f"{keyword} {behind}".strip()
+    return number, left
 
 
 def find(name: str) -> Subcommand:
@@ -235,7 +266,8 @@ def find(name: str) -> Subcommand:
     typed = name.lower() or "help"
     if typed in _BY_NAME:
         return _BY_NAME[typed]
-    close = difflib.get_close_matches(typed, _BY_NAME, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(typed, [row.name for row in SUBCOMMANDS], n=1, cutoff=0.6)
+    close = close or difflib.get_close_matches(typed, _BY_NAME, n=1, cutoff=0.75)
     hint = f"Did you mean /incident {close[0]}?" if close else "/incident help lists what I know."
     raise InvalidInput("command", f"I don't know “{clip(words.readable(name), 40)}”. {hint}")
 
@@ -258,13 +290,27 @@ def _merge_order(number: int | None, rest: str) -> tuple[int | None, str]:
     return number, rest
 
 
-def _meant(desk: Desk, request: Request, row: Subcommand) -> int | None:
+def _meant(desk: Desk, request: Request, row: Subcommand, rest: str) -> int | None:
     """The incident of this channel or thread, else the only one it could be."""
     here = desk.incidents.here(request.caller, request.channel_id, request.thread_ts)
     if here is not None:
         return here.number
     candidates = desk.incidents.open(request.caller) if row.on != "over" else desk.incidents.over(request.caller)
-    return candidates[0].number if len(candidates) == 1 else None
+    if len(candidates) != 1:
+        return None
+    _need_no_other(desk, row, rest, candidates[0].number)
+    return candidates[0].number
+
+
+def _need_no_other(desk: Desk, row: Subcommand, rest: str, meant: int) -> None:
+    """`resolve 1 rolled back` while only INC-2 is open: the number may be an id, so nothing is guessed."""
+    number, text = words.incident_id(rest, words.Bare.ALWAYS)
+    if row.bare is words.Bare.ALONE and number not in (None, meant) and desk.incidents.exists(number):
+        raise InvalidInput(
+            "incident",
+            f"Is that about INC-{number}? Then write /incident {row.name} INC-{number} {clip(text, 40)}; "
+            f"for the open one write /incident {row.name} INC-{meant} {clip(rest, 40)}",
+        )
 
 
 def _ask(desk: Desk, request: Request, row: Subcommand) -> Reply:

@@ -34,7 +34,9 @@ def update(desk: Desk, request: Request) -> Reply:
 
 
 def severity(desk: Desk, request: Request) -> Reply:
-    seen = request.carried.get("severity")
+    """The first try is held against what the form showed; whoever submits again overrules knowingly."""
+    is_first_try = desk.memory.claim_request(f"seen:{request.view_id}", desk.clock())
+    seen = request.carried.get("severity") if is_first_try else None
     result = desk.incidents.change_severity(
         request.caller,
         request.number,

@@ -12,10 +12,13 @@ from bot.models import Severity
 
 _ID = re.compile(r"(?i)^(?:inc[-_ ]?|#)(\d{1,9})\b[:,]?\s*")
 _BARE_ID = re.compile(r"^(\d{1,9})(?=\s|$)\s*")
+_NO_ID = re.compile(r"(?i)^(?:inc-|#\d)")
 _USER = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
 _LINK = re.compile(r"^<(https?://[^|>\s]+)(?:\|[^>]*)?>\s*")
 _MARKUP = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
+_SPACED = re.compile(r"(?i)^\s*sev\s+([1-4])(?=[\s:,]|$)[:,]?\s*")
 _QUOTES = {'"': '"', "“": "”", "”": "”", "„": "“”", "«": "»", "‘": "’", "'": "'"}
+_SINGLE = re.compile(r"'([^']+)'(?=\s|$)")  # an apostrophe elsewhere is no quote
 _SEVERITY = re.compile(r"(?i)^(?:sev[-_]?\w*|p[0-9]|critical|high|medium|low)$")
 
 
@@ -59,8 +62,13 @@ class Bare(StrEnum):
 
 
 def incident_id(text: str, bare: Bare) -> tuple[int | None, str]:
-    """`INC-42 rest`, `#42 rest` and, as far as `bare` allows, `42 rest`."""
+    """`INC-42 rest`, `#42 rest` and, as far as `bare` allows, `42 rest`.
+
+    Raises InvalidInput for what looks like an id and is none: it must not fall through to another incident.
+    """
     found = _ID.match(text)
+    if found is None and _NO_ID.match(text):
+        raise InvalidInput("incident", f"“{first_word(text)[0][:40]}” is no incident. Write it like INC-42.")
     if found is None and bare is not Bare.NEVER:
         found = _BARE_ID.match(text)
         if found is not None and bare is Bare.ALONE and found.end() < len(text):
@@ -96,6 +104,9 @@ def phrase(text: str) -> str:
 def word_or_quoted(text: str) -> tuple[str, str]:
     """The first word, or all of a quoted beginning; and the rest. Raises InvalidInput for an open quote."""
     words = text.strip()
+    single = _SINGLE.match(words)
+    if single:
+        return readable(single[1].strip()), words[single.end() :].strip()
     if words[:1] in _QUOTES and words[:1] != "'":
         ends = [words.find(mark, 1) for mark in _QUOTES[words[0]]]
         end = min((place for place in ends if place > 0), default=-1)
@@ -106,11 +117,18 @@ def word_or_quoted(text: str) -> tuple[str, str]:
     return readable(head), rest
 
 
+def severity_first(text: str) -> tuple[Severity | None, str]:
+    """`sev1 rest`, `sev 1 rest`, `SEV-1: rest`; None where the text begins with something else."""
+    spaced = _SPACED.match(text)
+    if spaced:
+        return Severity(int(spaced[1])), text[spaced.end() :]
+    head, rest = first_word(text)
+    head = head.rstrip(":,")
+    return (Severity.parse(head), rest) if head and _SEVERITY.match(head) else (None, text)
+
+
 def declaration(text: str) -> Declared:
     """`sev1 checkout-api "payments fail"`: any part may be missing from the end, the severity also in front."""
-    severity = None
-    head, rest = first_word(text)
-    if head and _SEVERITY.match(head):
-        severity, text = Severity.parse(head), rest
+    severity, text = severity_first(text)
     service, rest = word_or_quoted(text)
     return Declared(severity, service, phrase(rest))

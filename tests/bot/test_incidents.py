@@ -126,7 +126,7 @@ def _other(incidents: Incidents, severity: Severity) -> None:
 def test_an_incident_can_be_commanded_by_its_commander_only_where_the_config_says_so(store: Racing) -> None:
     strict = use_cases(store, command=["commander"])
     strict.declare(ANA, Declaration("checkout-api", "payments fail", Severity.SEV3))
-    with pytest.raises(NotAllowed, match="grants it to commander"):
+    with pytest.raises(NotAllowed, match="grants it to the commander"):
         strict.resolve(BOB, 1)
     strict.assign(BOB, 1, "U0BOB")
     assert strict.resolve(BOB, 1).changed

@@ -160,11 +160,17 @@ def test_a_working_status_is_read_by_its_name_or_first_letters(typed: str, statu
     assert Status.parse(typed) is Status(status)
 
 
-@pytest.mark.parametrize("typed", ["", "  ", "resolved", "cancelled", "merged", "declared", "done", "monitoringg"])
+@pytest.mark.parametrize("typed", ["", "  ", "declared", "done", "monitoringg"])
 def test_ends_and_nonsense_are_no_working_status_and_the_answer_names_those(typed: str) -> None:
     with pytest.raises(InvalidInput, match="acknowledged, investigating, remediating, monitoring") as told:
         Status.parse(typed)
     assert told.value.field == "status"
+
+
+@pytest.mark.parametrize(("typed", "command"), [("resolved", "resolve"), ("Cancelled", "cancel"), ("merged", "merge")])
+def test_an_end_is_no_working_status_and_the_answer_names_its_command(typed: str, command: str) -> None:
+    with pytest.raises(InvalidInput, match=f"/incident {command}$"):
+        Status.parse(typed)
 
 
 seconds_around_now = st.integers(-(10**9), 10**9)

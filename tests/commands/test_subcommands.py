@@ -275,7 +275,6 @@ def test_where_no_form_can_be_opened_a_button_is_offered_that_keeps_the_words(be
         ("assign INC-1 <@U0BOB|bob> please", "commander"),
         ("sev INC-1 worst", "severity"),
         ("status INC-1 done", "status"),
-        ("status INC-1", "status"),
         ("note INC-1", "note"),
         ("link INC-1 graph", "link"),
     ],

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 from bot.errors import InvalidInput
 from bot.models import Severity
 from commands import words
-from commands.words import Bare, Declared, declaration, first_word, incident_id, phrase, readable, word_or_quoted
+from commands.words import (
+    Bare,
+    Declared,
+    declaration,
+    first_word,
+    incident_id,
+    phrase,
+    readable,
+    severity_first,
+    word_or_quoted,
+)
 from tests.blocks.texts import texts
 
 quick = settings(deadline=None, max_examples=200)
@@ -161,7 +171,7 @@ def test_a_bare_number_is_an_id_only_where_that_is_allowed(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "fixed INC-42", "INC-", "INC-x", "INC-42x", "INC-1234567890", "incident 42", "include 42", "since 42"),
+        *("", "fixed INC-42", "incident 42", "include 42", "since 42"),
         *("42nd", "4.2", "42%", "42,000 users", "-42", "1234567890", "#x", "# 42"),
     ],
 )
@@ -257,3 +267,32 @@ def test_whatever_is_typed_a_declaration_is_read_or_refused_with_a_reason(text: 
 def test_a_quoted_declaration_comes_back_whole(severity: Severity, impact: str) -> None:
     sent = f'{severity.label} "Checkout & <API>" "{impact}"'
     assert declaration(slack(sent)) == Declared(severity, "Checkout & <API>", impact)
+
+
+@pytest.mark.parametrize("text", ["INC-", "INC-x", "INC-42x fixed", "inc-1234567890", "#7x"])
+def test_what_looks_like_an_id_and_is_none_is_refused_instead_of_guessed(text: str) -> None:
+    for bare in Bare:
+        with pytest.raises(InvalidInput, match=r"is no incident\. Write it like INC-42"):
+            incident_id(text, bare)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("sev1 rest", (1, "rest")),
+        ("sev 1 rest", (1, "rest")),
+        ("SEV-2: rest", (2, "rest")),
+        ("sev3, rest", (3, "rest")),
+        ("critical rest", (1, "rest")),
+        ("sev 1", (1, "")),
+    ],
+)
+def test_a_severity_is_read_however_people_write_it(text: str, found: tuple[int, str]) -> None:
+    assert severity_first(text) == found
+
+
+def test_single_quotes_quote_where_they_close_before_a_space() -> None:
+    assert declaration("sev-1 'checkout api' 'payments fail'") == Declared(
+        Severity.SEV1, "checkout api", "payments fail"
+    )
+    assert declaration("sev1 bob's-shop it's down").service == "bob's-shop"

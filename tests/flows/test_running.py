@@ -38,7 +38,7 @@ def test_command_is_taken_with_a_button_and_given_with_a_command(world: Workspac
     world.bob.run("/incident assign @Cy Lindqvist")
     world.ops.expect(f"commander <@{CY}>")
     world.bob.run("/incident assign @Cy Lindqvist")
-    world.bob.told(f"<@{CY}> commands already")
+    world.bob.told(f"<@{CY}> already commands")
 
 
 def test_a_guest_cannot_be_given_command(world: Workspace, card: Message) -> None:
@@ -65,6 +65,8 @@ def test_a_severity_form_that_was_overtaken_says_so_and_overrules_on_the_second_
     world.ops.expect("INC-1 · SEV-2")
     answer = world.bob.submit(form, severity="4")
     assert "Somebody set SEV-2" in answer["errors"]["severity"]
+    assert world.bob.submit(form, severity="4")["ok"], "the second try overrules knowingly"
+    world.ops.expect("INC-1 · SEV-4")
 
 
 def test_an_update_is_kept_on_the_card_and_posted_in_the_thread_and_moves_the_status(
@@ -215,7 +217,7 @@ def test_merging_ends_one_and_brings_its_people_to_the_other(world: Workspace, c
     world.cy.run("/incident show INC-2")
     assert f"<@{ANA}>" in world.cy.told("INC-2 · SEV-2").text
     world.cy.run("/incident merge INC-2 into INC-1")
-    world.cy.told("INC-1 is merged")
+    world.cy.told("INC-1 was merged into INC-2; work on that one")
     world.cy.run("/incident reopen INC-1")
     world.cy.told("INC-1 was merged into INC-2")
 
@@ -245,12 +247,12 @@ def test_a_mention_in_the_cards_thread_acts_on_its_incident(world: Workspace, ca
     world.ops.expect("INC-2 · SEV-4")
     world.cy.say("<@U0BOT> update cache is warm again", thread_ts=card.ts)
     world.ops.expect("INC-1 update", thread_ts=card.ts)
-    world.ops.expect("*INC-1* updated", thread_ts=card.ts)
+    world.cy.sees().expect("*INC-1* updated", thread_ts=card.ts, ephemeral=True)
 
 
 def test_a_declare_by_mention_offers_the_form(world: Workspace, card: Message) -> None:
     world.cy.say("<@U0BOT> declare sev2 search", thread_ts=card.ts)
-    offer = world.ops.expect("A form needs a click", thread_ts=card.ts)
+    offer = world.cy.sees().expect("A form needs a click", thread_ts=card.ts, ephemeral=True)
     world.cy.click(offer, "Declare an incident")
     form = world.cy.form("Declare an incident")
     assert "search" in str(form.raw["blocks"])
@@ -286,7 +288,7 @@ def test_a_user_group_may_be_the_only_one_to_command_and_is_invited(empty_world:
     channel = empty_world.channel("inc-1-search")
     wait_for(lambda: BOB in channel.facts["members"], "the group's people in the channel")
     empty_world.cy.click(card, "Resolve")
-    empty_world.cy.told("grants it to S0ONCALL")
+    empty_world.cy.told("grants it to a user group")
     empty_world.cy.run("/incident help")
     assert "/incident resolve" not in empty_world.cy.told("What you can do").text
     empty_world.bob.click(card, "Resolve")
@@ -329,3 +331,80 @@ def test_a_pushpin_on_a_message_in_the_thread_or_channel_keeps_it_once(world: Wo
     told = world.bob.told("Timeline of")
     assert told.text.count("the cache was cold & <odd>") == 1
     assert "unrelated" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("ack search", "I don't understand “search”"),
+        ("join INC-7x", "“INC-7x” is no incident"),
+        ("cancel INC-", "“INC-” is no incident"),
+        ("ack 99999999999", "I don't understand “99999999999”"),
+        ("show INC-9", "There is no INC-9"),
+        ("status resolved", "/incident resolve"),
+        ("declare sev1 - down", "needs a letter or digit"),
+    ],
+)
+def test_what_is_not_understood_touches_no_other_incident(
+    world: Workspace, card: Message, typed: str, told: str
+) -> None:
+    world.bob.run(f"/incident {typed}")
+    world.bob.told(told)
+    world.settled()
+    assert world.ops.expect("INC-1").text == card.text
+
+
+def test_a_number_before_words_is_not_taken_for_words_where_it_may_be_another_incident(
+    world: Workspace, card: Message
+) -> None:
+    world.ana.run("/incident resolve")
+    world.ops.expect("INCIDENT RESOLVED")
+    world.ana.run("/incident declare sev4 search slow")
+    second = world.ops.expect("INC-2 · SEV-4")
+    world.bob.run("/incident resolve 1 rolled back")
+    world.bob.told("Is that about INC-1? Then write /incident resolve INC-1 rolled back")
+    world.bob.run("/incident resolve 3 pods were restarted")
+    resolved = world.ops.expect("INC-2 · SEV-4 · search · resolved")
+    assert resolved.ts == second.ts
+
+
+def test_the_id_may_stand_first_or_behind_the_keyword(world: Workspace, card: Message) -> None:
+    world.bob.run("/incident declare sev4 search slow")
+    world.ops.expect("INC-2 · SEV-4")
+    world.bob.run("/incident sev sev3 INC-2 half of them")
+    world.ops.expect("INC-2 · SEV-3")
+    world.bob.run("/incident assign @Cy Lindqvist INC-1")
+    world.ops.expect(f"payments fail · commander <@{CY}>")
+    world.bob.run("/incident status monitoring, INC-2")
+    world.ops.expect("INC-2 · SEV-3 · search · monitoring")
+    world.bob.run("/incident INC-1 ack")
+    world.ops.expect("checkout-api · acknowledged")
+    world.bob.run("/incident INC-2")
+    world.bob.told("INC-2 · SEV-3")
+
+
+def test_the_channel_tells_the_story_in_the_order_it_happened(world: Workspace, card: Message) -> None:
+    for _ in range(3):
+        world.ana.run("/incident resolve")
+        world.ana.told("You resolved *INC-1*")
+        wait_for(lambda: world.bot and not world.bot.store.incident(1).is_open, "the end")
+        world.ana.run("/incident reopen INC-1")
+        wait_for(lambda: world.bot and world.bot.store.incident(1).is_open, "the new beginning")
+    for _ in range(8):
+        world.advance(1)
+        wait_for(lambda: world.bot and world.bot.store.claim_owners() == [], "nothing under way")
+    world.settled()
+    said = [message.plain for message in world.ops.messages() if "RESOLVED" in message.plain or "🔁" in message.plain]
+    assert ["RESOLVED" in text for text in said] == [True, False] * 3
+
+
+def test_responders_may_be_the_only_ones_to_respond_and_anybody_may_become_one(empty_world: Workspace) -> None:
+    empty_world.start_bot(Config.model_validate({"permissions": {"respond": ["responders"]}}))
+    empty_world.ana.run("/incident declare sev4 search slow")
+    empty_world.ops.expect("INC-1 · SEV-4")
+    empty_world.bob.run("/incident ack")
+    empty_world.bob.told("grants it to the responders")
+    empty_world.bob.run("/incident join")
+    empty_world.bob.told("You joined")
+    empty_world.bob.run("/incident ack")
+    empty_world.ops.expect("search · acknowledged")

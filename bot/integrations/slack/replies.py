@@ -46,18 +46,6 @@ class SlackReplies:
                 raise
             self._api.call("chat.postMessage", channel=user, **arguments)
 
-    def say(self, channel: str, message: Message, *, thread_ts: str) -> None:
-        """A visible answer in a thread."""
-        self._api.call(
-            "chat.postMessage",
-            channel=channel,
-            thread_ts=thread_ts,
-            text=message.text,
-            blocks=message.blocks or None,
-            unfurl_links=False,
-            unfurl_media=False,
-        )
-
     def open_view(self, trigger_id: str, view: dict[str, Any]) -> None:
         self._api.call("views.open", trigger_id=trigger_id, view=view)
 
