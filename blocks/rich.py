@@ -41,10 +41,6 @@ def user(user_id: str | None) -> Piece:
     return {"type": "user", "user_id": user_id} if user_id else own("the bot")
 
 
-def channel(channel_id: str) -> Piece:
-    return {"type": "channel", "channel_id": channel_id}
-
-
 def url(address: str, title: str = "") -> Piece:
     piece: Piece = {"type": "link", "url": address}
     return {**piece, "text": isolated(one_line(title), 200)} if title else piece
@@ -87,8 +83,6 @@ def _flat(piece: Piece, limit: int) -> str:
     match piece["type"]:
         case "user":
             return f"<@{piece['user_id']}>"
-        case "channel":
-            return f"<#{piece['channel_id']}>"
         case "link":
             return link(piece["url"], piece["text"]) if "text" in piece else f"<{escape(piece['url'])}>"
         case "date":

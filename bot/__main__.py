@@ -30,12 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         settings = load_settings()
-        config = load_config(settings.config_file)
+        config = load_config(settings.config_file, must_exist="config_file" in settings.model_fields_set)
     except SettingsError as error:
         return _complain(str(error), EXIT_SETTINGS)
     configure(settings.log_format, settings.log_level)
     if asked.command == "check-config":
-        print(f"{settings.config_file}: fine, {len(config.services)} services in the catalogue")
+        where = settings.config_file if settings.config_file.exists() else f"no {settings.config_file}, defaults"
+        print(f"{where}: fine, {len(config.services)} services in the catalogue")
         return 0
     from bot.app import Bot  # noqa: PLC0415 - a wrong setting is reported before the libraries are loaded
 
@@ -54,6 +55,9 @@ def _run(bot: Bot, api_url: str) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         bot.start()
+    except SettingsError as error:
+        bot.stop()
+        return _complain(str(error), EXIT_SETTINGS)
     except SlackApiError as error:
         bot.stop()
         return _complain(_refused("SLACK_APP_TOKEN", str(error.response["error"]), api_url), EXIT_SLACK)

@@ -18,7 +18,7 @@ from websocket import WebSocketException
 
 from bot.cards import Cards
 from bot.carriers import Carriers
-from bot.errors import ChatError, StoreError
+from bot.errors import ChatError, SettingsError, StoreError
 from bot.health import HealthServer
 from bot.incidents import Incidents
 from bot.integrations.slack.api import Identity, SlackApi
@@ -82,11 +82,14 @@ class Bot:
 
     def start(self) -> None:
         """Connect, deliver what is owed, keep time. Raises SlackApiError or TimeoutError when Slack is out of reach."""
+        if self._settings.health_port is not None:
+            try:
+                self._health = HealthServer(self._settings.health_port, self.health)
+            except OSError as error:
+                raise SettingsError(f"HEALTH_PORT {self._settings.health_port} can't be used: {error}") from error
         self.outbox.start(self._carriers)
         self.socket.open()
         self._jobs.start()
-        if self._settings.health_port is not None:
-            self._health = HealthServer(self._settings.health_port, self.health)
         threading.Thread(target=self._greet_channel, name="greeter", daemon=True).start()
         log.info("connected to %s as %s", self.identity.workspace, self.identity.user_id)
 

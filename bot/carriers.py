@@ -40,6 +40,7 @@ _ARCHIVED = frozenset({"is_archived", "is_inactive"})  # the latter is chat.upda
 _CHANNEL_NAME = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _TOPIC = 250
 _NAME_TRIES = 5
+SHOWN_AT_TRY = 3  # a passing failure becomes visible on the card at this try
 
 
 class Settlement(NamedTuple):
@@ -200,6 +201,8 @@ class Carriers:
 
         def follow() -> Change:
             now = self._clock()
+            if self._store.incident(number).channel_id is not None:
+                return Change()
             current = self._store.incident(number).changed(channel_id=channel_id, channel_name=name)
             event = TimelineEvent(incident=number, at=now, kind=EventKind.CHANNEL, text=f"channel #{name} opened")
             invited = [*current.responders, *self._standing_invitations(current)]
@@ -285,7 +288,8 @@ class Carriers:
         return Change(timeline=(event,), owed=rows)
 
     def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
-        if not delivery.is_aside or delivery.owed.incident is None:
+        was_shown = delivery.is_aside or delivery.attempts > SHOWN_AT_TRY
+        if not was_shown or delivery.owed.incident is None or delivery.owed.kind is OwedKind.CARD:
             return settlement
         number = delivery.owed.incident
 

@@ -3,6 +3,7 @@
 BotError
 ├── UserError            the person who asked can mend it; the text is shown to them as it stands
 │   ├── InvalidInput     one field is wrong: which, and what would be right
+│   │   └── Overtaken    it was right when the form opened
 │   ├── UnknownIncident  there is no such incident
 │   ├── NotAllowed       this person may not do this
 │   └── Refused          the incident's state does not allow it (any more)
@@ -40,6 +41,10 @@ class InvalidInput(UserError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
         self.field = field
+
+
+class Overtaken(InvalidInput):
+    """Somebody changed the very thing while this person was choosing; trying again overrules them knowingly."""
 
 
 class UnknownIncident(UserError):

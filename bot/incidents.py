@@ -195,7 +195,7 @@ class Incidents:
     def assign(self, caller: Caller, number: int, commander: str) -> Result:
         """Give the command to somebody."""
         self._authorise_commander(commander)
-        return self._change(caller, number, Right.RESPOND, partial(steps.assign, commander=commander))
+        return self._change(caller, number, Right.COMMAND, partial(steps.assign, commander=commander))
 
     def join(self, caller: Caller, number: int) -> Result:
         """Become a responder, and be invited to the incident's channel. Open to every member: it opens the door."""
@@ -219,6 +219,8 @@ class Incidents:
         """Move along the lifecycle; `text` becomes the status update that says why."""
         if text.strip():
             return self.update(caller, number, text, status)
+        if status is Status.ACKNOWLEDGED:
+            return self.acknowledge(caller, number)
         return self._change(caller, number, Right.RESPOND, partial(steps.set_status, status=status))
 
     def update(self, caller: Caller, number: int, text: str, status: Status | None = None) -> Result:
@@ -273,7 +275,9 @@ class Incidents:
             raise InvalidInput("incident", f"INC-{number} can't be merged into itself.")
 
         def step(incident: Incident, now: datetime, by: str) -> Change | None:
-            return steps.merge(incident, self._store.incident(into), now, by)
+            target = self._store.incident(into)
+            self._check(self._directory.person(caller.user_id, caller.team_id), Right.RESPOND, target)
+            return steps.merge(incident, target, now, by)
 
         return self._change(caller, number, Right.COMMAND, step)
 

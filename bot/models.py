@@ -109,7 +109,6 @@ class Status(StrEnum):
 
 ENDS = frozenset({Status.RESOLVED, Status.CANCELLED, Status.MERGED})
 WORKING = (Status.ACKNOWLEDGED, Status.INVESTIGATING, Status.REMEDIATING, Status.MONITORING)
-_OPEN = frozenset(Status) - ENDS
 _ENDING_COMMANDS = {"resolved": "resolve", "cancelled": "cancel", "merged": "merge"}
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.DECLARED: frozenset({*WORKING, *ENDS}),
@@ -144,10 +143,6 @@ class Person(_Value):
     id: str
     kind: PersonKind = PersonKind.MEMBER
     groups: frozenset[str] = frozenset()
-
-    @property
-    def mention(self) -> str:
-        return f"<@{self.id}>"
 
 
 class Link(_Value):
@@ -192,7 +187,6 @@ class Incident(_Value):
     channel_id: str | None = None
     channel_name: str | None = None
     wants_channel: bool = False
-    bridge_url: str | None = None
     origin: str | None = None
     links: tuple[Link, ...] = ()
     update: Update | None = None

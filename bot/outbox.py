@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.carriers import Settlement
+from bot.carriers import SHOWN_AT_TRY, Settlement
 from bot.errors import ChatError, Outcome, StoreError, VersionConflict
 from bot.models import Change, Delivery
 from bot.pace import Paces
@@ -24,12 +24,12 @@ from bot.store import Store
 log = logging.getLogger(__name__)
 
 WORKERS = 8
-LEASE_SECONDS = 20.0  # longer than any one call may take
+LEASE_SECONDS = 180.0  # longer than a carry with all its calls; a dead process's claims are freed at the next start
 POLL_SECONDS = 1.0  # rows that another process left, and clocks that jump
 ASIDE_SECONDS = 300.0  # between tries of what can't work until somebody mends it
 GIVE_UP_AFTER = timedelta(hours=24)
+GIVE_UP_TRIES = 20  # a bot that was off for a weekend has not tried yet
 MAX_BACKOFF = 60.0
-_SHOWN_AT_TRY = 3  # a passing failure becomes visible on the card at this try
 _SETTLE_TRIES = 8
 
 
@@ -176,20 +176,19 @@ class Outbox:
         log.warning(
             "%s for INC-%s not taken (try %d): %s", delivery.owed.kind, delivery.owed.incident, delivery.attempts, error
         )
-        if now - delivery.created_at > GIVE_UP_AFTER:
+        if now - delivery.created_at > GIVE_UP_AFTER and delivery.attempts > GIVE_UP_TRIES:
             self._store.give_up(delivery, str(error), now)
+            self._show(carrier, delivery, error, now)
             return
         in_doubt = delivery.in_doubt or error.outcome is Outcome.UNKNOWN
-        if error.retryable:
-            until = now + timedelta(seconds=error.retry_after or backoff(delivery.attempts))
-            self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt)
-        else:
-            until = now + timedelta(seconds=ASIDE_SECONDS)
-            self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt, aside=True)
+        is_aside = delivery.is_aside or not error.retryable
+        wait = (error.retry_after or backoff(delivery.attempts)) if error.retryable else ASIDE_SECONDS
+        until = now + timedelta(seconds=wait)
+        self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt, aside=is_aside)
         self._show(carrier, delivery, error, now)
 
     def _show(self, carrier: Carrier, delivery: Delivery, error: ChatError, now: datetime) -> None:
-        is_first = delivery.attempts == _SHOWN_AT_TRY if error.retryable else not delivery.is_aside
+        is_first = delivery.attempts == SHOWN_AT_TRY if error.retryable else not delivery.is_aside
         change = carrier.trouble(delivery, error) if is_first else None
         if change is not None:
             self._store.save(change, now)

@@ -215,8 +215,13 @@ def reason(fault: Any) -> str:
     return text.removeprefix("Value error, ")
 
 
-def load_config(path: Path) -> Config:
-    """Read the config file, defaults where there is none; raises SettingsError with file, line and key."""
+def load_config(path: Path, *, must_exist: bool = False) -> Config:
+    """Read the config file, defaults where there is none; raises SettingsError with file, line and key.
+
+    `must_exist`: it was named, so its absence is a mistake that would silently drop the permissions in it.
+    """
+    if must_exist and not path.exists():
+        raise SettingsError(f"CONFIG_FILE: {path} is not there")
     if not path.exists():
         return Config()
     from bot.config_file import read  # noqa: PLC0415 - a process without a config file does without the YAML library

@@ -11,7 +11,7 @@ from typing import Any
 
 from blocks import notes
 from bot import owed
-from bot.errors import InvalidInput, Refused
+from bot.errors import Overtaken, Refused
 from bot.models import (
     Change,
     EventKind,
@@ -73,9 +73,9 @@ def change_severity(
 
 
 def need_seen(incident: Incident, seen: Severity | None) -> None:
-    """Raises InvalidInput when the severity is another by now than the person saw when choosing."""
+    """Raises Overtaken when the severity is another by now than the person saw when choosing."""
     if seen is not None and incident.severity is not seen:
-        raise InvalidInput(
+        raise Overtaken(
             "severity", f"Somebody set {incident.severity.label} while you were choosing. Submit again to overrule it."
         )
 

@@ -48,6 +48,7 @@ class Listener:
         self._desk = desk
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="listener")
         self._held = threading.local()
+        self._forms = [threading.Lock() for _ in range(16)]  # one form is saved once, others don't wait for it
         self._is_closing = False
 
     def register(self, app: App) -> None:
@@ -89,7 +90,8 @@ class Listener:
         self._hand_on(shortcuts.use, request.shortcut, body)
 
     def _on_mention(self, body: Body) -> None:
-        self._hand_on(shortcuts.mention, request.mention, body)
+        if (body.get("event") or {}).get("user"):  # apps and webhooks have no say
+            self._hand_on(shortcuts.mention, request.mention, body)
 
     def _on_reaction(self, body: Body) -> None:
         event = body.get("event") or {}
@@ -107,7 +109,7 @@ class Listener:
             ack(response_action="errors", errors=_in_form(asked, UserError(_RESTARTING)))
             return
         try:
-            reply = views.submit(self._desk, asked) if self._is_first(asked) else None
+            reply = self._submitted(asked)
         except UserError as error:
             ack(response_action="errors", errors=_in_form(asked, error))
         except StoreError as error:
@@ -118,6 +120,16 @@ class Listener:
         else:
             ack()
             self._after_ack(lambda: self._answer(asked, reply))
+
+    def _submitted(self, asked: Request) -> Reply:
+        """A form succeeds once: when the ack of the first time was lost, people press the button again."""
+        done = f"form:{asked.view_id}"
+        with self._forms[hash(done) % len(self._forms)]:
+            if not self._is_first(asked) or self._desk.memory.was_requested(done):
+                return None
+            reply = views.submit(self._desk, asked)
+            self._desk.memory.claim_request(done, self._desk.clock())
+        return reply
 
     def _hand_on(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:
         self._after_ack(lambda: self._work(handler, read, body))
@@ -178,9 +190,9 @@ class Listener:
             case TurnPage(view) if asked.view_id:
                 self._desk.replies.update_view(asked.view_id, view)
             case Answer(message, is_replacing, refresh):
+                self._tell(asked, message, replace=is_replacing)
                 if refresh is not None and asked.response_url:
                     self._desk.replies.respond(asked.response_url, refresh, replace=True)
-                self._tell(asked, message, replace=is_replacing)
 
     def _open(self, asked: Request, view: dict[str, Any]) -> None:
         try:

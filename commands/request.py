@@ -37,7 +37,6 @@ class Request:
     message_user: str | None = None
     is_ephemeral: bool = False
     is_typed: bool = False
-    is_mention: bool = False
     form: dict[str, str] = field(default_factory=dict)
     carried: dict[str, Any] = field(default_factory=dict)
 
@@ -131,17 +130,16 @@ def mention(body: dict[str, Any]) -> Request:
         thread_ts=event.get("thread_ts") or event["ts"],
         text=event.get("text") or "",
         message_ts=event["ts"],
-        is_mention=True,
         is_typed=True,
     )
 
 
 def reaction(body: dict[str, Any]) -> Request:
-    """https://docs.slack.dev/reference/events/reaction_added; the same emoji on the same message is one wish."""
+    """https://docs.slack.dev/reference/events/reaction_added"""
     event = body["event"]
     item = event["item"]
     return Request(
-        key=f"reaction:{item['channel']}:{item['ts']}:{event['reaction']}",
+        key=f"event:{body.get('event_id') or new_id()}",
         caller=Caller(event.get("user", ""), body.get("team_id")),
         channel_id=item["channel"],
         value=event["reaction"],

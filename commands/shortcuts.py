@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from blocks import forms
 from blocks.ids import Shortcut
+from blocks.text import clip
 from bot.errors import ChatError, InvalidInput
+from bot.models import MAX_TEXT
 from commands import say, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
@@ -76,13 +78,19 @@ def mention(desk: Desk, request: Request) -> Reply:
 
 
 def keep(desk: Desk, request: Request) -> Reply:
-    """The timeline emoji on a message in an incident's channel or thread puts it on the timeline."""
-    message_ts = request.message_ts or ""
-    said = desk.replies.said(request.channel_id, message_ts)
+    """The timeline emoji on a message in an incident's channel or thread puts it on the timeline, once."""
+    kept = f"kept:{request.channel_id}:{request.message_ts}"
+    if desk.memory.was_requested(kept):
+        return None
+    try:
+        said = desk.replies.said(request.channel_id, request.message_ts or "")
+    except ChatError as error:
+        log.warning("can't read the message that got :%s: (%s)", request.value, error)
+        return None
     number = desk.incidents.number_here(request.channel_id, said.thread_ts)
     if number is None or said.user == desk.bot_user:
         return None
-    result = desk.incidents.add_message(
-        request.caller, number, words.readable(said.text), author=said.user, source=_permalink(desk, request)
-    )
+    text = clip(words.readable(said.text), MAX_TEXT)
+    result = desk.incidents.add_message(request.caller, number, text, said.user, _permalink(desk, request))
+    desk.memory.claim_request(kept, desk.clock())
     return Answer(say.noted(result))

@@ -190,7 +190,7 @@ SUBCOMMANDS = (
     Subcommand("ack", _RESPOND, "[INC-n]", "say that you are on it", "/incident ack", acknowledge, Right.RESPOND,
                aliases=("acknowledge",), silent=True),
     Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
-               Right.RESPOND, aliases=("commander", "ic", "lead"), keyword=True),
+               Right.COMMAND, aliases=("commander", "ic", "lead"), keyword=True),
     Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.READ,
                silent=True),
     Subcommand("sev", _RESPOND, "[INC-n] sev1…sev4 [why]", "change the severity; without words, a form opens",

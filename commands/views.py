@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from blocks import answers
 from blocks.ids import Input, View
-from bot.errors import InvalidInput
+from bot.errors import InvalidInput, Overtaken
 from bot.incidents import Declaration
 from bot.models import Severity, Status
 from commands import say
@@ -34,16 +34,20 @@ def update(desk: Desk, request: Request) -> Reply:
 
 
 def severity(desk: Desk, request: Request) -> Reply:
-    """The first try is held against what the form showed; whoever submits again overrules knowingly."""
-    is_first_try = desk.memory.claim_request(f"seen:{request.view_id}", desk.clock())
-    seen = request.carried.get("severity") if is_first_try else None
-    result = desk.incidents.change_severity(
-        request.caller,
-        request.number,
-        _severity(request.form),
-        request.form.get(Input.REASON, ""),
-        seen=Severity(seen) if seen else None,
-    )
+    """Held against what the form showed, until the person was told that it changed; then they overrule knowingly."""
+    told = f"overtaken:{request.view_id}"
+    seen = None if desk.memory.was_requested(told) else request.carried.get("severity")
+    try:
+        result = desk.incidents.change_severity(
+            request.caller,
+            request.number,
+            _severity(request.form),
+            request.form.get(Input.REASON, ""),
+            seen=Severity(seen) if seen else None,
+        )
+    except Overtaken:
+        desk.memory.claim_request(told, desk.clock())
+        raise
     return Answer(say.severity(result))
 
 

@@ -63,6 +63,10 @@ class Store(Protocol):
         """True for the first caller with this key, False for every later one."""
         ...
 
+    def was_requested(self, key: str) -> bool:
+        """Was this key claimed?"""
+        ...
+
     def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:
         """Keep what somebody typed until they have answered a question about it."""
         ...

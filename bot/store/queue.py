@@ -108,11 +108,14 @@ class Queue:
     def give_up(self, delivery: Delivery, error: str, now: datetime) -> None:
         self._close(delivery, "failed", error, now)
 
-    def _close(self, delivery: Delivery, state: str, error: str, now: datetime) -> None:
-        self._db.write(
-            "UPDATE outbox SET state = ?, error = ?, done_at = ?, claimed_by = NULL, claimed_until = NULL WHERE id = ?",
-            [state, error, stamp(now), delivery.owed.id],
+    def _close(self, delivery: Delivery, state: str, error: str, now: datetime) -> bool:
+        """False when the row is another try's by now, or closed already: then nothing follows from this one."""
+        closed = self._db.write(
+            "UPDATE outbox SET state = ?, error = ?, done_at = ?, claimed_by = NULL, claimed_until = NULL "
+            "WHERE id = ? AND attempts = ? AND state IN ('waiting', 'aside')",
+            [state, error, stamp(now), delivery.owed.id, delivery.attempts],
         )
+        return closed == 1
 
     def troubles(self, number: int) -> list[Trouble]:
         rows = self._db.rows(

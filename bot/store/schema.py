@@ -85,9 +85,9 @@ def m002_outbox(db: Database) -> None:
     db.execute("CREATE INDEX outbox_claimed ON outbox (claimed_until) WHERE claimed_until IS NOT NULL")
     db.execute("CREATE INDEX outbox_aside ON outbox (due_at) WHERE state = 'aside'")
     db.execute("CREATE INDEX outbox_waiting ON outbox (lane, priority, seq) WHERE state = 'waiting'")
-    db.execute("CREATE INDEX outbox_coalesce ON outbox (coalesce) WHERE state IN ('waiting', 'aside')")
+    db.execute("CREATE INDEX outbox_coalesce ON outbox (coalesce, state) WHERE coalesce IS NOT NULL")
     db.execute("CREATE INDEX outbox_trouble ON outbox (incident) WHERE state <> 'done' AND error <> ''")
-    db.execute("CREATE INDEX outbox_done ON outbox (done_at) WHERE state <> 'waiting'")
+    db.execute("CREATE INDEX outbox_done ON outbox (done_at) WHERE state = 'done'")
     db.table("posted").create(
         {"incident": int, "target": str, "channel_id": str, "ts": str},
         pk=("incident", "target"),

@@ -39,7 +39,8 @@ class SqliteStore(Queue):
         change: Change | None = None,
     ) -> None:
         with self._db.transaction():
-            self._close(delivery, "done", "", now)
+            if not self._close(delivery, "done", "", now):
+                return
             for place in posted:
                 self._db.write(
                     "INSERT INTO posted (incident, target, channel_id, ts) VALUES (?, ?, ?, ?) "
@@ -123,6 +124,9 @@ class SqliteStore(Queue):
 
     def claim_request(self, key: str, now: datetime) -> bool:
         return self._db.insert("requests", {"key": key, "at": stamp(now)}, or_ignore=True) == 1
+
+    def was_requested(self, key: str) -> bool:
+        return self._db.row("SELECT 1 AS one FROM requests WHERE key = ?", [key]) is not None
 
     def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:
         whole = text.encode("utf-8", "ignore").decode()

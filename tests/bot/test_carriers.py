@@ -173,7 +173,9 @@ class Desk:
         )
 
     def settle(self, row: Owed, *posted: Posted) -> None:
-        self.store.settle(Delivery(owed=row, attempts=1, in_doubt=False, created_at=NOW), NOW, posted=posted)
+        claimed = Delivery(owed=row, attempts=1, in_doubt=False, created_at=NOW)
+        self._put_into_the_outbox(claimed)
+        self.store.settle(claimed, NOW, posted=posted)
 
     def carry(self, row: Owed, *, in_doubt: bool = False, error: str = "", is_aside: bool = False) -> Change:
         """Carry it as the outbox would, store the outcome, and give back what follows."""
@@ -187,8 +189,16 @@ class Desk:
         )
         settlement = self.carriers.carry(claimed)
         change = (settlement.follow() if settlement.follow else None) or Change()
+        self._put_into_the_outbox(claimed)
         self.store.settle(claimed, NOW, posted=settlement.posted, change=change)
         return change
+
+    def _put_into_the_outbox(self, claimed: Delivery) -> None:
+        """What is settled must be there, claimed at this try."""
+        row = claimed.owed.model_copy(update={"coalesce": None})
+        self.store._db.write("DELETE FROM outbox WHERE id = ?", [row.id])
+        self.store.save(Change(owed=(row,)), NOW)
+        self.store._db.write("UPDATE outbox SET attempts = ? WHERE id = ?", [claimed.attempts, row.id])
 
     def carry_again(self, row: Owed, **more: Any) -> Change:
         """The first try fails with an unknown outcome, the second is in doubt."""

@@ -128,7 +128,7 @@ def test_an_incident_can_be_commanded_by_its_commander_only_where_the_config_say
     strict.declare(ANA, Declaration("checkout-api", "payments fail", Severity.SEV3))
     with pytest.raises(NotAllowed, match="grants it to the commander"):
         strict.resolve(BOB, 1)
-    strict.assign(BOB, 1, "U0BOB")
+    strict.assign(ANA, 1, "U0BOB")
     assert strict.resolve(BOB, 1).changed
 
 
@@ -191,3 +191,25 @@ def test_the_same_link_twice_stands_once(incidents: Incidents) -> None:
 def test_what_fixed_it_is_refused_while_open_and_gives_the_text_back(incidents: Incidents) -> None:
     with pytest.raises(Refused, match="You wrote: rolled back"):
         incidents.record_resolution(ANA, 1, "rolled back")
+
+
+def test_a_merge_needs_a_right_on_both(store: Racing) -> None:
+    strict = use_cases(store, respond=["responders"])
+    strict.declare(ANA, Declaration("checkout-api", "payments fail", Severity.SEV3))
+    strict.declare(BOB, Declaration("search", "slow", Severity.SEV3))
+    with pytest.raises(NotAllowed):
+        strict.merge(BOB, 2, 1)
+    assert store.incident(1).responders == ("U0ANA",)
+
+
+def test_taking_command_is_commanding(store: Racing) -> None:
+    strict = use_cases(store, command=["commander"])
+    strict.declare(ANA, Declaration("checkout-api", "payments fail", Severity.SEV3))
+    with pytest.raises(NotAllowed):
+        strict.assign(BOB, 1, "U0BOB")
+
+
+def test_a_status_of_acknowledged_is_an_acknowledgement(incidents: Incidents) -> None:
+    result = incidents.set_status(BOB, 1, Status.ACKNOWLEDGED)
+    assert result.incident.acknowledged_by == "U0BOB"
+    assert "U0BOB" in result.incident.responders

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from blocks.card import CardFacts, card
+from bot import outbox as outbox_module
 from bot.carriers import Settlement
 from bot.errors import ChatError, Outcome, StoreBusy
 from bot.models import Change, Delivery, Owed, OwedKind, Posted, Trouble
@@ -337,7 +338,10 @@ def test_what_can_not_work_is_shown_although_it_failed_in_passing_before(office:
     assert office.carrier.troubles == [(broken.id, "not_in_channel")]
 
 
-def test_after_a_day_a_row_is_given_up_and_stays_on_record(office: Office) -> None:
+def test_after_a_day_of_tries_a_row_is_given_up_and_stays_on_record(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "GIVE_UP_TRIES", 1)
     broken, behind = row(), row()
     office.carrier.fail(broken, *(passing() for _ in range(9)))
     office.open()
@@ -350,6 +354,19 @@ def test_after_a_day_a_row_is_given_up_and_stays_on_record(office: Office) -> No
     office.delivers(behind)
     assert len(office.carrier.tries_of(broken)) == 2
     assert [each.error for each in office.store.troubles(1)] == ["connection"]
+
+
+def test_a_row_that_waited_for_days_while_the_bot_was_off_is_not_given_up_at_its_first_failure(office: Office) -> None:
+    waiting = row()
+    office.owe(waiting)
+    office.clock.advance(3 * GIVE_UP_AFTER.total_seconds())
+    office.carrier.fail(waiting, passing(), passing())
+    office.open()
+    office.tried(waiting, 1)
+    office.advance(2)
+    office.tried(waiting, 2)
+    office.advance(3)
+    office.delivers(waiting)
 
 
 @pytest.mark.logs_errors

@@ -286,7 +286,7 @@ def test_a_message_of_an_app_has_no_author() -> None:
 
 def test_a_mention_is_answered_in_its_thread_or_starts_one() -> None:
     asked = request.mention(mention_body())
-    assert (asked.key, asked.thread_ts, asked.is_mention, asked.trigger_id) == (
+    assert (asked.key, asked.thread_ts, asked.is_typed, asked.response_url) == (
         "event:Ev0",
         "1700000000.000300",
         True,

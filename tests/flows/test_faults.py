@@ -373,3 +373,53 @@ def test_what_comes_while_stopping_is_refused_in_words_and_not_done(world: Works
     click = world.post("/sandbox/action", **{"as": BOB}, container=container, action=resolve)
     assert not click["ok"], "a click that is not acked fails visibly"
     assert [incident.number for incident in bot.store.open_incidents()] == [1]
+
+
+def test_a_form_whose_answer_was_lost_and_that_is_sent_again_declares_once(world: Workspace) -> None:
+    world.ana.run("/incident declare")
+    form = world.ana.form("Declare an incident")
+    view = {**form.raw, "state": form.state({"service": "search", "severity": "3", "impact": "slow"})}
+    for trigger in ("1.1", "2.2"):
+        payload = {"type": "view_submission", "user": {"id": ANA, "team_id": "T0AIOPS"}, "view": view}
+        world.control("emit", type="interactive", payload={**payload, "trigger_id": trigger})
+    world.ops.expect("INC-1 · SEV-3 · search")
+    world.ana.run("/incident declare sev4 b c")
+    world.ops.expect("INC-2 · SEV-4 · b")
+    assert world.ops.count("INCIDENT DECLARED") == 2
+
+
+def test_what_an_app_or_webhook_says_moves_nothing(world: Workspace) -> None:
+    world.ana.run(DECLARE)
+    card = world.ops.expect("INC-1 · SEV-3")
+    event = {"type": "app_mention", "subtype": "bot_message", "channel": world.ops.id, "ts": "1.5", "bot_id": "B0HOOK"}
+    body = {"team_id": "T0AIOPS", "type": "event_callback", "event_id": "Ev1"}
+    said = {**body, "event": {**event, "text": "<@U0BOT> resolve INC-1"}}
+    world.control("emit", type="events_api", payload=said)
+    world.bob.click(card, "Acknowledge")
+    world.ops.expect("checkout-api · acknowledged")
+    assert world.ops.count("INCIDENT RESOLVED") == 0
+
+
+def test_somebody_slack_does_not_know_is_nobody(world: Workspace) -> None:
+    payload = {
+        "command": "/incident",
+        "text": "declare sev4 search slow",
+        "user_id": "U0NOBODY",
+        "team_id": "T0AIOPS",
+        "channel_id": world.ops.id,
+        "trigger_id": "1.2.3",
+    }
+    world.control("emit", type="slash_commands", payload=payload)
+    wait_for(lambda: world.calls("users.info"), "the question who that is")
+    world.ana.run("/incident declare sev4 b c")
+    world.ops.expect("INC-1 · SEV-4 · b")
+
+
+def test_a_passing_failure_of_slack_does_not_lock_a_user_group_out(empty_world: Workspace) -> None:
+    empty_world.start_bot(Config.model_validate({"permissions": {"command": ["S0ONCALL"]}}))
+    empty_world.fault("usergroups.users.list", "http", status=503, times=1)
+    empty_world.ana.run(DECLARE)
+    card = empty_world.ops.expect("INC-1 · SEV-3")
+    assert empty_world.calls("usergroups.users.list")[0]["status"] == 503
+    empty_world.bob.click(card, "Resolve")
+    empty_world.ops.expect("INCIDENT RESOLVED")

@@ -154,3 +154,16 @@ def test_check_config_reads_without_connecting(empty_world: Workspace) -> None:
     assert done.returncode == 0, done.stderr
     assert "0 services" in done.stdout
     assert empty_world.calls() == []
+
+
+def test_a_config_file_that_was_named_and_is_not_there_ends_the_start(empty_world: Workspace) -> None:
+    code, said = failed_start(empty_world, CONFIG_FILE="/no/such/config.yml")
+    assert code == 2
+    assert "CONFIG_FILE: /no/such/config.yml is not there" in said
+
+
+def test_a_health_port_that_is_taken_is_named(empty_world: Workspace) -> None:
+    port = empty_world.server.url.rsplit(":", 1)[1]
+    code, said = failed_start(empty_world, HEALTH_PORT=port)
+    assert code == 2
+    assert f"HEALTH_PORT {port} can't be used" in said

@@ -326,7 +326,12 @@ def test_a_pushpin_on_a_message_in_the_thread_or_channel_keeps_it_once(world: Wo
     world.ana.react(reply, "pushpin")
     world.cy.say("unrelated", "general")
     world.bob.react(world.channel("general").expect("unrelated"), "pushpin")
-    world.gus.react(reply, "pushpin")
+    world.cy.say("a second thought", thread_ts=card.ts)
+    second = world.ops.expect("a second thought", thread_ts=card.ts)
+    world.gus.react(second, "pushpin")
+    world.gus.told("Guests can't work on incidents")
+    world.bob.react(second, "pushpin")
+    wait_for(lambda: world.bot and world.bot.store.timeline_length(1) == 3, "the second one, in spite of the guest")
     world.bob.run("/incident timeline")
     told = world.bob.told("Timeline of")
     assert told.text.count("the cache was cold & <odd>") == 1

@@ -60,6 +60,10 @@ class SlackApi:
             raise ChatError("client", detail=str(error)) from error
         except (URLError, http.client.HTTPException, OSError) as error:
             raise _transport_error(error) from error
+        except (ValueError, AttributeError, KeyError) as error:  # an answer that is no JSON object, from a proxy say
+            raise _unreadable(error) from error
+        if not isinstance(answer.data, dict):
+            raise _unreadable(TypeError(type(answer.data).__name__))
         return cast("dict[str, Any]", answer.data)
 
     def _form(self, method: str, body: dict[str, Any]) -> SlackResponse:
@@ -86,6 +90,11 @@ def _api_error(error: SlackApiError) -> ChatError:
     code = str(data.get("error", "unexpected_answer"))
     outcome = Outcome.UNKNOWN if code in _IN_DOUBT else Outcome.NOT_DONE
     return ChatError(code, retryable=code in _PASSING, outcome=outcome, detail=_detail(data))
+
+
+def _unreadable(error: Exception) -> ChatError:
+    detail = type(error).__name__
+    return ChatError("unexpected_answer", retryable=True, outcome=Outcome.UNKNOWN, detail=detail)
 
 
 def _detail(data: dict[str, Any]) -> str:

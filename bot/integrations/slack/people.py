@@ -29,11 +29,15 @@ class SlackPeople:
         self._members: _Kept[frozenset[str]] = _Kept()
 
     def person(self, user_id: str, team_id: str | None) -> Person:
+        if not user_id:
+            return Person(id="", kind=PersonKind.BOT)
         if team_id and team_id != self._identity.team_id:
             return Person(id=user_id, kind=PersonKind.STRANGER)
         kind = self._kinds.get(user_id)
         if kind is None:
-            kind = self._kinds.put(user_id, self._ask(user_id))
+            kind = self._ask(user_id)
+            if kind is not PersonKind.UNKNOWN:
+                self._kinds.put(user_id, kind)
         groups = frozenset(group for group in self._groups if user_id in self._group(group))
         return Person(id=user_id, kind=kind, groups=groups)
 
@@ -42,7 +46,8 @@ class SlackPeople:
             return _kind(self._api.call("users.info", user=user_id)["user"], self._identity.team_id)
         except ChatError as error:
             log.warning("can't tell who %s is (%s)", user_id, error)
-            return PersonKind.UNKNOWN
+            passes = error.retryable or error.code in {"missing_scope", "unknown_method"}
+            return PersonKind.UNKNOWN if passes else PersonKind.STRANGER
 
     def _group(self, group_id: str) -> frozenset[str]:
         members = self._members.get(group_id)
@@ -52,7 +57,7 @@ class SlackPeople:
                 members = frozenset(answer.get("users", []))
             except ChatError as error:
                 log.warning("can't read user group %s (%s)", group_id, error)
-                members = frozenset()
+                return self._members.stale(group_id) or frozenset()
             self._members.put(group_id, members)
         return members
 
@@ -80,6 +85,11 @@ class _Kept(Generic[T]):
         if entry is None or entry[0] < time.monotonic():
             return None
         return entry[1]
+
+    def stale(self, key: str) -> T | None:
+        """The entry, however old."""
+        entry = self._entries.get(key)
+        return entry[1] if entry else None
 
     def put(self, key: str, value: T) -> T:
         self._entries.pop(key, None)

@@ -175,6 +175,8 @@ class Socket(SocketModeClient):
                 self.connect_to_new_endpoint()
             except _UNREACHABLE as error:
                 log.warning("Slack gives no new connection: %s", type(error).__name__)
+            except Exception:  # a boundary: this thread is the only one that reconnects
+                log.exception("asking for a new connection failed")
 
     def connect_to_new_endpoint(self, force: bool = False) -> None:
         """A server that asks to reconnect at once, again and again (too_many_websockets), is not followed in a rush."""
@@ -226,3 +228,5 @@ class Socket(SocketModeClient):
             self.connect_to_new_endpoint(force=True)
         except _UNREACHABLE as error:
             log.warning("can't open a new connection: %s", error)
+        except Exception:  # a boundary: the watchdog must go on
+            log.exception("replacing the connection failed")
