@@ -30,8 +30,8 @@ bench: $(VENV)/ready  ## latency, bursts, memory: printed as tables
 	$(PY) -m benchmarks
 
 lock:                 ## renew both lock files (needs uv); names, versions and hashes only
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o requirements.lock
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade --all-extras -o requirements-dev.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade -o requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --upgrade --all-extras -o requirements-dev.lock
 
 clean:           ## remove what the targets above made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -71,10 +71,7 @@ class Database:
                 return
 
     def _refuse_future_schema(self) -> None:
-        known = {migration.name for migration in MIGRATIONS.pending(self._db)}
-        applied = {migration.name for migration in MIGRATIONS.applied(self._db)}
-        registered = known | applied & _registered()
-        newer = sorted(applied - registered)
+        newer = sorted({migration.name for migration in MIGRATIONS.applied(self._db)} - _registered())
         if newer:
             raise SchemaTooNew(
                 f"{self._where} was written by a newer version of the bot (it has {', '.join(newer)}). "
