@@ -168,6 +168,8 @@ class Incident(_Value):
     (0: not stored yet).
     """
 
+    model_config = ConfigDict(frozen=True, extra="ignore")  # rows of a newer or older version stay readable
+
     number: int
     service: str
     impact: str
