@@ -137,7 +137,7 @@ class Carriers:
         place = self._store.posted(incident.number, target)
         if place is not None:
             try:
-                self._chat.edit(MessageRef(place.channel_id, place.ts), message)
+                self._edit(MessageRef(place.channel_id, place.ts), message)
             except ChatError as error:
                 is_moved = error.code == "channel_not_found" and target is Target.OPS
                 if error.code not in _LOST_CARD and not is_moved:
@@ -153,6 +153,15 @@ class Carriers:
         if target is Target.OPS:
             return Settlement((posted,))
         return Settlement((posted,), lambda: Change(owed=(owed.pin(incident, ref.channel_id, ref.ts),)))
+
+    def _edit(self, ref: MessageRef, message: Message) -> None:
+        try:
+            self._chat.edit(ref, message)
+        except ChatError as error:
+            if error.code != "invalid_blocks":
+                raise
+            log.error("Slack refuses blocks of ours, showing the text alone: %s", error)
+            self._chat.edit(ref, Message(message.text, []))
 
     def _once(
         self,

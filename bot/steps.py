@@ -40,7 +40,7 @@ def acknowledge(incident: Incident, now: datetime, by: str) -> Change | None:
 
 
 def assign(incident: Incident, now: datetime, by: str, *, commander: str) -> Change | None:
-    _need_open(incident, "assigned")
+    need_open(incident, "assigned")
     if incident.commander == commander:
         return None
     after = incident.changed(commander=commander, responders=incident.with_responder(commander))
@@ -49,7 +49,7 @@ def assign(incident: Incident, now: datetime, by: str, *, commander: str) -> Cha
 
 
 def join(incident: Incident, now: datetime, by: str) -> Change | None:
-    _need_open(incident, "joined")
+    need_open(incident, "joined")
     if by in incident.responders:
         return None
     after = incident.changed(responders=incident.with_responder(by))
@@ -60,7 +60,7 @@ def change_severity(
     incident: Incident, now: datetime, by: str, *, severity: Severity, why: str, wants_channel: bool
 ) -> Change | None:
     """`wants_channel`: incidents of that severity get a channel of their own."""
-    _need_open(incident, "changed")
+    need_open(incident, "changed")
     if incident.severity is severity:
         return None
     after = incident.changed(severity=severity, wants_channel=incident.wants_channel or wants_channel)
@@ -83,7 +83,7 @@ def need_seen(incident: Incident, seen: Severity | None) -> None:
 def set_status(incident: Incident, now: datetime, by: str, *, status: Status) -> Change | None:
     if incident.status is status:
         return None
-    _need_open(incident, "moved")
+    need_open(incident, "moved")
     after = incident.moved(status, by=by, at=now)
     event = _event(after, now, EventKind.STATUS, by, f"{incident.status} → {status}")
     return _change(after, event, *_own(after, notes.status(after, incident.status, by)), *_shown(after))
@@ -91,7 +91,7 @@ def set_status(incident: Incident, now: datetime, by: str, *, status: Status) ->
 
 def update(incident: Incident, now: datetime, by: str, *, text: str, status: Status | None) -> Change:
     """A status update; with `status`, the incident moves along as well."""
-    _need_open(incident, "updated")
+    need_open(incident, "updated")
     after, events = incident, [_event(incident, now, EventKind.UPDATE, by, text)]
     if status is not None and status is not incident.status:
         after = incident.moved(status, by=by, at=now)
@@ -164,7 +164,7 @@ def merge(incident: Incident, target: Incident, now: datetime, by: str) -> Chang
     """End `incident` as part of `target`, whose responders its people become."""
     if incident.status is Status.MERGED and incident.merged_into == target.number:
         return None
-    _need_open(target, "merged into")
+    need_open(target, "merged into")
     after = incident.moved(Status.MERGED, by=by, at=now).changed(merged_into=target.number)
     people = tuple(dict.fromkeys([*target.responders, *incident.responders]))
     target_after = target.changed(responders=people)
@@ -185,17 +185,13 @@ def merge(incident: Incident, target: Incident, now: datetime, by: str) -> Chang
     )
 
 
-def need_open(incident: Incident) -> None:
-    """Raises Refused, with who ended it, for an incident that is over."""
-    _need_open(incident, "changed")
-
-
 def _need_unmerged(incident: Incident) -> None:
     if incident.status is Status.MERGED:
         raise Refused(f"{incident.id} was merged into INC-{incident.merged_into}; work on that one.")
 
 
-def _need_open(incident: Incident, verb: str) -> None:
+def need_open(incident: Incident, verb: str = "changed") -> None:
+    """Raises Refused, with who ended it, for an incident that is over."""
     _need_unmerged(incident)
     if not incident.is_open:
         raise Refused(f"{incident.id} is {incident.status}; it can't be {verb} any more.", who=incident.resolved_by)

@@ -705,3 +705,13 @@ def test_what_works_after_a_lasting_failure_is_noted_as_repaired(desk: Desk) -> 
 def test_what_works_after_a_passing_failure_is_no_news(desk: Desk) -> None:
     one = desk.keep(incident())
     assert desk.carry(template(one), error="timeout") == Change()
+
+
+@pytest.mark.logs_errors
+def test_a_card_whose_blocks_slack_refuses_still_shows_its_present_state(desk: Desk) -> None:
+    one = desk.keep(incident())
+    desk.card_stands()
+    desk.chat.refuse("edit", ChatError("invalid_blocks"))
+    desk.carry(owed.cards(one)[0])
+    assert desk.chat.calls.count("edit") == 2
+    assert len(desk.chat.edits) == 1, "the second try, without the blocks, was taken"
