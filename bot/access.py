@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from bot.config import Permissions
 from bot.models import Incident, Person, PersonKind
-from bot.settings import Permissions
 
 
 class Right(StrEnum):

@@ -18,6 +18,7 @@ from websocket import WebSocketException
 
 from bot.cards import Cards
 from bot.carriers import Carriers
+from bot.config import Config
 from bot.errors import ChatError, SettingsError, StoreError
 from bot.health import HealthServer
 from bot.incidents import Incidents
@@ -29,7 +30,7 @@ from bot.integrations.slack.socket import Socket
 from bot.outbox import Outbox
 from bot.ports import Clock
 from bot.processes import this_process
-from bot.settings import Config, Settings
+from bot.settings import Settings
 from bot.store.sqlite import SqliteStore
 from commands.desk import Desk
 from commands.listener import Listener

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from blocks.card import TIMELINE_SHOWN, CardFacts
+from bot.config import Config
 from bot.models import EventKind, Incident
-from bot.settings import Config
 from bot.store import Store
 
 

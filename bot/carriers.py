@@ -13,6 +13,7 @@ from blocks.card import card
 from blocks.text import foreign
 from bot import owed
 from bot.cards import Cards
+from bot.config import Config
 from bot.errors import ChatError
 from bot.models import (
     Change,
@@ -27,7 +28,6 @@ from bot.models import (
 )
 from bot.owed import Target
 from bot.ports import Chat, Clock
-from bot.settings import Config
 from bot.store import Store
 
 log = logging.getLogger(__name__)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from bot.config import Config
 from bot.errors import SettingsError
-from bot.settings import Channels, Config, Permissions, Service, reason
+from bot.settings import reason
 
 
 def read(path: Path) -> Config:
@@ -47,13 +48,29 @@ def _config_fault(fault: Any) -> str:
 
 
 def _known_keys(parents: tuple[Any, ...]) -> list[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "services": Service,
-        "channels": Channels,
-        "permissions": Permissions,
-    }
-    model = sections.get(str(parents[0]), Config) if parents else Config
-    return list(model.model_fields)
+    """The keys of the section that this path leads to, as they are written in the file."""
+    model: Any = Config
+    for part in parents:
+        model = _inside(model, str(part))
+    fields = _section(model).model_fields
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _inside(model: Any, part: str) -> Any:
+    """The type of what stands under a key or position."""
+    section = _section(model)
+    if isinstance(model, type) and section is model:
+        named = {field.alias or name: field.annotation for name, field in section.model_fields.items()}
+        return named.get(part, Config)
+    return section
+
+
+def _section(annotation: Any) -> type[BaseModel]:
+    """The model within `X`, `X | None`, `dict[…, X]` or `tuple[X, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    inner = [_section(argument) for argument in get_args(annotation) if argument is not Ellipsis]
+    return next((model for model in inner if model is not Config), Config)
 
 
 def _line(node: yaml.Node | None, path: tuple[Any, ...]) -> int:

@@ -5,6 +5,7 @@ BotError
 │   ├── InvalidInput     one field is wrong: which, and what would be right
 │   │   └── Overtaken    it was right when the form opened
 │   ├── UnknownIncident  there is no such incident
+│   ├── UnknownAlert     there is no such alert
 │   ├── NotAllowed       this person may not do this
 │   └── Refused          the incident's state does not allow it (any more)
 ├── SettingsError        the environment or the config file is wrong; the process must not start
@@ -12,7 +13,10 @@ BotError
 │   ├── StoreBusy        somebody else holds the lock; trying again is right
 │   ├── VersionConflict  the row changed since it was read; load it again and decide again
 │   └── SchemaTooNew     the file was written by a newer version of the bot
-└── ChatError            Slack (or a server like it) did not do it; says whether to retry and whether it may have
+└── DeliveryError        another service did not do it; says whether to retry and whether it may have
+    ├── ChatError        Slack, or a server like it
+    ├── PagerError       PagerDuty
+    └── CloudError       AWS
 """
 
 from __future__ import annotations
@@ -51,6 +55,10 @@ class UnknownIncident(UserError):
     """No incident has this number."""
 
 
+class UnknownAlert(UserError):
+    """No alert has this number."""
+
+
 class NotAllowed(UserError):
     """The access rules refuse this person this action."""
 
@@ -86,12 +94,11 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class ChatError(BotError):
-    """A call to the chat service failed.
+class DeliveryError(BotError):
+    """A call to another service failed.
 
-    `code` is Slack's error code (`ratelimited`, `not_in_channel`) or ours for transport faults
-    (`connection`, `timeout`, `http_500`). `retry_after` is in seconds. `detail` names what is missing,
-    such as the scope that `missing_scope` asks for.
+    `code` is the service's own error code (`ratelimited`, `AccessDenied`) or ours for transport faults (`connection`,
+    `timeout`, `http_500`). `retry_after` is in seconds. `detail` names what is missing, such as a scope.
     """
 
     def __init__(
@@ -109,3 +116,15 @@ class ChatError(BotError):
         self.outcome = outcome
         self.retry_after = retry_after
         self.detail = detail
+
+
+class ChatError(DeliveryError):
+    """Slack did not do it."""
+
+
+class PagerError(DeliveryError):
+    """PagerDuty did not do it."""
+
+
+class CloudError(DeliveryError):
+    """AWS did not do it. `detail` names the action that is not permitted, where that is why."""

@@ -18,6 +18,7 @@ from blocks.text import clean, one_line
 from bot import steps
 from bot.access import Right, decide
 from bot.cards import Cards
+from bot.config import Config
 from bot.errors import InvalidInput, NotAllowed, StoreBusy, UnknownIncident, VersionConflict
 from bot.models import (
     MAX_SERVICE,
@@ -31,7 +32,6 @@ from bot.models import (
     TimelineEvent,
 )
 from bot.ports import Clock, Directory
-from bot.settings import Config
 from bot.store import Store
 
 _TRIES = 8

@@ -145,6 +145,38 @@ class Person(_Value):
     groups: frozenset[str] = frozenset()
 
 
+class Role(StrEnum):
+    """In which role somebody is called."""
+
+    PRIMARY = "primary"
+    SECONDARY = "secondary"
+    TEAM_LEAD = "team lead"
+    MANAGER = "engineering manager"
+    COMMANDER = "incident commander"
+    ASKED = "asked for by name"
+
+
+class Duty(_Value):
+    """Somebody who can be called. `user_id` is their Slack id, where it is known; `email` finds them in PagerDuty."""
+
+    role: Role
+    name: str
+    user_id: str | None = None
+    email: str | None = None
+
+
+class Page(_Value):
+    """What a page says. `key` is the dedup key, `source` where it comes from (account and region)."""
+
+    key: str
+    summary: str
+    severity: Severity
+    service: str
+    source: str
+    link: str | None = None
+    details: dict[str, str] = Field(default_factory=dict)
+
+
 class Link(_Value):
     """A reference pinned to an incident."""
 

@@ -1,15 +1,16 @@
 """What the use cases and the outbox may ask of the world: small Protocols, implemented in `bot/integrations`.
 
-Every method of a chat port raises `ChatError` and never returns a failure.
+They raise `ChatError`, `PagerError` or `CloudError`, all of them `DeliveryError`, and never return a failure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from bot.models import Message, MessageRef, Person, Said
+from bot.models import Duty, Message, MessageRef, Page, Person, Said
+from bot.signals import AlarmState, PagerChange
 
 Clock = Callable[[], datetime]
 """Answers the present moment as an aware datetime in UTC."""
@@ -86,4 +87,104 @@ class Replies(Protocol):
 
     def said(self, channel: str, ts: str) -> Said:
         """The message that stands there; raises ChatError `message_not_found`."""
+        ...
+
+
+class Received(NamedTuple):
+    """A message taken from the queue. `receipt` deletes it; `attempts` counts how often it was taken, from 1."""
+
+    message_id: str
+    body: str
+    receipt: str
+    attempts: int
+    sent_at: datetime
+
+
+class Inbox(Protocol):
+    """The alert queue. Raises CloudError."""
+
+    def receive(self, *, wait: float, limit: int = 10) -> list[Received]:
+        """Take up to `limit` messages, waiting at most `wait` seconds for the first; they are hidden meanwhile."""
+        ...
+
+    def delete(self, receipts: Sequence[str]) -> None:
+        """Done with them. What could not be deleted comes again, and changes nothing then."""
+        ...
+
+    def extend(self, receipts: Sequence[str], seconds: int) -> None:
+        """Keep them hidden for so long from now."""
+        ...
+
+
+class Pager(Protocol):
+    """Wakes people. `key` is our dedup key: what repeats it is the same page. Raises PagerError or ChatError."""
+
+    def page(self, page: Page, to: Duty | None) -> None:
+        """Page the primary on call; `to` says who that is, where it is known."""
+        ...
+
+    def call(self, page: Page, to: Duty) -> None:
+        """Call somebody in addition: the secondary, a rung of the ladder, a person by name."""
+        ...
+
+    def acknowledge(self, key: str, by: str) -> None:
+        """Somebody has it: stop paging. `by` in words."""
+        ...
+
+    def resolve(self, key: str) -> None: ...
+
+    def changes(self, keys: Sequence[str]) -> list[PagerChange]:
+        """How these pages stand by now, as far as people acknowledged or resolved them on the pager's side."""
+        ...
+
+
+class Roster(Protocol):
+    """Who is on call. Raises PagerError."""
+
+    def on_call(self, service: str) -> list[Duty]:
+        """The roles that somebody has now for this service, primary first."""
+        ...
+
+    def find(self, name: str) -> Duty | None:
+        """A team (escalation policy) by its name: its first on call; None where there is no such team."""
+        ...
+
+
+class Event(NamedTuple):
+    """One event for the bus; `detail` is its documented JSON, see docs/events."""
+
+    type: str
+    detail: Mapping[str, Any]
+
+
+class EventBus(Protocol):
+    """The `aiops-alerts` bus. Raises CloudError."""
+
+    def put(self, events: Sequence[Event]) -> list[int]:
+        """Put up to 10; the positions of those that the bus did not take."""
+        ...
+
+
+class Mailer(Protocol):
+    """SNS topics with e-mail subscribers. Raises CloudError."""
+
+    def publish(self, topic: str, subject: str, text: str) -> None: ...
+
+
+class Standing(NamedTuple):
+    """How an alarm stands right now."""
+
+    state: AlarmState
+    reason: str
+
+
+class Alarms(Protocol):
+    """What CloudWatch knows of alarms. Raises CloudError."""
+
+    def tags(self, arns: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """The tags of each alarm that could be looked up in time; the others are left out."""
+        ...
+
+    def states(self, names: Sequence[str], region: str) -> Mapping[str, Standing]:
+        """The live state of each of these alarms that exists in this account."""
         ...

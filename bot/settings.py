@@ -1,4 +1,4 @@
-"""Settings: the environment contract, and the config file with its catalogue and policies.
+"""Settings: the environment contract, and where the config file is read.
 
 Everything is checked at load. An error names the variable, or the file with line and key, and what would be right.
 """
@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from string import Formatter
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from bot.config import Config, Url
 from bot.errors import SettingsError
-from bot.models import Severity
 
 
 def _prefixed(prefix: str, other: str, hint: str) -> AfterValidator:
@@ -32,15 +30,6 @@ def _prefixed(prefix: str, other: str, hint: str) -> AfterValidator:
 
 BotToken = Annotated[SecretStr, _prefixed("xoxb-", "xapp-", "OAuth & Permissions → Bot User OAuth Token")]
 AppToken = Annotated[SecretStr, _prefixed("xapp-", "xoxb-", "Basic Information → App-Level Tokens")]
-
-
-def _http(value: str) -> str:
-    if not value.startswith(("https://", "http://")):
-        raise ValueError("must be an address that starts with https:// (or http://)")
-    return value
-
-
-Url = Annotated[str, Field(max_length=1000), AfterValidator(_http)]
 
 
 class Settings(BaseSettings):
@@ -111,84 +100,6 @@ class Settings(BaseSettings):
     @property
     def database_path(self) -> Path:
         return Path(self.database_url.removeprefix("sqlite:///"))
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def _zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"“{value}” is no time zone; write one like Europe/Berlin") from error
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_zone)]
-UserOrGroup = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]+$")]
-Grant = Annotated[str, Field(pattern=r"^(everyone|commander|responders|[UWS][A-Z0-9]+)$")]
-
-
-class Service(_Section):
-    """One entry of the service catalogue."""
-
-    owner: str = ""
-    dashboard: Url | None = None
-    runbook: Url | None = None
-    bridge: Url | None = None
-    time_zone: Zone = "UTC"
-    responders: tuple[UserOrGroup, ...] = ()
-
-
-class Channels(_Section):
-    """When an incident gets a channel of its own, what it is called and who is invited."""
-
-    severities: tuple[Severity, ...] = (Severity.SEV1, Severity.SEV2)
-    name: str = "inc-{number}-{service}"
-    invite: tuple[UserOrGroup, ...] = ()
-
-    @field_validator("name")
-    @classmethod
-    def _numbered(cls, value: str) -> str:
-        try:
-            parts = [part for part in Formatter().parse(value) if part[1] is not None]
-        except ValueError as error:
-            raise ValueError("may use {number} and {service} only") from error
-        names = [name for _, name, _, _ in parts]
-        if any(name not in {"number", "service"} or spec or conversion for _, name, spec, conversion in parts):
-            raise ValueError("may use {number} and {service} only")
-        if "number" not in names:
-            raise ValueError("must contain {number}: channel names are unique for ever")
-        return value
-
-
-class Permissions(_Section):
-    """Who may do what: `everyone`, `commander`, `responders`, user ids and user group ids."""
-
-    declare: tuple[Grant, ...] = ("everyone",)
-    respond: tuple[Grant, ...] = ("everyone",)
-    command: tuple[Grant, ...] = ("everyone",)
-
-
-def _same(name: str) -> str:
-    """`Checkout API`, `checkout_api` and `checkout-api` are one service."""
-    return "-".join(name.lower().replace("_", " ").replace("-", " ").split())
-
-
-class Config(_Section):
-    """The config file."""
-
-    services: dict[str, Service] = Field(default_factory=dict)
-    bridge_url: Url | None = None
-    timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
-    channels: Channels = Channels()
-    permissions: Permissions = Permissions()
-
-    def service(self, name: str) -> Service:
-        """The catalogue's entry, or an empty one for a service it does not list."""
-        wanted = _same(name)
-        return next((entry for known, entry in self.services.items() if _same(known) == wanted), Service())
 
 
 def load_settings(environ: dict[str, str] | None = None) -> Settings:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.config import Config
 from bot.incidents import Incidents
 from bot.ports import Clock, Replies
-from bot.settings import Config
 
 
 class Memory(Protocol):

@@ -16,7 +16,8 @@ import yaml
 from pydantic import BaseModel
 
 from blocks.ids import Action, Input, Shortcut, View
-from bot.settings import Channels, Config, Permissions, Service, Settings, load_config
+from bot.config import Channels, Config, Permissions, Service
+from bot.settings import Settings, load_config
 from commands import listener, shortcuts, views
 from commands.buttons import BUTTONS
 from commands.listener import Listener

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.app import Bot
-from bot.settings import Config, Settings, load_settings
+from bot.config import Config
+from bot.settings import Settings, load_settings
 from sandbox.slack.thread import SandboxServer
 from tests.clock import MovableClock
 

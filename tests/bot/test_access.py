@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.access import Right, decide
+from bot.config import Permissions
 from bot.models import Person, PersonKind
-from bot.settings import Permissions
 from tests.bot.make import ANA, BOB, CY, incident
 
 OPEN_TO_ALL = Permissions()

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bot import owed
 from bot.cards import Cards
 from bot.carriers import Carriers, channel_name
+from bot.config import Config
 from bot.errors import ChatError, Outcome
 from bot.models import (
     Change,
@@ -32,7 +33,6 @@ from bot.models import (
     Status,
 )
 from bot.owed import Target
-from bot.settings import Config
 from bot.store.sqlite import SqliteStore
 from tests.bot.make import ANA, BOB, CY, NOW, after, incident
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from bot.cards import Cards
+from bot.config import Config
 from bot.errors import InvalidInput, NotAllowed, Refused, StoreBusy
 from bot.incidents import Caller, Declaration, Incidents
 from bot.models import Change, EventKind, OwedKind, Person, PersonKind, Severity, Status
-from bot.settings import Config
 from bot.store.sqlite import SqliteStore
 from tests.clock import MovableClock
 

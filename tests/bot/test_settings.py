@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import Config
 from bot.errors import SettingsError
 from bot.models import Severity
-from bot.settings import Config, Settings, load_config, load_settings
+from bot.settings import Settings, load_config, load_settings
 
 SECRET = "4711-s3cr3t"
 TOKENS = {"SLACK_BOT_TOKEN": f"xoxb-{SECRET}", "SLACK_APP_TOKEN": f"xapp-{SECRET}"}

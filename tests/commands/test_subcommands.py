@@ -12,7 +12,7 @@ from bot.cards import Cards
 from bot.errors import InvalidInput, UserError
 from bot.incidents import Caller, Incidents
 from bot.models import Change, Person, Severity, Status
-from bot.settings import Config
+from bot.config import Config
 from bot.store.sqlite import SqliteStore
 from commands import buttons, subcommands, words
 from commands.desk import Desk

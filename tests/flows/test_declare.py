@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.settings import Config
+from bot.config import Config
 from tests.workspace import ANA, BOB, CY, Workspace, wait_for
 
 

@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 from bot import outbox
 from bot.app import Bot
 from bot.integrations.slack import socket
-from bot.settings import Config
+from bot.config import Config
 from bot.store import database
 from tests.workspace import ANA, BOB, Workspace, wait_for
 

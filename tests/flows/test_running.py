@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.settings import Config
+from bot.config import Config
 from tests.workspace import ANA, BOB, CY, Message, Workspace, wait_for
 
 
