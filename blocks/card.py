@@ -51,6 +51,12 @@ _OWED_WORDS = {
     OwedKind.RESOLVED: "resolved message",
     OwedKind.CARD: "card",
     OwedKind.POST: "message",
+    OwedKind.ALERT: "alert card",
+    OwedKind.STORM: "storm summary",
+    OwedKind.PAGE: "page",
+    OwedKind.PAGER: "news to the pager",
+    OwedKind.EVENTS: "event",
+    OwedKind.MAIL: "e-mail",
 }
 
 
@@ -80,7 +86,9 @@ def card(facts: CardFacts) -> Message:
         *_troubles(facts.troubles),
         {"type": "actions", "block_id": incident.id, "elements": buttons(incident)},
     ]
-    words = f"{foreign(title(incident), 200)} — {foreign(incident.impact, 300)} · commander <@{incident.commander}>"
+    words = (
+        f"{foreign(title(incident), 200)} — {foreign(incident.impact, 300)} · commander {_person(incident.commander)}"
+    )
     return Message(clip_markup(words, MESSAGE_TEXT), blocks)
 
 
@@ -109,9 +117,9 @@ def _standing(incident: Incident) -> str:
 def _fields(facts: CardFacts) -> list[str]:
     incident = facts.incident
     fields = [
-        f"*Commander*\n<@{incident.commander}>",
+        f"*Commander*\n{_person(incident.commander)}",
         f"*Responders*\n{_people(incident.responders)}",
-        f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by <@{incident.declared_by}>",
+        f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by {_person(incident.declared_by)}",
         f"*Acknowledged*\n{_acknowledged(incident)}",
         f"*Owner*\n{foreign(facts.owner, 200)}" if facts.owner else "",
         f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
@@ -129,8 +137,14 @@ def _people(users: Sequence[str]) -> str:
 def _acknowledged(incident: Incident) -> str:
     if incident.acknowledged_at is None:
         return "nobody yet"
-    minutes = int((incident.acknowledged_at - incident.declared_at).total_seconds()) // 60
-    return f"<@{incident.acknowledged_by}> after {minutes} min"
+    minutes = int((incident.acknowledged_at - incident.began_at).total_seconds()) // 60
+    who = f"<@{incident.acknowledged_by}>" if incident.acknowledged_by else "in"
+    via = f" {'in ' if incident.acknowledged_by else ''}{foreign(incident.via, 100)}" if incident.via else ""
+    return f"{who}{via} after {minutes} min"
+
+
+def _person(user_id: str | None) -> str:
+    return f"<@{user_id}>" if user_id else "nobody yet"
 
 
 def _references(facts: CardFacts) -> list[Block]:
@@ -167,7 +181,7 @@ def _troubles(troubles: Sequence[Trouble]) -> list[Block]:
     if not troubles:
         return []
     words_ = [f"{_OWED_WORDS[each.kind]} ({each.error}, {_tries(each)})" for each in troubles[:5]]
-    return [plain_context("⚠ Slack has not taken: " + " · ".join(words_))]
+    return [plain_context("⚠ Not taken yet: " + " · ".join(words_))]
 
 
 def _tries(trouble: Trouble) -> str:
@@ -207,6 +221,6 @@ def summary(incident: Incident, now: datetime) -> Block:
     return {
         "type": "section",
         "text": plain(f"{title(incident)}\n{clip(incident.impact, 150)}", SECTION_TEXT),
-        "fields": [mrkdwn(f"<@{incident.commander}> · declared {since}{where}")],
+        "fields": [mrkdwn(f"{_person(incident.commander)} · declared {since}{where}")],
         "accessory": button("Show", Action.SHOW, str(incident.number)),
     }

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from blocks.ids import Input, View
-from blocks.text import Block, clean, clip, label, one_line, option, plain, plain_context
-from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Incident, Severity
+from blocks.text import Block, clean, clip, label, one_line, option, plain, plain_context, plain_section
+from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Alert, Incident, Severity
 
 VALUE = "value"  # the action id inside every input block
+_SPANS = (("30 minutes", "30m"), ("2 hours", "2h"), ("8 hours", "8h"), ("1 day", "1d"), ("1 week", "7d"))
 _SEVERITY_HELP = {
     Severity.SEV1: "complete outage or data loss",
     Severity.SEV2: "significant degradation",
@@ -77,6 +78,35 @@ def resolution(incident: Incident, carried: dict[str, Any]) -> Block:
     text = _text(MAX_TEXT, incident.resolution, "Rolled back web:57", lines=True)
     fields = [_input(Input.RESOLUTION, "What fixed it?", text)]
     return _modal(View.RESOLUTION, f"Resolution of {incident.id}", "Save", [about(incident), *fields], carried)
+
+
+def resolve_anyway(incident: Incident, warning: Sequence[str], carried: dict[str, Any]) -> Block:
+    """Alarms still fire: which, and why it is over all the same."""
+    lines = "\n".join(clip(one_line(line), 280) for line in warning[:10])
+    told = [about(incident), plain_section(f"⚠ Not all of its alarms are OK:\n{lines}")]
+    reason = _text(MAX_TEXT, "", "The alarm measures the old cluster", lines=True)
+    fields = [_input(Input.RESOLUTION, "Why is it over all the same?", reason)]
+    return _modal(View.RESOLVE, f"Resolve {incident.id}?", "Resolve", [*told, *fields], carried)
+
+
+def silence(alert: Alert, carried: dict[str, Any]) -> Block:
+    """How long, and why."""
+    options = [option(text, value) for text, value in _SPANS]
+    select: Block = {"type": "static_select", "action_id": VALUE, "options": options, "initial_option": options[1]}
+    told = plain_context(f"{alert.id} · {clip(one_line(alert.alarm.name), 255)}")
+    fields = [
+        _input(
+            Input.DURATION, "For how long?", select, hint="It ends by itself and says so; flapping does not end it."
+        ),
+        _input(Input.REASON, "Why?", _text(1000, "", "Load test until noon")),
+    ]
+    return _modal(View.SILENCE, f"Silence {alert.id}", "Silence", [told, *fields], carried)
+
+
+def alert_severity(alert: Alert, carried: dict[str, Any]) -> Block:
+    told = plain_context(f"{alert.id} · {clip(one_line(alert.alarm.name), 255)}")
+    field = _input(Input.SEVERITY, f"Severity (now {alert.severity.label})", _severities(alert.severity))
+    return _modal(View.ALERT_SEVERITY, f"Severity of {alert.id}", "Change", [told, field], carried)
 
 
 def add_to_timeline(

@@ -21,6 +21,12 @@ class Action(StrEnum):
     SHOW = "incident.show"
     CHOOSE = "incident.choose"
     DECLARE = "incident.declare"
+    ALERT_ACKNOWLEDGE = "alert.acknowledge"
+    ALERT_SILENCE = "alert.silence"
+    ALERT_UNSILENCE = "alert.unsilence"
+    ALERT_SEVERITY = "alert.severity"
+    ALERT_WHY = "alert.why"
+    ALERTS = "alert.list"
 
 
 class View(StrEnum):
@@ -32,6 +38,10 @@ class View(StrEnum):
     RESOLUTION = "incident.resolution"
     ADD_TO_TIMELINE = "incident.add_to_timeline"
     TIMELINE = "incident.timeline"
+    SILENCE = "alert.silence"
+    ALERT_SEVERITY = "alert.severity"
+    WHY = "alert.why"
+    RESOLVE = "incident.resolve"
 
 
 class Shortcut(StrEnum):
@@ -55,3 +65,5 @@ class Input(StrEnum):
     RESOLUTION = "resolution"
     NOTE = "note"
     INCIDENT = "incident"
+    PATTERN = "alarms"
+    DURATION = "duration"

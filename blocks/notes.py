@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blocks.rich import Line, flat, own, prose, rich, user, words
 from blocks.text import MESSAGE_TEXT, clip_markup, hours
-from bot.models import Incident, Message, Severity, Status
+from bot.models import Alert, Incident, Message, Role, Severity, Status
 
 _REASON = 500
 
@@ -46,16 +46,18 @@ def update(incident: Incident, before: Status) -> Message:
     return _note(head, [prose(incident.update.text, 3000)])
 
 
-def ended(incident: Incident, by: str) -> Message:
+def ended(incident: Incident, by: str | None) -> Message:
     assert incident.resolved_at is not None
     took = hours(incident.duration(incident.resolved_at).total_seconds())
     lines: list[Line] = [[own(f"✅ {incident.id} resolved after {took} by "), user(by), own(".")]]
-    if incident.resolution:
+    if by is None:
+        lines = [[own(f"✅ {incident.id} resolved after {took}: "), words(incident.resolution, _REASON)]]
+    elif incident.resolution:
         lines.append([own("What fixed it: "), prose(incident.resolution, 1500)])
     return _note(*lines)
 
 
-def reopened(incident: Incident, by: str, why: str) -> Message:
+def reopened(incident: Incident, by: str | None, why: str) -> Message:
     return _note([own(f"🔁 {incident.id} reopened by "), user(by), *_because(why)])
 
 
@@ -76,3 +78,54 @@ def not_shown(incident: Incident, channel: str, error: str) -> Message:
     """For the commander, when the operations channel can't be written to."""
     head = [own(f"⚠ {incident.id} is stored, but Slack does not let me post it in #{channel}: "), words(error, 300)]
     return _note(head, [own("Create the channel or invite me. I try again every 5 minutes, and go on meanwhile.")])
+
+
+def worse(incident: Incident, before: Severity, alert: Alert) -> Message:
+    """A worse alarm of the same service fires."""
+    change = f"⬆ {incident.id} is {incident.severity.label} now (was {before.label}): "
+    return _note([own(change), words(alert.alarm.name, 255), own(" fires too.")])
+
+
+def all_quiet(incident: Incident) -> Message:
+    """All alarms of an incident that people declared are OK: they decide whether it is over."""
+    head = own(f"🟢 All alarms of {incident.id} are OK. Resolve it when it is over for your customers too, ")
+    return _note([head, user(incident.commander) if incident.commander else own("whoever commands it"), own(".")])
+
+
+def sla_missed(subject: Alert | Incident) -> Message:
+    return _note([own(f"⏰ {subject.id} was not acknowledged in time ({subject.severity.label}).")])
+
+
+def paged(subject_id: str, role: Role, user_id: str | None, name: str, why: str) -> Message:
+    """Who is being called, with a mention: they need to act."""
+    who = user(user_id) if user_id else words(name, 100)
+    reason: Line = [own(": "), words(why, _REASON)] if why else [own(".")]
+    return _note([own("📟 Paging "), who, own(f" ({role.value}) for {subject_id}"), *reason])
+
+
+def nobody(subject_id: str, role: Role) -> Message:
+    """The one to be called is not named anywhere."""
+    key = role.value.replace("engineering ", "").replace("incident ", "").replace(" ", "_")
+    head = own(f"📟 {subject_id} has nobody to call as {role.value}. ")
+    return _note([head, own(f"Name one as on_call.{key} in config.yml.")])
+
+
+def update_due(incident: Incident, since: str) -> Message:
+    """Asks the commander for news."""
+    who = user(incident.commander) if incident.commander else own("Whoever commands it")
+    return _note([own("⏳ "), who, own(f": {incident.id} had no update for {since}. What is new?")])
+
+
+def silence_over(pattern: str, still: int) -> Message:
+    more = f"{still} of its alarms still fire and are shown now." if still else "None of its alarms fires."
+    return _note([own("🔔 The silence on "), words(pattern, 300), own(f" is over. {more}")])
+
+
+def unreadable(raw: str, problem: str) -> Message:
+    """A message of the alert queue that can't be read, as it came."""
+    head: Line = [own("⚠ A message on the alert queue can't be read: "), words(problem, 300)]
+    return _note(head, [prose(raw, 2500)])
+
+
+def more_unreadable(count: int, since: str) -> Message:
+    return _note([own(f"⚠ {count} messages on the alert queue could not be read since {since}. All are stored.")])

@@ -17,7 +17,7 @@ def declared(incident: Incident, bridge: str) -> Message:
         _fact("Service", words(incident.service, SERVICE_SHOWN)),
         _fact("Impact", words(incident.impact, IMPACT_SHOWN)),
         _fact("Incident ID", own(incident.id)),
-        _fact("Commander", user(incident.commander)),
+        _fact("Commander", user(incident.commander) if incident.commander else own("nobody yet")),
         _fact("Bridge", url(bridge)),
         _fact("Status page", own("Being updated")),
     )

@@ -51,6 +51,9 @@ _PHRASES: dict[EventKind, Callable[[TimelineEvent, Line], Line]] = {
     EventKind.CANCELLED: lambda e, t: _by(e, "cancelled", t),
     EventKind.MERGED: lambda e, t: [*t, own(" by "), user(e.actor)],
     EventKind.CHANNEL: lambda e, t: t,
+    EventKind.ALARM: lambda e, t: t,
+    EventKind.PAGED: lambda e, t: [own("paged "), *([user(e.about), own(" as ")] if e.about else []), *t],
+    EventKind.REMINDED: lambda e, t: [own("asked for an update after "), *t],
     EventKind.TROUBLE: lambda e, t: [own("⚠ "), *t],
     EventKind.REPAIRED: lambda e, t: [own("repaired: "), *t],
 }

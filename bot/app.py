@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
@@ -16,25 +17,42 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from websocket import WebSocketException
 
+from bot.alert_cards import AlertCards
+from bot.alerts import Alerts
 from bot.cards import Cards
 from bot.carriers import Carriers
+from bot.carriers.alerts import AlertCarriers
+from bot.carriers.cloud import CloudCarriers
+from bot.carriers.incidents import IncidentCarriers
+from bot.carriers.paging import PagingCarriers
 from bot.config import Config
 from bot.errors import ChatError, SettingsError, StoreError
 from bot.health import HealthServer
 from bot.incidents import Incidents
+from bot.integrations.nothing import NoAlarms, NoBus, NoMailer
+from bot.integrations.roster import ConfigRoster, Rosters
 from bot.integrations.slack.api import Identity, SlackApi
 from bot.integrations.slack.chat import SlackChat
+from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
+from bot.ledger import Ledger
 from bot.outbox import Outbox
-from bot.ports import Clock
+from bot.owed import Target
+from bot.paging import PagerSync, Paging
+from bot.ports import Alarms, Clock, EventBus, Inbox, Mailer, Pager, Roster
 from bot.processes import this_process
+from bot.rights import Rights
 from bot.settings import Settings
+from bot.silences import Silences
 from bot.store.sqlite import SqliteStore
+from bot.timekeeper import Timekeeper
+from bot.triage import Rules
 from commands.desk import Desk
 from commands.listener import Listener
-from jobs.schedule import scheduler
+from jobs.intake import Intake
+from jobs.schedule import Jobs
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +83,42 @@ class Bot:
         api = SlackApi(token, settings.slack_api_url)
         self.identity = api.identity()
         self._chat = SlackChat(api, self.identity)
-        cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
-        self._carriers = Carriers(self.store, self._chat, cards, config, self._ops, clock)
-        self.outbox = Outbox(self.store, clock, this_process())
+        owner = this_process()
+        self.outbox = Outbox(self.store, clock, owner)
         people = SlackPeople(SlackApi(token, settings.slack_api_url, timeout=IDENTITY_SECONDS), self.identity, groups)
-        self.incidents = Incidents(self.store, people, cards, config, clock, self.outbox.nudge)
-        desk = Desk(self.incidents, SlackReplies(api), self.store, config, clock, self.identity.user_id)
+        cloud = _cloud(settings, clock)
+        paging = _paging(settings, config, self._chat, people, clock)
+        rules = Rules(config, self._ops, can_page=paging.is_on)
+        ledger, rights = Ledger(self.store, clock, self.outbox.nudge), Rights(people, config)
+        cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
+        alert_cards = AlertCards(self.store, rules, config)
+        self._carriers = Carriers(
+            IncidentCarriers(self.store, self._chat, cards, config, self._ops, clock),
+            AlertCarriers(self.store, self._chat, alert_cards, self._ops),
+            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, clock),
+            CloudCarriers(self.store, cloud.bus, cloud.mailer),
+        )
+        self.incidents = Incidents(ledger, rights, cards, rules, config)
+        fallback = Target.OPS if settings.fallback_channel == self._ops else settings.fallback_channel
+        self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=fallback)
+        self.silences = Silences(ledger, rights, rules, config)
+        self.paging = Paging(ledger, rights, rules, paging.roster, people)
+        self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
+        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, owner)
+        self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
+        desk = Desk(
+            incidents=self.incidents,
+            alerts=self.alerts,
+            silences=self.silences,
+            paging=self.paging,
+            live=cloud.alarms,
+            replies=SlackReplies(api),
+            memory=self.store,
+            config=config,
+            clock=clock,
+            bot_user=self.identity.user_id,
+            ops=self._ops,
+        )
         self._listener = Listener(desk)
         self._requests = UnderWay()
         self._app = _bolt(api, self.identity)
@@ -78,7 +126,9 @@ class Bot:
         app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
         self.socket = Socket(settings.slack_app_token.get_secret_value(), app_client, concurrency=SOCKET_WORKERS)
         self.socket.socket_mode_request_listeners.append(self._on_request)
-        self._jobs = scheduler(self.store, clock)
+        self._closing = [*cloud.closing, *paging.closing]
+        poll = config.pagerduty.poll if paging.can_poll else None
+        self._jobs = Jobs(self.store, clock, self.timekeeper, self.sync, self.intake, poll=poll)
         self._health: HealthServer | None = None
 
     def start(self) -> None:
@@ -90,19 +140,24 @@ class Bot:
                 raise SettingsError(f"HEALTH_PORT {self._settings.health_port} can't be used: {error}") from error
         self.outbox.start(self._carriers)
         self.socket.open()
+        if self.intake is not None:
+            self.intake.start()
         self._jobs.start()
         threading.Thread(target=self._greet_channel, name="greeter", daemon=True).start()
         log.info("connected to %s as %s", self.identity.workspace, self.identity.user_id)
 
     def stop(self) -> None:
         """1. refuse what is new, 2. finish what was taken while it can be acked, 3. close, 4. finish deliveries."""
+        if self.intake is not None:
+            self.intake.stop()
         self._listener.refuse()
         self._requests.wait(DRAIN_SECONDS)
         self._listener.drain()
         self.socket.close()
-        if self._jobs.running:
-            self._jobs.shutdown()
+        self._jobs.stop()
         self.outbox.stop()
+        for close in self._closing:
+            close()
         if self._health is not None:
             self._health.close()
         self.store.close()
@@ -116,8 +171,15 @@ class Bot:
         return {
             "socket": self.socket.is_healthy(),
             "store": is_stored,
+            **self._intake_health(),
             "requests_under_way": self._requests.count,
         }
+
+    def _intake_health(self) -> dict[str, Any]:
+        if self.intake is None:
+            return {}
+        counts = {"messages_received_total": self.intake.received, "messages_unreadable_total": self.intake.unreadable}
+        return {"queue": self.intake.is_healthy, **counts}
 
     def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
         with self._requests:
@@ -136,6 +198,64 @@ class Bot:
             self._chat.channel_id(self._ops)
         except ChatError as error:
             log.warning("#%s: %s. Create the channel and invite the bot, or set INCIDENT_CHANNEL.", self._ops, error)
+
+
+class Cloud(NamedTuple):
+    """What AWS is used for; the null versions where it is not configured."""
+
+    inbox: Inbox | None
+    bus: EventBus
+    mailer: Mailer
+    alarms: Alarms
+    closing: Sequence[Callable[[], None]] = ()
+
+
+def _cloud(settings: Settings, clock: Clock) -> Cloud:
+    """AWS is in use where it is named: a queue, a region or an endpoint."""
+    if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
+        return Cloud(None, NoBus(), NoMailer(), NoAlarms())
+    from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415 - a bot without AWS does without boto3
+    from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
+    from bot.integrations.aws.clients import Clients  # noqa: PLC0415
+    from bot.integrations.aws.queue import SqsInbox  # noqa: PLC0415
+    from bot.integrations.aws.topics import SnsMailer  # noqa: PLC0415
+
+    clients = Clients(settings.aws_region, settings.aws_endpoint_url)
+    inbox = SqsInbox(clients, settings.alert_queue_url) if settings.alert_queue_url else None
+    bus, alarms = EventBridgeBus(clients, settings.alert_bus_name), CloudWatchAlarms(clients, clock)
+    return Cloud(inbox, bus, SnsMailer(clients), alarms, (alarms.close, clients.close))
+
+
+class PagingParts(NamedTuple):
+    """How people are paged, and who is on call. `is_on`: somebody can be paged; `can_poll`: the pager can be asked."""
+
+    pager: Pager
+    roster: Roster
+    is_on: bool
+    can_poll: bool = False
+    closing: Sequence[Callable[[], None]] = ()
+
+
+def _paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeople, clock: Clock) -> PagingParts:
+    """PagerDuty where it is configured; else direct messages to whom the config file names."""
+    named = ConfigRoster(config, people.name, people.email)
+    by_slack = SlackPager(chat, clock, find_user=people.by_email)
+    key, token = settings.pagerduty_routing_key, settings.pagerduty_api_token
+    if key is None and token is None:
+        entries = [config.on_call, *(entry.on_call for entry in config.services.values())]
+        return PagingParts(by_slack, named, is_on=any(entry.primary for entry in entries))
+    from bot.integrations.pagerduty.api import EventsApi, RestApi  # noqa: PLC0415 - a bot without it does without pdpyras
+    from bot.integrations.pagerduty.pager import PagerDuty  # noqa: PLC0415
+    from bot.integrations.roster import PagerDutyRoster  # noqa: PLC0415
+
+    rest = RestApi(token.get_secret_value(), settings.pagerduty_api_url) if token else None
+    roster = Rosters(PagerDutyRoster(rest, config, people.by_email, clock), named) if rest else named
+    closing = [rest.close] if rest else []
+    if key is None:
+        return PagingParts(by_slack, roster, is_on=True, closing=closing)
+    events = EventsApi(key.get_secret_value(), settings.pagerduty_events_url)
+    pager = PagerDuty(events, rest, config, by_slack, clock, email_of=people.email)
+    return PagingParts(pager, roster, is_on=True, can_poll=rest is not None, closing=[*closing, events.close])
 
 
 class UnderWay:

@@ -26,7 +26,7 @@ class Cards:
         return CardFacts(
             incident=incident,
             events=events,
-            troubles=self._store.troubles(incident.number),
+            troubles=self._store.troubles(incident.id),
             bridge=self.bridge(incident),
             owner=service.owner,
             dashboard=service.dashboard,

@@ -187,20 +187,19 @@ class Route(Match):
 
 
 class BusinessHours(_Section):
-    """When people are at work, in the service's time zone."""
+    """When people are at work, in the service's time zone. Hours that end before they begin run past midnight."""
 
     opens: ClockTime = time(9)
     closes: ClockTime = time(18)
     days: tuple[Weekday, ...] = (0, 1, 2, 3, 4)
     holidays: tuple[date, ...] = ()
 
-    @model_validator(mode="after")
-    def _in_order(self) -> BusinessHours:
-        if self.opens >= self.closes:
-            raise ValueError("opens must be before closes")
-        if not self.days:
-            raise ValueError("days: name at least one day")
-        return self
+    @field_validator("days")
+    @classmethod
+    def _some_day(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("name at least one day")
+        return value
 
 
 Deadlines = dict[Severity, Duration]

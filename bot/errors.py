@@ -3,7 +3,8 @@
 BotError
 ├── UserError            the person who asked can mend it; the text is shown to them as it stands
 │   ├── InvalidInput     one field is wrong: which, and what would be right
-│   │   └── Overtaken    it was right when the form opened
+│   │   ├── Overtaken    it was right when the form opened
+│   │   └── StillFiring  alarms fire on: it needs a reason
 │   ├── UnknownIncident  there is no such incident
 │   ├── UnknownAlert     there is no such alert
 │   ├── NotAllowed       this person may not do this
@@ -21,7 +22,9 @@ BotError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import Any
 
 
 class BotError(Exception):
@@ -49,6 +52,14 @@ class InvalidInput(UserError):
 
 class Overtaken(InvalidInput):
     """Somebody changed the very thing while this person was choosing; trying again overrules them knowingly."""
+
+
+class StillFiring(InvalidInput):
+    """Alarms of the incident still fire: resolving it by hand needs a reason. `alerts` are those that fire."""
+
+    def __init__(self, message: str, alerts: Sequence[Any]) -> None:
+        super().__init__("resolution", message)
+        self.alerts = alerts
 
 
 class UnknownIncident(UserError):

@@ -15,34 +15,28 @@ from typing import NamedTuple
 
 from blocks.card import CardFacts
 from blocks.text import clean, one_line
-from bot import steps
-from bot.access import Right, decide
+from bot.access import Right
 from bot.cards import Cards
 from bot.config import Config
-from bot.errors import InvalidInput, NotAllowed, StoreBusy, UnknownIncident, VersionConflict
+from bot.errors import InvalidInput, StillFiring, UnknownIncident
+from bot.ledger import Ledger
 from bot.models import (
     MAX_SERVICE,
     MAX_TEXT,
     Change,
     Incident,
     Link,
-    Person,
     Severity,
     Status,
     TimelineEvent,
 )
-from bot.ports import Clock, Directory
-from bot.store import Store
+from bot.rights import Caller, Rights
+from bot.steps import consequences
+from bot.steps import incidents as steps
+from bot.steps.alerts import By
+from bot.triage import Rules
 
-_TRIES = 8
 _ADDRESS = re.compile(r"https?://[^\s<>|]{1,1990}")
-
-
-class Caller(NamedTuple):
-    """Who asks, as Slack says it."""
-
-    user_id: str
-    team_id: str | None = None
 
 
 class Declaration(NamedTuple):
@@ -64,50 +58,45 @@ class Result(NamedTuple):
 
 Step = Callable[[Incident, datetime, str], "Change | None"]
 """From the stored incident, now and who asks, to what is written; see `bot.steps`."""
+AnyStep = Callable[[Incident, datetime, "str | None"], "Change | None"]
+"""The same for steps that nobody in Slack may have asked for."""
 
 
 class Incidents:
-    """All that people do with incidents. `nudge` is called after each change that owes messages."""
+    """All that people do with incidents."""
 
-    def __init__(
-        self,
-        store: Store,
-        directory: Directory,
-        cards: Cards,
-        config: Config,
-        clock: Clock,
-        nudge: Callable[[], None],
-    ) -> None:
-        self._store = store
+    def __init__(self, ledger: Ledger, rights: Rights, cards: Cards, rules: Rules, config: Config) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._clock = ledger.clock
+        self._rights = rights
         self._cards = cards
-        self._directory = directory
+        self._rules = rules
         self._config = config
-        self._clock = clock
-        self._nudge = nudge
 
     # -- asking
 
     def show(self, caller: Caller, number: int) -> Incident:
-        self._authorise(caller, Right.READ)
+        self._rights.need(caller, Right.READ)
         return self._store.incident(number)
 
     def open(self, caller: Caller) -> list[Incident]:
         """Open incidents, the worst first."""
-        self._authorise(caller, Right.READ)
+        self._rights.need(caller, Right.READ)
         return self._store.open_incidents(limit=500)
 
     def timeline(
         self, caller: Caller, number: int, *, limit: int, before: int | None = None
     ) -> tuple[Incident, list[tuple[int, TimelineEvent]], int]:
         """The incident, a page of its events (position and event, oldest first) and how many there are."""
-        self._authorise(caller, Right.READ)
+        self._rights.need(caller, Right.READ)
         incident = self._store.incident(number)
         events = self._store.timeline(number, limit=limit, before=before)
         return incident, events, self._store.timeline_length(number)
 
     def here(self, caller: Caller, channel_id: str, thread_ts: str | None) -> Incident | None:
         """The incident whose channel this is, or whose card this thread hangs under."""
-        self._authorise(caller, Right.READ)
+        self._rights.need(caller, Right.READ)
         return self._of_place(channel_id, thread_ts)
 
     def exists(self, number: int) -> bool:
@@ -131,7 +120,7 @@ class Incidents:
 
     def over(self, caller: Caller) -> list[Incident]:
         """The ones that ended last."""
-        self._authorise(caller, Right.READ)
+        self._rights.need(caller, Right.READ)
         return [incident for incident in self._store.recent_incidents(limit=200) if not incident.is_open]
 
     def facts(self, caller: Caller, number: int) -> CardFacts:
@@ -144,17 +133,16 @@ class Incidents:
 
     def rights(self, caller: Caller, incident: Incident | None) -> set[Right]:
         """What this person may do (with this incident)."""
-        person = self._directory.person(caller.user_id, caller.team_id)
-        return {right for right in Right if decide(person, right, self._config.permissions, incident).allowed}
+        return self._rights.of(caller, incident)
 
     def may_declare(self, caller: Caller) -> None:
         """Raises NotAllowed: so that nobody fills in a form in vain."""
-        self._authorise(caller, Right.DECLARE)
+        self._rights.need(caller, Right.DECLARE)
 
     def may_change(self, caller: Caller, number: int, right: Right = Right.RESPOND) -> Incident:
         """The incident, if this person may change it and it is open; raises NotAllowed or Refused."""
         incident = self._store.incident(number)
-        self._check(self._directory.person(caller.user_id, caller.team_id), right, incident)
+        self._rights.need(caller, right, incident)
         steps.need_open(incident)
         return incident
 
@@ -162,10 +150,10 @@ class Incidents:
 
     def declare(self, caller: Caller, asked: Declaration) -> Incident:
         """Create the incident and owe its channel, template and card."""
-        self._authorise(caller, Right.DECLARE)
+        self._rights.need(caller, Right.DECLARE)
         commander = asked.commander or caller.user_id
         if commander != caller.user_id:
-            self._authorise_commander(commander)
+            self._rights.need_commander(commander)
         service = required("service", one_line(asked.service), MAX_SERVICE)
         if not any(character.isalnum() for character in service):
             raise InvalidInput("service", f"“{service}” is no service: its name needs a letter or digit.")
@@ -183,7 +171,10 @@ class Incidents:
             wants_channel=asked.severity in self._config.channels.severities,
             origin=asked.origin,
         )
-        self._save(steps.declare(incident, now, caller.user_id), now)
+        response = self._rules.response(service, asked.severity, now)
+        pages = response.pages and self._rules.can_page
+        incident = incident.changed(due_at=response.due_at, page_keys=(incident.page_key,) if pages else ())
+        self._ledger.save(self._with_consequences(steps.declare(incident, now, caller.user_id)), now)
         return incident
 
     # -- working
@@ -192,9 +183,17 @@ class Incidents:
         """First wins; for everybody later the answer is who and when."""
         return self._change(caller, number, Right.RESPOND, steps.acknowledge)
 
+    def acknowledge_elsewhere(self, number: int, by: By) -> Result:
+        """Somebody took it at the pager, which has checked who they are."""
+        return self._step(number, partial(steps.acknowledge, via=by.via), by.user)
+
+    def resolve_elsewhere(self, number: int, by: By, resolution: str) -> Result:
+        """Somebody resolved it at the pager."""
+        return self._step(number, partial(steps.resolve, resolution=resolution), by.user)
+
     def assign(self, caller: Caller, number: int, commander: str) -> Result:
         """Give the command to somebody."""
-        self._authorise_commander(commander)
+        self._rights.need_commander(commander)
         return self._change(caller, number, Right.COMMAND, partial(steps.assign, commander=commander))
 
     def join(self, caller: Caller, number: int) -> Result:
@@ -252,7 +251,21 @@ class Incidents:
     def resolve(self, caller: Caller, number: int, resolution: str = "") -> Result:
         """Close it, owe the resolved template; for a second click the answer is who and when."""
         words = limited("resolution", clean(resolution), MAX_TEXT)
-        return self._change(caller, number, Right.COMMAND, partial(steps.resolve, resolution=words))
+
+        def step(incident: Incident, now: datetime, by: str) -> Change | None:
+            if incident.is_open and incident.firing and not words:
+                self._refuse_while_firing(incident)
+            return steps.resolve(incident, now, by, resolution=words)
+
+        return self._change(caller, number, Right.COMMAND, step)
+
+    def _refuse_while_firing(self, incident: Incident) -> None:
+        firing = [alert for alert in self._store.alerts_of_incident(incident.number) if alert.is_firing]
+        if firing:
+            names = ", ".join(alert.alarm.name for alert in firing[:3])
+            more = f" and {len(firing) - 3} more" if len(firing) > 3 else ""
+            how = f"Say why it is over all the same: /incident resolve {incident.id} because …"
+            raise StillFiring(f"{names}{more} still in ALARM. {how}", firing)
 
     def record_resolution(self, caller: Caller, number: int, resolution: str) -> Result:
         """Say afterwards what fixed it."""
@@ -276,7 +289,7 @@ class Incidents:
 
         def step(incident: Incident, now: datetime, by: str) -> Change | None:
             target = self._store.incident(into)
-            self._check(self._directory.person(caller.user_id, caller.team_id), Right.RESPOND, target)
+            self._rights.need(caller, Right.RESPOND, target)
             return steps.merge(incident, target, now, by)
 
         return self._change(caller, number, Right.COMMAND, step)
@@ -285,38 +298,44 @@ class Incidents:
 
     def _change(self, caller: Caller, number: int, right: Right, step: Step) -> Result:
         """Load, authorise, decide, save; decide again when somebody else was faster."""
-        person = self._directory.person(caller.user_id, caller.team_id)
-        for _ in range(_TRIES):
+        person = self._rights.person(caller)
+
+        def authorised(incident: Incident, now: datetime, by: str | None) -> Change | None:
+            self._rights.check(person, right, incident)
+            return step(incident, now, caller.user_id)
+
+        return self._step(number, authorised, caller.user_id)
+
+    def _step(
+        self, number: int, step: Callable[[Incident, datetime, str | None], Change | None], by: str | None
+    ) -> Result:
+        def taken(now: datetime) -> tuple[Result, Change | None]:
             incident = self._store.incident(number)
-            self._check(person, right, incident)
-            now = self._clock()
-            change = step(incident, now, caller.user_id)
+            change = step(incident, now, by)
             if change is None:
-                return Result(incident, changed=False)
-            try:
-                self._save(change, now)
-            except VersionConflict:
+                return Result(incident, changed=False), None
+            after = change.incidents[0] if change.incidents else incident
+            return Result(after), self._with_consequences(change, incident)
+
+        return self._ledger.decide(taken, f"INC-{number}")
+
+    def _with_consequences(self, change: Change, *before: Incident) -> Change:
+        known = {incident.number: incident for incident in before}
+        for after in change.incidents:
+            if after.number in known or after.version == 0:
+                change += consequences.of(known.get(after.number), after, self._rules)
+        return change + self._of_alerts(change, known)
+
+    def _of_alerts(self, change: Change, before: dict[int, Incident]) -> Change:
+        """The cards of its alerts say how the incident stands; merging takes them along."""
+        follows = Change()
+        for after in change.incidents:
+            was = before.get(after.number)
+            if was is None or not after.alerts or was.is_open is after.is_open:
                 continue
-            return Result(change.incidents[0] if change.incidents else incident)
-        raise StoreBusy(f"INC-{number} is being changed by many at once; nothing was changed. Try again.")
-
-    def _save(self, change: Change, now: datetime) -> None:
-        self._store.save(change, now)
-        self._nudge()
-
-    def _authorise(self, caller: Caller, right: Right) -> None:
-        self._check(self._directory.person(caller.user_id, caller.team_id), right, None)
-
-    def _check(self, person: Person, right: Right, incident: Incident | None) -> None:
-        decision = decide(person, right, self._config.permissions, incident)
-        if not decision.allowed:
-            raise NotAllowed(decision.reason)
-
-    def _authorise_commander(self, user_id: str) -> None:
-        """Command can only be given to somebody who could take it."""
-        decision = decide(self._directory.person(user_id, None), Right.READ, self._config.permissions)
-        if not decision.allowed:
-            raise InvalidInput("commander", f"That person can't take command. {decision.reason}")
+            alerts = self._store.alerts_of_incident(after.number)
+            follows += steps.told_alerts(alerts, after)
+        return follows
 
 
 def required(field: str, text: str, limit: int) -> str:

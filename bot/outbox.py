@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.carriers import SHOWN_AT_TRY, Settlement
-from bot.errors import ChatError, Outcome, StoreError, VersionConflict
+from bot.carriers.common import SHOWN_AT_TRY, Settlement
+from bot.errors import ChatError, DeliveryError, Outcome, StoreError, VersionConflict
 from bot.models import Change, Delivery
 from bot.pace import Paces
 from bot.ports import Clock
@@ -38,7 +38,7 @@ class Carrier(Protocol):
 
     def carry(self, delivery: Delivery) -> Settlement: ...
 
-    def trouble(self, delivery: Delivery, error: ChatError) -> Change | None: ...
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None: ...
 
 
 class Outbox:
@@ -139,7 +139,7 @@ class Outbox:
         except StoreError as error:
             log.error("%s can't be recorded; its claim will run out: %s", delivery.owed.kind, error)
         except Exception:
-            log.exception("recording %s for INC-%s failed", delivery.owed.kind, delivery.owed.incident)
+            log.exception("recording %s for %s failed", delivery.owed.kind, delivery.owed.subject)
         finally:
             self._free.release()
             self._wake.set()
@@ -147,12 +147,12 @@ class Outbox:
     def _carry(self, carrier: Carrier, delivery: Delivery) -> None:
         try:
             settlement = carrier.carry(delivery)
-        except ChatError as error:
+        except DeliveryError as error:
             self._failed(carrier, delivery, error)
         except StoreError:
             raise
         except Exception as error:
-            log.exception("carrying %s for INC-%s failed", delivery.owed.kind, delivery.owed.incident)
+            log.exception("carrying %s for %s failed", delivery.owed.kind, delivery.owed.subject)
             unforeseen = ChatError("internal", detail=type(error).__name__, outcome=Outcome.UNKNOWN)
             self._failed(carrier, delivery, unforeseen)
         else:
@@ -167,14 +167,14 @@ class Outbox:
             except VersionConflict:
                 continue
             return
-        raise StoreError(f"INC-{delivery.owed.incident} is being changed by many at once")
+        raise StoreError(f"{delivery.owed.subject} is being changed by many at once")
 
-    def _failed(self, carrier: Carrier, delivery: Delivery, error: ChatError) -> None:
+    def _failed(self, carrier: Carrier, delivery: Delivery, error: DeliveryError) -> None:
         now = self._clock()
         if error.code == "ratelimited":
             self._paces.block(delivery.owed.rate_key, now + timedelta(seconds=error.retry_after or 1.0))
         log.warning(
-            "%s for INC-%s not taken (try %d): %s", delivery.owed.kind, delivery.owed.incident, delivery.attempts, error
+            "%s for %s not taken (try %d): %s", delivery.owed.kind, delivery.owed.subject, delivery.attempts, error
         )
         if now - delivery.created_at > GIVE_UP_AFTER and delivery.attempts > GIVE_UP_TRIES:
             self._store.give_up(delivery, str(error), now)
@@ -187,7 +187,7 @@ class Outbox:
         self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt, aside=is_aside)
         self._show(carrier, delivery, error, now)
 
-    def _show(self, carrier: Carrier, delivery: Delivery, error: ChatError, now: datetime) -> None:
+    def _show(self, carrier: Carrier, delivery: Delivery, error: DeliveryError, now: datetime) -> None:
         is_first = delivery.attempts == SHOWN_AT_TRY if error.retryable else not delivery.is_aside
         change = carrier.trouble(delivery, error) if is_first else None
         if change is not None:

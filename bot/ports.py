@@ -21,6 +21,18 @@ class Directory(Protocol):
 
     def person(self, user_id: str, team_id: str | None) -> Person: ...
 
+    def by_email(self, email: str) -> str | None:
+        """The user id behind an e-mail address; None where nobody here has it. Raises ChatError."""
+        ...
+
+    def email(self, user_id: str) -> str | None:
+        """Somebody's e-mail address, where the bot may see it. Raises ChatError."""
+        ...
+
+    def name(self, user_id: str) -> str:
+        """What somebody is called; their id where it can't be told."""
+        ...
+
 
 class Chat(Protocol):
     """The calls that deliver what is owed. Channels are names or ids; people are user ids."""
@@ -62,6 +74,10 @@ class Chat(Protocol):
     def pin(self, ref: MessageRef) -> None: ...
 
     def bookmark(self, channel_id: str, title: str, url: str) -> None: ...
+
+    def link(self, channel_id: str, ts: str) -> str:
+        """The permalink of a message."""
+        ...
 
     def huddle_url(self, channel: str) -> str:
         """The link that opens the channel's huddle."""

@@ -40,7 +40,8 @@ class Alarm(_Value):
     """An alarm as AWS describes it. What a message does not say is empty or None.
 
     `threshold` is in `unit`; `period` in seconds; `comparison` is the sign that reads best between value and threshold
-    (`>`, `≥`, `<`, `≤`, `outside`); `children` are the names of the alarms that a composite one stands for.
+    (`>`, `≥`, `<`, `≤`, `outside`); `children` are the names of the alarms that a composite one stands for. `label`
+    says what a metric math alarm's value is; `metric` then only is one of the metrics that it is computed from.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Alarm(_Value):
     description: str = ""
     namespace: str = ""
     metric: str = ""
+    label: str = ""
     statistic: str = ""
     unit: str = ""
     dimensions: tuple[tuple[str, str], ...] = ()
@@ -73,7 +75,8 @@ class Alarm(_Value):
 class AlarmChanged(_Value):
     """An alarm's state changed at `at`. `value` is the newest datapoint in the alarm's unit.
 
-    `missing` names the fields that the message should have had, as AWS spells them.
+    `missing` names the fields that the message should have had, as AWS spells them. `suppressed` says what withholds
+    the alarm's own actions at this moment (`WaitPeriod`, `Alarm`, a mute rule); empty: nothing does.
     """
 
     source_id: str
@@ -84,6 +87,7 @@ class AlarmChanged(_Value):
     reason: str = ""
     value: float | None = None
     missing: tuple[str, ...] = ()
+    suppressed: str = ""
 
 
 class DeploymentState(StrEnum):

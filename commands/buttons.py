@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blocks import answers, forms, timeline
+from blocks import alert_answers, answers, forms, timeline
 from blocks.ids import Action
 from bot.access import Right
-from commands import say, subcommands, words
+from commands import alerting, say, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply, TurnPage
 from commands.request import Request
@@ -48,7 +48,7 @@ def turn_page(desk: Desk, request: Request) -> Reply:
 
 
 def resolve(desk: Desk, request: Request) -> Reply:
-    return Answer(say.resolved(desk.incidents.resolve(request.caller, request.number), desk.clock()))
+    return subcommands.resolved(desk, request, request.number, "")
 
 
 def reopen(desk: Desk, request: Request) -> Reply:
@@ -70,6 +70,33 @@ def declare(desk: Desk, request: Request) -> Reply:
     return OpenForm(subcommands.declare_form(desk, request, typed))
 
 
+def take_alert(desk: Desk, request: Request) -> Reply:
+    taken = desk.alerts.acknowledge(request.caller, request.number)
+    return Answer(say.taken(taken, desk.clock(), request.caller.user_id))
+
+
+def silence_alert(desk: Desk, request: Request) -> Reply:
+    alert = desk.alerts.may_change(request.caller, request.number)
+    return OpenForm(forms.silence(alert, {**subcommands.place(request), "alert": alert.number}))
+
+
+def end_silence(desk: Desk, request: Request) -> Reply:
+    return Answer(say.unsilenced(desk.silences.unsilence(request.caller, request.value)))
+
+
+def rate_alert(desk: Desk, request: Request) -> Reply:
+    alert = desk.alerts.may_change(request.caller, request.number)
+    return OpenForm(forms.alert_severity(alert, {**subcommands.place(request), "alert": alert.number}))
+
+
+def why(desk: Desk, request: Request) -> Reply:
+    return OpenForm(alert_answers.why_view(desk.alerts.show(request.caller, request.number)))
+
+
+def alerts(desk: Desk, request: Request) -> Reply:
+    return alerting.listing(desk, request, "")
+
+
 BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.ACKNOWLEDGE: acknowledge,
     Action.ASSIGN_ME: assign_me,
@@ -84,6 +111,12 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.SHOW: show,
     Action.CHOOSE: subcommands.chosen,
     Action.DECLARE: declare,
+    Action.ALERT_ACKNOWLEDGE: take_alert,
+    Action.ALERT_SILENCE: silence_alert,
+    Action.ALERT_UNSILENCE: end_silence,
+    Action.ALERT_SEVERITY: rate_alert,
+    Action.ALERT_WHY: why,
+    Action.ALERTS: alerts,
 }
 _ON_CARDS = frozenset(
     {

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.alerts import Alerts
 from bot.config import Config
 from bot.incidents import Incidents
-from bot.ports import Clock, Replies
+from bot.paging import Paging
+from bot.ports import Alarms, Clock, Replies
+from bot.silences import Silences
 
 
 class Memory(Protocol):
@@ -28,8 +31,13 @@ class Desk:
     """Handed to every handler."""
 
     incidents: Incidents
+    alerts: Alerts
+    silences: Silences
+    paging: Paging
+    live: Alarms
     replies: Replies
     memory: Memory
     config: Config
     clock: Clock
     bot_user: str
+    ops: str

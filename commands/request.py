@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.errors import InvalidInput
-from bot.incidents import Caller
 from bot.models import new_id
+from bot.rights import Caller
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from blocks import answers
-from blocks.text import ago, escape
+from blocks.text import ago, escape, foreign
+from bot.alerts import Taken
 from bot.incidents import Result
-from bot.models import Incident, Message, Status
+from bot.models import Alert, Duty, Incident, Message, Role, Silence, Status
+from bot.silences import Hidden
 
 
 def declared(incident: Incident) -> Message:
@@ -94,3 +96,44 @@ def _over(incident: Incident, now: datetime) -> Message:
     assert incident.resolved_at is not None
     since = ago((now - incident.resolved_at).total_seconds())
     return answers.say(f"*{incident.id}* was already {incident.status} by <@{incident.resolved_by}>, {since}.")
+
+
+def taken(result: Taken, now: datetime, by: str) -> Message:
+    """You have it, or who has, or that it is over."""
+    alert, incident = result.alert, result.incident
+    where = f" → *{incident.id}*" if incident else ""
+    if result.changed:
+        return answers.say(f"You acknowledged *{alert.id}*{where}.")
+    if alert.acknowledged_at is None:
+        return answers.say(f"*{alert.id}* is over already: its alarm is OK again.")
+    since = ago((now - alert.acknowledged_at).total_seconds())
+    if alert.acknowledged_by == by:
+        return answers.say(f"You acknowledged *{alert.id}* already, {since}{where}.")
+    who = f"by <@{alert.acknowledged_by}>" if alert.acknowledged_by else f"in {foreign(alert.via, 100)}"
+    return answers.say(f"*{alert.id}* was already acknowledged {who}, {since}{where}.")
+
+
+def silenced(hidden: Hidden) -> Message:
+    silence = hidden.silence
+    now = f" {hidden.alerts} firing now." if hidden.alerts else " None of them fires now."
+    until = f"<!date^{int(silence.ends_at.timestamp())}^{{date_short_pretty}} {{time}}|{silence.ends_at:%H:%M} UTC>"
+    end = f"`/incident unsilence {silence.id}` ends it."
+    return answers.say(f"Silenced “{foreign(silence.pattern, 300)}” until {until}.{now} {end}")
+
+
+def unsilenced(silence: Silence) -> Message:
+    return answers.say(f"The silence on “{foreign(silence.pattern, 300)}” is over.")
+
+
+def rated(result: Taken) -> Message:
+    verb = "is" if result.changed else "already was"
+    return answers.say(f"*{result.alert.id}* {verb} {result.alert.severity.label}.")
+
+
+def paging(subject: Alert | Incident, duty: Duty) -> Message:
+    who = f"<@{duty.user_id}>" if duty.user_id else foreign(duty.name, 80)
+    return answers.say(f"Paging {who} for *{subject.id}*.")
+
+
+def escalated(subject: Alert | Incident, role: Role) -> Message:
+    return answers.say(f"Calling the {role.value} for *{subject.id}* now.")

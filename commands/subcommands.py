@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from blocks import answers, forms
 from blocks.text import clip
 from bot.access import Right
-from bot.errors import InvalidInput
+from bot.errors import InvalidInput, StillFiring
 from bot.incidents import Declaration
-from bot.models import WORKING, Severity, Status, new_id
-from commands import say, words
+from bot.models import WORKING, Alert, Incident, Severity, Status, new_id
+from commands import alerting, say, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
@@ -40,7 +40,7 @@ class Subcommand:
     `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
 
     `bare` says when a plain number names one. `keyword`: a word comes first, and the id may stand behind it;
-    `silent`: nothing but an id may follow.
+    `silent`: nothing but an id may follow. `on_alert`: what it does where an alert is meant and not an incident.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Subcommand:
     aliases: tuple[str, ...] = ()
     keyword: bool = False
     silent: bool = False
+    on_alert: Callable[[Desk, alerting.AlertCall], Reply] | None = None
 
 
 def declare(desk: Desk, call: Call) -> Reply:
@@ -142,7 +143,19 @@ def note(desk: Desk, call: Call) -> Reply:
 
 
 def resolve(desk: Desk, call: Call) -> Reply:
-    return Answer(say.resolved(desk.incidents.resolve(call.request.caller, call.number, call.text), desk.clock()))
+    return resolved(desk, call.request, call.number, call.text)
+
+
+def resolved(desk: Desk, request: Request, number: int, text: str) -> Reply:
+    """Resolve; while alarms fire, only with a reason: without words, the form asks for it."""
+    try:
+        return Answer(say.resolved(desk.incidents.resolve(request.caller, number, text), desk.clock()))
+    except StillFiring as firing:
+        if request.trigger_id is None:
+            raise
+        warning = alerting.live(desk, firing)
+        incident = desk.incidents.show(request.caller, number)
+        return OpenForm(forms.resolve_anyway(incident, warning, carried(request, number)))
 
 
 def reopen(desk: Desk, call: Call) -> Reply:
@@ -177,7 +190,27 @@ def help_(desk: Desk, call: Call) -> Reply:
     return Answer(answers.help_page(lines, here.id if here else None))
 
 
-_RESPOND, _FINISH, _LEARN = "Respond", "Finish", "Learn"
+_RESPOND, _ALERTS, _FINISH, _LEARN = "Respond", "Alerts and paging", "Finish", "Learn"
+Plain = Callable[[Desk, Request, str], Reply]
+About = Callable[[Desk, Request, "Alert | Incident", str], Reply]
+
+
+def _plain(run: Plain) -> Callable[[Desk, Call], Reply]:
+    """A subcommand that is about no incident."""
+    return lambda desk, call: run(desk, call.request, call.rest)
+
+
+def _about_incident(run: About) -> Callable[[Desk, Call], Reply]:
+    def of_incident(desk: Desk, call: Call) -> Reply:
+        incident = desk.incidents.show(call.request.caller, call.number)
+        return run(desk, call.request, incident, call.rest)
+
+    return of_incident
+
+
+def _about_alert(run: About) -> Callable[[Desk, alerting.AlertCall], Reply]:
+    return lambda desk, call: run(desk, call.request, call.alert, call.rest)
+
 
 SUBCOMMANDS = (
     Subcommand("declare", _RESPOND, '[sev1 service "impact"]', "start an incident; without words, a form opens",
@@ -188,7 +221,26 @@ SUBCOMMANDS = (
     Subcommand("show", _RESPOND, "[INC-n]", "an incident's card", "/incident show INC-42", show, Right.READ, on="any",
                aliases=("card", "info"), silent=True),
     Subcommand("ack", _RESPOND, "[INC-n]", "say that you are on it", "/incident ack", acknowledge, Right.RESPOND,
-               aliases=("acknowledge",), silent=True),
+               aliases=("acknowledge",), silent=True, on_alert=alerting.acknowledge),
+    Subcommand("alerts", _ALERTS, "", "the alerts that fire, the worst first", "/incident alerts",
+               _plain(alerting.listing), Right.READ, on="", aliases=("firing",)),
+    Subcommand("why", _ALERTS, "[AL-n]", "what triage decided about an alert, and why", "/incident why AL-17",
+               _plain(alerting.why), Right.READ, on=""),
+    Subcommand("silence", _ALERTS, '*alarms*|AL-n 2h "why"', "hide alarms for a while; ends by itself and says so",
+               '/incident silence *checkout-api* 2h "load test"', _plain(alerting.silence), Right.RESPOND, on="",
+               aliases=("mute", "snooze")),
+    Subcommand("unsilence", _ALERTS, "id|*alarms*", "end a silence early", "/incident unsilence *checkout-api*",
+               _plain(alerting.unsilence), Right.RESPOND, on="", aliases=("unmute",)),
+    Subcommand("silences", _ALERTS, "", "what is silenced or under maintenance now", "/incident silences",
+               _plain(alerting.silences), Right.READ, on=""),
+    Subcommand("oncall", _ALERTS, "[service]", "who is on call now", "/incident oncall checkout-api",
+               _plain(alerting.on_call), Right.READ, on="", aliases=("on-call", "who")),
+    Subcommand("page", _ALERTS, '[INC-n|AL-n] @person|team "why"', "call somebody by name",
+               '/incident page @bob "database expert needed"', _about_incident(alerting.page), Right.RESPOND,
+               keyword=True, aliases=("call",), on_alert=_about_alert(alerting.page)),
+    Subcommand("escalate", _ALERTS, "[INC-n|AL-n]", "call the next in line now", "/incident escalate",
+               _about_incident(alerting.escalate), Right.RESPOND, silent=True,
+               on_alert=_about_alert(alerting.escalate)),
     Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
                Right.COMMAND, aliases=("commander", "ic", "lead"), keyword=True),
     Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.READ,
@@ -227,11 +279,21 @@ def run(desk: Desk, request: Request) -> Reply:
     row, rest = _row(request.text)
     if not row.on:
         return row.run(desk, Call(request, 0, rest))
+    if row.on_alert is not None:
+        alert, left = alerting.meant(desk, request, rest)
+        if alert is not None:
+            return row.on_alert(desk, alerting.AlertCall(request, alert, left))
     number, rest = _explicit(row, rest)
     if row.silent and rest.strip():
         raise InvalidInput(
             "incident", f"I don't understand “{clip(rest.strip(), 40)}”: /incident {row.name} {row.usage}"
         )
+    if number is None and row.run is acknowledge:
+        waiting = alerting.waiting(desk, request)
+        if isinstance(waiting, Alert):
+            return alerting.acknowledge(desk, alerting.AlertCall(request, waiting, ""))
+        if waiting is not None:
+            return waiting
     if number is None:
         number = _meant(desk, request, row, rest)
     if number is None:

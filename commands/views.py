@@ -70,6 +70,30 @@ def add_to_timeline(desk: Desk, request: Request) -> Reply:
     return Answer(say.noted(result))
 
 
+def resolve_anyway(desk: Desk, request: Request) -> Reply:
+    text = request.form.get(Input.RESOLUTION, "")
+    if not text.strip():
+        raise InvalidInput(Input.RESOLUTION, "Say why it is over although an alarm fires.")
+    return Answer(say.resolved(desk.incidents.resolve(request.caller, request.number, text), desk.clock()))
+
+
+def silence(desk: Desk, request: Request) -> Reply:
+    span, reason = request.form.get(Input.DURATION, ""), request.form.get(Input.REASON, "")
+    channel = request.channel_id or desk.ops
+    return Answer(say.silenced(desk.silences.silence_alert(request.caller, _alert(request), span, reason, channel)))
+
+
+def alert_severity(desk: Desk, request: Request) -> Reply:
+    return Answer(say.rated(desk.alerts.change_severity(request.caller, _alert(request), _severity(request.form))))
+
+
+def _alert(request: Request) -> int:
+    number = request.carried.get("alert")
+    if not isinstance(number, int):
+        raise InvalidInput("alert", "This form belongs to no alert I know.")
+    return number
+
+
 def _severity(form: dict[str, str]) -> Severity:
     if not form.get(Input.SEVERITY):
         raise InvalidInput(Input.SEVERITY, "Choose how bad it is.")
@@ -88,6 +112,10 @@ VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
     View.RESOLUTION: resolution,
     View.ADD_TO_TIMELINE: add_to_timeline,
     View.TIMELINE: nothing,
+    View.WHY: nothing,
+    View.RESOLVE: resolve_anyway,
+    View.SILENCE: silence,
+    View.ALERT_SEVERITY: alert_severity,
 }
 
 

@@ -11,6 +11,7 @@ from bot.errors import InvalidInput
 from bot.models import Severity
 
 _ID = re.compile(r"(?i)^(?:inc[-_ ]?|#)(\d{1,9})\b[:,]?\s*")
+_ALERT = re.compile(r"(?i)^al-(\d{1,15})\b[:,]?\s*")
 _BARE_ID = re.compile(r"^(\d{1,9})(?=\s|$)\s*")
 _NO_ID = re.compile(r"(?i)^(?:inc-|#\d)")
 _USER = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
@@ -74,6 +75,12 @@ def incident_id(text: str, bare: Bare) -> tuple[int | None, str]:
         if found is not None and bare is Bare.ALONE and found.end() < len(text):
             found = None
     return (int(found[1]), text[found.end() :]) if found else (None, text)
+
+
+def alert_id(text: str) -> tuple[int | None, str]:
+    """`AL-17 rest`."""
+    found = _ALERT.match(text.strip())
+    return (int(found[1]), text.strip()[found.end() :]) if found else (None, text)
 
 
 def user(text: str) -> tuple[str | None, str]:

@@ -2,15 +2,61 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bot.paging import PagerSync
 from bot.ports import Clock
 from bot.store import Store
-from jobs import upkeep
+from bot.timekeeper import Timekeeper
+from jobs import pager, timers, upkeep
+from jobs.intake import Intake
+
+CATCH_UP_SECONDS = 30.0
 
 
-def scheduler(store: Store, clock: Clock) -> BackgroundScheduler:
-    """All fixed jobs, not started yet. The job store is memory: what must survive is in the store."""
-    jobs = BackgroundScheduler(timezone="UTC")
-    jobs.add_job(upkeep.tidy, "interval", hours=1, args=[store, clock], id="upkeep", jitter=300, coalesce=True)
-    return jobs
+class Jobs:
+    """All fixed jobs. The scheduler's own store is memory: what must survive is in ours.
+
+    Timers wait after a start until the alert queue was read to its end, so that nobody is called for what was over
+    while the bot was away; but no longer than CATCH_UP_SECONDS, since a queue may be out of reach.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        timekeeper: Timekeeper,
+        sync: PagerSync,
+        intake: Intake | None,
+        *,
+        poll: timedelta | None,
+    ) -> None:
+        self._timekeeper = timekeeper
+        self._intake = intake
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "misfire_grace_time": 3600}
+        )
+        self._scheduler.add_job(upkeep.tidy, "interval", hours=1, args=[store, clock], id="upkeep", jitter=300)
+        self._scheduler.add_job(self._tick, "interval", seconds=1, id="timers")
+        if poll is not None:
+            self._scheduler.add_job(pager.ask, "interval", seconds=poll.total_seconds(), args=[sync], id="pager")
+        self._give_up_at = datetime.now(UTC)
+
+    def start(self) -> None:
+        self._give_up_at = datetime.now(UTC) + timedelta(seconds=CATCH_UP_SECONDS)
+        self._scheduler.start()
+
+    def nudge(self) -> None:
+        """The clock was moved: look at the timers now."""
+        self._scheduler.modify_job("timers", next_run_time=datetime.now(UTC))
+
+    def stop(self) -> None:
+        if self._scheduler.running:
+            self._scheduler.shutdown()
+
+    def _tick(self) -> None:
+        is_caught_up = self._intake is None or self._intake.caught_up.is_set()
+        if is_caught_up or datetime.now(UTC) >= self._give_up_at:
+            timers.tick(self._timekeeper)

@@ -45,6 +45,7 @@ NEEDS: dict[str, set[str]] = {
     "pins.add": {"pins:write"},
     "usergroups.users.list": {"usergroups:read"},
     "users.info": {"users:read"},
+    "users.lookupByEmail": {"users:read.email"},
     "views.open": set(),
     "views.update": set(),
 }

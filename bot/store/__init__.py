@@ -6,11 +6,24 @@ version; a `claim_*` method answers who won.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.models import Change, Delivery, Incident, Posted, TimelineEvent, Timer, Trouble
+from bot.models import (
+    Alert,
+    Change,
+    Delivery,
+    Head,
+    Incident,
+    Posted,
+    Silence,
+    Storm,
+    TimelineEvent,
+    Timer,
+    Trouble,
+)
+from bot.signals import Deployment
 
 
 def never(_: str) -> bool:
@@ -49,14 +62,90 @@ class Store(Protocol):
         """The incident whose card or template this message is."""
         ...
 
+    def subject_of_message(self, channel_id: str, ts: str) -> str | None:
+        """The id of the incident or alert whose card this message is."""
+        ...
+
     def timeline(self, number: int, *, limit: int, before: int | None = None) -> list[tuple[int, TimelineEvent]]:
         """The newest `limit` events (before position `before`), oldest first, each with its position."""
         ...
 
     def timeline_length(self, number: int) -> int: ...
 
-    def posted(self, number: int, target: str) -> Posted | None:
+    def posted(self, subject: str, target: str) -> Posted | None:
         """Where a card stands."""
+        ...
+
+    def open_incident_of(self, service: str) -> Incident | None:
+        """The newest open incident of a service, however its name is spelt."""
+        ...
+
+    def next_alert_numbers(self, count: int) -> range:
+        """Fresh alert numbers: never given twice."""
+        ...
+
+    def heads(self, keys: Iterable[str]) -> dict[str, Head]:
+        """What is newest for these dedup keys, as far as anything is known."""
+        ...
+
+    def alert(self, number: int) -> Alert:
+        """Raises UnknownAlert."""
+        ...
+
+    def alerts(self, numbers: Iterable[int]) -> dict[int, Alert]:
+        """Those of these alerts that there are, by number."""
+        ...
+
+    def firing_alerts(self, limit: int = 100) -> list[Alert]:
+        """The worst first, then the newest."""
+        ...
+
+    def firing_count(self) -> int: ...
+
+    def alerts_of_group(self, group: str, limit: int = 200) -> list[Alert]:
+        """Firing alerts of a group, the newest first."""
+        ...
+
+    def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
+        """Firing or not, the oldest first."""
+        ...
+
+    def alerts_silenced_by(self, silence_id: str, limit: int = 500) -> list[Alert]:
+        """Firing alerts that this silence hides."""
+        ...
+
+    def alerts_under(self, parent: int, limit: int = 500) -> list[Alert]:
+        """Firing alerts for which this composite alarm's alert stands."""
+        ...
+
+    def open_page_keys(self, limit: int = 200) -> list[str]:
+        """The pages that nobody has taken yet, or that stand for open incidents."""
+        ...
+
+    def composites_over(self, keys: Iterable[str]) -> dict[str, int]:
+        """For these dedup keys: the number of a firing composite alarm's alert that has them as children."""
+        ...
+
+    def silence(self, silence_id: str) -> Silence | None: ...
+
+    def silences(self) -> list[Silence]:
+        """Those that nobody ended yet."""
+        ...
+
+    def storm(self, channel: str) -> Storm | None:
+        """The count of new alerts in a channel."""
+        ...
+
+    def deployments_of(self, service: str, since: datetime, limit: int = 20) -> list[Deployment]:
+        """What was deployed for a service, the newest first."""
+        ...
+
+    def seen(self, ids: Iterable[str]) -> set[str]:
+        """Those of these message ids that were taken care of."""
+        ...
+
+    def unreadable_since(self, since: datetime) -> int:
+        """How many messages could not be read."""
         ...
 
     def claim_request(self, key: str, now: datetime) -> bool:
@@ -113,8 +202,8 @@ class Store(Protocol):
         """Never try this row again; it stays on record."""
         ...
 
-    def troubles(self, number: int) -> list[Trouble]:
-        """What is owed for this incident and has failed at least once."""
+    def troubles(self, subject: str) -> list[Trouble]:
+        """What is owed for this incident or alert and has failed at least once."""
         ...
 
     def claim_timers(self, owner: str, now: datetime, *, lease: float, limit: int) -> list[Timer]:

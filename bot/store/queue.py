@@ -117,11 +117,11 @@ class Queue:
         )
         return closed == 1
 
-    def troubles(self, number: int) -> list[Trouble]:
+    def troubles(self, subject: str) -> list[Trouble]:
         rows = self._db.rows(
             "SELECT kind, error, attempts, state FROM outbox "
-            "WHERE incident = ? AND state <> 'done' AND error <> '' ORDER BY seq",
-            [number],
+            "WHERE subject = ? AND state <> 'done' AND error <> '' ORDER BY seq",
+            [subject],
         )
         return [
             Trouble(
@@ -185,7 +185,7 @@ def _delivery(row: Row) -> Delivery:
         id=row["id"],
         kind=OwedKind(row["kind"]),
         lane=row["lane"],
-        incident=row["incident"],
+        subject=row["subject"],
         priority=Priority(row["priority"]),
         pace=row["pace"],
         after=row["after"],

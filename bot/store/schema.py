@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlite_utils import Database, Migrations
+
+from bot.config import same_service
 
 MIGRATIONS = Migrations("aiops_bot")
 
@@ -120,3 +124,67 @@ def m004_requests(db: Database) -> None:
     db.table("requests").create_index(["at"])
     db.table("drafts").create({"id": str, "text": str, "at": str}, pk="id")
     db.table("drafts").create_index(["at"])
+
+
+@MIGRATIONS()
+def m005_subjects(db: Database) -> None:
+    """What is owed and shown is about incidents, alerts or storms: one text names which."""
+    db.execute("ALTER TABLE outbox ADD COLUMN subject TEXT NOT NULL DEFAULT ''")
+    db.execute("UPDATE outbox SET subject = 'INC-' || incident WHERE incident IS NOT NULL")
+    db.execute("DROP INDEX outbox_trouble")
+    db.execute("ALTER TABLE outbox DROP COLUMN incident")
+    db.execute("CREATE INDEX outbox_trouble ON outbox (subject) WHERE state <> 'done' AND error <> ''")
+    db.execute("ALTER TABLE posted RENAME TO posted_before")
+    db.execute("DROP INDEX idx_posted_channel_id_ts")
+    db.table("posted").create({"subject": str, "target": str, "channel_id": str, "ts": str}, pk=("subject", "target"))
+    db.execute("INSERT INTO posted SELECT 'INC-' || incident, target, channel_id, ts FROM posted_before")
+    db.table("posted").create_index(["channel_id", "ts"])
+    db.execute("DROP TABLE posted_before")
+
+
+@MIGRATIONS()
+def m006_alerts(db: Database) -> None:
+    db.table("incident_numbers").insert({"id": 2, "value": 0})
+    db.execute("ALTER TABLE incidents ADD COLUMN service TEXT NOT NULL DEFAULT ''")
+    for number, data in db.execute("SELECT number, data FROM incidents").fetchall():
+        service = same_service(json.loads(data)["service"])
+        db.execute("UPDATE incidents SET service = ? WHERE number = ?", [service, number])
+    db.execute("CREATE INDEX incidents_service ON incidents (service, number DESC) WHERE is_open = 1")
+    db.table("alerts").create(
+        {
+            "number": int,
+            "version": int,
+            "is_firing": int,
+            "severity": int,
+            "group": str,
+            "incident": int,
+            "parent": int,
+            "silence": str,
+            "data": str,
+        },
+        pk="number",
+        not_null={"version", "is_firing", "severity", "group", "data"},
+    )
+    db.execute("CREATE INDEX alerts_firing ON alerts (severity, number DESC) WHERE is_firing = 1")
+    db.execute('CREATE INDEX alerts_group ON alerts ("group", number DESC) WHERE is_firing = 1')
+    db.execute("CREATE INDEX alerts_incident ON alerts (incident, number) WHERE incident IS NOT NULL")
+    db.execute("CREATE INDEX alerts_parent ON alerts (parent) WHERE parent IS NOT NULL AND is_firing = 1")
+    db.execute("CREATE INDEX alerts_silence ON alerts (silence) WHERE silence IS NOT NULL AND is_firing = 1")
+    db.table("alert_deduplication").create(
+        {"key": str, "version": int, "number": int, "state": str, "changed_at": str, "expires_at": str},
+        pk="key",
+        not_null={"version", "state", "changed_at", "expires_at"},
+    )
+    db.table("inhibitions").create({"child": str, "parent": int}, pk=("child", "parent"))
+    db.table("inhibitions").create_index(["parent"])
+
+
+@MIGRATIONS()
+def m007_noise(db: Database) -> None:
+    db.table("silences").create({"id": str, "version": int, "is_active": int, "data": str}, pk="id")
+    db.execute("CREATE INDEX silences_active ON silences (is_active) WHERE is_active = 1")
+    db.table("storms").create({"channel": str, "version": int, "data": str}, pk="channel")
+    db.table("deployments").create({"id": str, "service": str, "at": str, "data": str}, pk="id")
+    db.table("deployments").create_index(["service", "at"])
+    db.table("unreadable").create({"id": str, "at": str, "problem": str, "raw": str}, pk="id")
+    db.table("unreadable").create_index(["at"])

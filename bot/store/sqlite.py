@@ -1,19 +1,27 @@
-"""The SQLite store: incidents, timelines, cards, requests and drafts. Deliveries and timers are in `queue`."""
+"""The SQLite store: incidents, timelines, cards, requests and drafts.
+
+Alerts are in `alerts`, deliveries and timers in `queue`.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from bot.config import same_service
 from bot.errors import UnknownIncident, VersionConflict
 from bot.models import Change, Delivery, EventKind, Incident, Posted, TimelineEvent
+from bot.store.alerts import AlertRows
 from bot.store.database import Database, Row, moment, stamp
 from bot.store.queue import Queue
 
+_INCIDENT_ID = re.compile(r"INC-(\d+)")
 
-class SqliteStore(Queue):
+
+class SqliteStore(Queue, AlertRows):
     """A Store in one file, for any number of processes on one machine."""
 
     def __init__(self, path: Path | str) -> None:
@@ -43,14 +51,15 @@ class SqliteStore(Queue):
                 return
             for place in posted:
                 self._db.write(
-                    "INSERT INTO posted (incident, target, channel_id, ts) VALUES (?, ?, ?, ?) "
-                    "ON CONFLICT (incident, target) DO UPDATE SET channel_id = excluded.channel_id, ts = excluded.ts",
-                    [place.incident, place.target, place.channel_id, place.ts],
+                    "INSERT INTO posted (subject, target, channel_id, ts) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (subject, target) DO UPDATE SET channel_id = excluded.channel_id, ts = excluded.ts",
+                    [place.subject, place.target, place.channel_id, place.ts],
                 )
             if change is not None:
                 self._save(change, now)
 
     def _save(self, change: Change, now: datetime) -> None:
+        self._save_alerts(change, now)
         for incident in change.incidents:
             self._save_incident(incident)
         for event in change.timeline:
@@ -70,6 +79,7 @@ class SqliteStore(Queue):
             "is_open": int(incident.is_open),
             "severity": int(incident.severity),
             "channel_id": incident.channel_id,
+            "service": same_service(incident.service),
             "data": incident.model_dump_json(exclude={"version"}),
         }
         if incident.version == 0:
@@ -100,8 +110,18 @@ class SqliteStore(Queue):
         return found[0] if found else None
 
     def incident_of_message(self, channel_id: str, ts: str) -> Incident | None:
-        row = self._db.row("SELECT incident FROM posted WHERE channel_id = ? AND ts = ?", [channel_id, ts])
-        return None if row is None else self.incident(row["incident"])
+        found = _INCIDENT_ID.fullmatch(self.subject_of_message(channel_id, ts) or "")
+        return self.incident(int(found[1])) if found else None
+
+    def subject_of_message(self, channel_id: str, ts: str) -> str | None:
+        row = self._db.row("SELECT subject FROM posted WHERE channel_id = ? AND ts = ?", [channel_id, ts])
+        return None if row is None else str(row["subject"])
+
+    def open_incident_of(self, service: str) -> Incident | None:
+        found = self._incidents(
+            "WHERE service = ? AND is_open = 1 ORDER BY number DESC LIMIT 1", [same_service(service)]
+        )
+        return found[0] if found else None
 
     def _incidents(self, where: str, parameters: list[object]) -> list[Incident]:
         rows = self._db.rows(f"SELECT number, version, data FROM incidents {where}", parameters)
@@ -118,8 +138,8 @@ class SqliteStore(Queue):
         row = self._db.row("SELECT COUNT(*) AS n FROM timeline WHERE incident = ?", [number])
         return int(row["n"]) if row else 0
 
-    def posted(self, number: int, target: str) -> Posted | None:
-        row = self._db.row("SELECT * FROM posted WHERE incident = ? AND target = ?", [number, target])
+    def posted(self, subject: str, target: str) -> Posted | None:
+        row = self._db.row("SELECT * FROM posted WHERE subject = ? AND target = ?", [subject, target])
         return None if row is None else Posted(**row)
 
     def claim_request(self, key: str, now: datetime) -> bool:
@@ -140,6 +160,11 @@ class SqliteStore(Queue):
         limit = stamp(moment)
         gone = self._db.write("DELETE FROM outbox WHERE state = 'done' AND done_at < ?", [limit])
         gone += self._db.write("DELETE FROM requests WHERE at < ?", [limit])
+        gone += self._db.write(
+            "DELETE FROM alert_deduplication WHERE expires_at < ? "
+            "AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.number = alert_deduplication.number AND a.is_firing = 1)",
+            [limit],
+        )
         return gone + self._db.write("DELETE FROM drafts WHERE at < ?", [limit])
 
     def close(self) -> None:

@@ -35,7 +35,10 @@ class Person:
 
     @property
     def email(self) -> str:
-        return f"{self.name}@{'partner.example' if self.is_stranger else 'example.com'}"
+        """The address the paging account knows them by, too. A bot has none."""
+        if self.is_bot:
+            return ""
+        return f"{self.name}@{'partner.example' if self.is_stranger else 'shop.example'}"
 
     @property
     def team_id(self) -> str:

@@ -9,6 +9,7 @@ import { channelPane } from "./channel.js";
 import { threadPane } from "./thread.js";
 import { homePane } from "./home.js";
 import { modals } from "./modal.js";
+import { worldPane } from "./world.js";
 import { switcher } from "./switcher.js";
 import { permalink } from "./mrkdwn.js";
 import { fillDate } from "./time.js";
@@ -35,7 +36,7 @@ async function start() {
   sessionStorage.setItem("as", store.as);
   const main = h("main", { class: "main" });
   const offline = h("div", { class: "offline", role: "status", hidden: true }, "Connection to the workspace lost. Reconnecting…");
-  replace(app, switcher(), h("div", { class: "columns" }, sidebar(), h("div", { class: "veil", onclick: () => document.body.classList.remove("side-open") }), main), offline);
+  replace(app, switcher(), h("div", { class: "columns" }, sidebar(), h("div", { class: "veil", onclick: () => document.body.classList.remove("side-open") }), main, worldPane()), offline);
   on("link", () => { offline.hidden = store.online; });
   modals();
   panes(main);

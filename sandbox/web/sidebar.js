@@ -4,19 +4,21 @@ import { h, icon, replace } from "./h.js";
 import { on, store, me, displayName, person } from "./store.js";
 import { avatar } from "./people.js";
 import { goto, openDm } from "./actions.js";
+import { worldToggle } from "./world.js";
 
 export function sidebar() {
   const root = h("nav", { class: "sidebar", "aria-label": "Workspace" });
   const draw = () => {
     const focused = root.contains(document.activeElement) ? document.activeElement.dataset?.testid : null;
     const scroll = root.querySelector(".side-scroll")?.scrollTop ?? 0;
-    replace(root, workspace(), h("div", { class: "side-scroll" }, channels(), directs(), apps()));
+    replace(root, workspace(), h("div", { class: "side-scroll" }, channels(), directs(), apps()), worldToggle());
     root.querySelector(".side-scroll").scrollTop = scroll;
     if (focused) root.querySelector(`[data-testid="${focused}"]`)?.focus();
   };
   on("state", draw);
   on("route", draw);
   on("link", draw);
+  on("world", draw);
   draw();
   return root;
 }

@@ -1,8 +1,8 @@
 // The one place with state: the workspace as this person sees it, and what is open on the page.
-// Views read it and subscribe to topics: "state" "messages" "views" "home" "route" "reveal" "link".
+// Views read it and subscribe to topics: "state" "messages" "views" "home" "route" "reveal" "link" "world".
 
 export const store = {
-  as: "", team: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [], bot: { connected: false },
+  as: "", team: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [], bot: { connected: false }, world: null, // where the shop's AWS and PagerDuty are, if there is one
   messages: new Map(), // channel -> Map(ts -> message)
   views: [], home: null, online: true,
   route: { page: "channel", channel: null, thread: null, tab: "home" },
@@ -39,6 +39,7 @@ export function setState(data) {
   store.commands = data.commands ?? [];
   store.shortcuts = data.shortcuts ?? [];
   store.bot = data.bot ?? store.bot;
+  store.world = data.world ?? null;
   store.channels = new Map((data.channels ?? []).map((c) => [c.id, { ...c, unread: lastRead(c.id) >= (c.last_ts ?? "") ? 0 : c.unread ?? 0 }]));
   const open = channel();
   if (open && store.route.page === "channel") markRead(open.id);

@@ -19,9 +19,10 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from blocks import answers, card, forms, notes, templates, timeline
+from blocks import pages as paging
 from blocks.ids import Input
 from blocks.text import clean, escape
-from bot.models import EventKind, Incident, Link, Message, Severity, Status, TimelineEvent, Update
+from bot.models import EventKind, Incident, Link, Message, Page, Role, Severity, Status, TimelineEvent, Update
 from commands.subcommands import SUBCOMMANDS
 from sandbox.slack.validate import message_errors, view_errors
 from tests.blocks.incidents import URL, events, facts, incidents
@@ -62,6 +63,16 @@ drafts = st.builds(
     severity=st.none() | severities,
     known_services=st.lists(texts, max_size=20),
 )
+paged = st.builds(
+    Page,
+    key=texts,
+    summary=texts,
+    severity=severities,
+    service=texts,
+    source=texts,
+    link=st.sampled_from([None, URL]),
+    details=st.dictionaries(texts, texts, max_size=12),
+)
 bridges = st.sampled_from(["https://app.slack.com/huddle/T0/C0", URL])
 
 MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
@@ -77,6 +88,7 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     notes.cancelled: (incidents(), st.just(ANA), texts),
     notes.merged: (incidents(), incidents(), st.just(ANA)),
     notes.not_shown: (incidents(), st.just("ops-incidents"), texts),
+    paging.page: (paged, st.sampled_from(Role)),
     answers.problem: (texts.filter(bool), st.sampled_from([None, ANA])),
     answers.resolved: (incidents(), st.just("You resolved *INC-42*.")),
     answers.listing: (lists, st.sampled_from([0, 1, 500]), st.just(NOW)),
@@ -106,7 +118,7 @@ def public(module: Any) -> set[Callable[..., Any]]:
 
 
 def test_every_builder_is_under_test() -> None:
-    built = set().union(*(public(module) for module in (answers, card, forms, notes, templates, timeline)))
+    built = set().union(*(public(module) for module in (answers, card, forms, notes, paging, templates, timeline)))
     covered = {*MESSAGES, *VIEWS, *OUR_WORDS, *PARTS, *PARTS_OF_TIMELINE}
     assert {one.__qualname__ for one in built - covered} == set()
     assert {one.__qualname__ for one in covered - built} == set()
@@ -175,6 +187,18 @@ SAYING: dict[str, Callable[[str], Message]] = {
     "choose": lambda typed: answers.choose("Which?", [about(typed)], "d1"),
     "problem": lambda typed: answers.problem(f"You wrote: {typed}", ANA),
     "linked": lambda typed: answers.say(f"Linked on *INC-42*: {escape(clean(typed))}"),
+    "page": lambda typed: paging.page(
+        Page(
+            key="k",
+            summary=typed,
+            severity=Severity.SEV1,
+            service=typed,
+            source=typed,
+            link=URL,
+            details={f"{typed}{n}": typed for n in range(12)},
+        ),
+        Role.PRIMARY,
+    ),
     "timeline": lambda typed: answers.timeline(about(typed), [event(text=typed)] * 30, 30),
 }
 ASKING: dict[str, Callable[[str], dict[str, Any]]] = {

@@ -38,7 +38,7 @@ def row(lane: str = "ops", **values: Any) -> Owed:
     """Something owed to Slack."""
     facts: dict[str, Any] = {
         "kind": OwedKind.POST,
-        "incident": 1,
+        "subject": "INC-1",
         "pace": f"own-pace-of:{lane}",
         "body": {"text": "hi"},
     }

@@ -14,9 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot import owed
 from bot.cards import Cards
-from bot.carriers import Carriers, channel_name
+from bot.carriers.incidents import IncidentCarriers, channel_name
 from bot.config import Config
 from bot.errors import ChatError, Outcome
 from bot.models import (
@@ -33,6 +32,7 @@ from bot.models import (
     Status,
 )
 from bot.owed import Target
+from bot.owed import incidents as owed
 from bot.store.sqlite import SqliteStore
 from tests.bot.make import ANA, BOB, CY, NOW, after, incident
 
@@ -159,7 +159,7 @@ class Desk:
         self.chat = FakeChat()
         self.config = config
         cards = Cards(store, config, self.chat.huddle_url, OPS)
-        self.carriers = Carriers(store, self.chat, cards, config, OPS, lambda: NOW)
+        self.carriers = IncidentCarriers(store, self.chat, cards, config, OPS, lambda: NOW)
 
     def keep(self, one: Incident) -> Incident:
         self.store.save(Change(incidents=(one,)), NOW)
@@ -169,7 +169,7 @@ class Desk:
         message = Message("the card", [])
         self.chat.said[ts] = Said(channel, message, "an earlier delivery", None, False, NOW - timedelta(hours=1))
         self.settle(
-            Owed(kind=OwedKind.CARD, lane="x"), Posted(incident=number, target=target, channel_id=channel, ts=ts)
+            Owed(kind=OwedKind.CARD, lane="x"), Posted(subject=f"INC-{number}", target=target, channel_id=channel, ts=ts)
         )
 
     def settle(self, row: Owed, *posted: Posted) -> None:
@@ -414,7 +414,7 @@ def test_a_first_card_is_posted_and_from_then_on_edited_in_place(desk: Desk) -> 
     one = desk.keep(incident())
     desk.carry(owed.first_card(one, Target.OPS))
     [ts] = desk.chat.said
-    assert desk.store.posted(1, "ops") == Posted(incident=1, target="ops", channel_id=OPS_ID, ts=ts)
+    assert desk.store.posted("INC-1", "ops") == Posted(subject="INC-1", target="ops", channel_id=OPS_ID, ts=ts)
 
     later = desk.keep(one.moved(Status.ACKNOWLEDGED, by=BOB, at=after(60)))
     [row] = owed.cards(later)
@@ -442,7 +442,7 @@ def test_a_lost_card_is_posted_anew_and_that_one_is_edited_from_then_on(desk: De
     desk.carry(owed.cards(one)[0])
     newest = list(desk.chat.said)[-1]
     assert newest != "5.0"
-    assert desk.store.posted(1, "ops") == Posted(incident=1, target="ops", channel_id=OPS_ID, ts=newest)
+    assert desk.store.posted("INC-1", "ops") == Posted(subject="INC-1", target="ops", channel_id=OPS_ID, ts=newest)
     desk.carry(owed.cards(one)[0])
     assert desk.chat.edits == [MessageRef(OPS_ID, newest)]
 
@@ -501,7 +501,7 @@ def test_an_own_channel_is_made_noted_and_furnished(store: SqliteStore) -> None:
         ("Runbook", "https://run.example"),
     ]
     assert desk.chat.topics["C0NEW"].startswith("INC-7 · SEV-1 · checkout-api · declared · payments fail")
-    assert desk.store.posted(7, "own") is not None
+    assert desk.store.posted("INC-7", "own") is not None
 
 
 def test_a_taken_name_gets_a_suffix(desk: Desk) -> None:

@@ -11,7 +11,8 @@ import pytest
 from bot.cards import Cards
 from bot.config import Config
 from bot.errors import InvalidInput, NotAllowed, Refused, StoreBusy
-from bot.incidents import Caller, Declaration, Incidents
+from bot.rights import Caller
+from bot.incidents import Declaration, Incidents
 from bot.models import Change, EventKind, OwedKind, Person, PersonKind, Severity, Status
 from bot.store.sqlite import SqliteStore
 from tests.clock import MovableClock

@@ -17,8 +17,8 @@ import pytest
 
 from blocks.card import CardFacts, card
 from bot import outbox as outbox_module
-from bot.carriers import Settlement
-from bot.errors import ChatError, Outcome, StoreBusy
+from bot.carriers.common import Settlement
+from bot.errors import ChatError, DeliveryError, Outcome, StoreBusy
 from bot.models import Change, Delivery, Owed, OwedKind, Posted, Trouble
 from bot.outbox import ASIDE_SECONDS, GIVE_UP_AFTER, LEASE_SECONDS, MAX_BACKOFF, Outbox, backoff
 from bot.processes import this_process
@@ -63,7 +63,7 @@ class ScriptedCarrier:
         self.delivered.append(row_id)
         return self.settlements.get(row_id, Settlement())
 
-    def trouble(self, delivery: Delivery, error: ChatError) -> Change | None:
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         self.troubles.append((delivery.owed.id, error.code))
         return Change(timeline=(event(text=f"trouble: {error.code}"),))
 
@@ -112,7 +112,7 @@ class Office:
         """Wait until a row was tried this often in vain, and it is on record."""
 
         def look() -> Trouble | None:
-            return next((each for each in self.store.troubles(1) if each.attempts == times and each.error), None)
+            return next((each for each in self.store.troubles("INC-1") if each.attempts == times and each.error), None)
 
         wait_for(lambda: len(self.carrier.tries_of(owed)) >= times, f"try {times}", patience=3)
         found = wait_for(look, f"try {times} on record", patience=3)
@@ -233,7 +233,7 @@ def test_a_passing_failure_is_tried_again_after_a_growing_pause(office: Office) 
     office.delivers(owed)
     for pause, least in zip(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60], strict=True):
         assert 0.8 * least - 0.5 <= pause <= 1.2 * least
-    assert office.store.troubles(1) == []
+    assert office.store.troubles("INC-1") == []
 
 
 def test_the_pause_doubles_up_to_a_minute_and_is_spread() -> None:
@@ -309,7 +309,7 @@ def test_what_can_not_work_is_put_aside_while_its_lane_goes_on_and_tried_again_l
     office.tried(broken, 2)
     office.advance(ASIDE_SECONDS + 1)
     office.delivers(fine, broken)
-    assert office.store.troubles(1) == []
+    assert office.store.troubles("INC-1") == []
 
 
 def test_what_can_not_work_is_shown_once(office: Office) -> None:
@@ -353,7 +353,7 @@ def test_after_a_day_of_tries_a_row_is_given_up_and_stays_on_record(
     office.owe(behind)
     office.delivers(behind)
     assert len(office.carrier.tries_of(broken)) == 2
-    assert [each.error for each in office.store.troubles(1)] == ["connection"]
+    assert [each.error for each in office.store.troubles("INC-1")] == ["connection"]
 
 
 def test_a_row_that_waited_for_days_while_the_bot_was_off_is_not_given_up_at_its_first_failure(office: Office) -> None:
@@ -381,7 +381,7 @@ def test_a_mistake_of_ours_is_logged_put_aside_in_doubt_and_the_outbox_goes_on(
     assert "KeyError" in caplog.text
     assert "Traceback" in caplog.text
     assert office.carrier.troubles == [(broken.id, "internal")]
-    [trouble] = office.store.troubles(1)
+    [trouble] = office.store.troubles("INC-1")
     assert "KeyError" in trouble.error
     office.advance(ASIDE_SECONDS + 1)
     office.delivers(fine, broken)
@@ -394,7 +394,7 @@ def test_the_mark_of_a_lasting_failure_is_not_shown_to_people(office: Office) ->
     office.open()
     office.owe(broken)
     office.tried(broken, 1)
-    shown = str(card(CardFacts(incident(), troubles=office.store.troubles(1))).blocks)
+    shown = str(card(CardFacts(incident(), troubles=office.store.troubles("INC-1"))).blocks)
     assert "channel topic (missing_scope, try 1, trying again)" in shown
 
 
@@ -403,12 +403,12 @@ def test_the_mark_of_a_lasting_failure_is_not_shown_to_people(office: Office) ->
 
 def test_what_follows_a_delivery_is_stored_with_it(office: Office) -> None:
     owed, follow_up = row(), row("pins")
-    place = Posted(incident=1, target="ops", channel_id="C1", ts="1.0")
+    place = Posted(subject="INC-1", target="ops", channel_id="C1", ts="1.0")
     office.carrier.settlements[owed.id] = Settlement((place,), lambda: Change(owed=(follow_up,)))
     office.open()
     office.owe(owed)
     office.delivers(owed, follow_up)
-    assert office.store.posted(1, "ops") == place
+    assert office.store.posted("INC-1", "ops") == place
 
 
 def test_what_follows_is_built_again_when_the_incident_changed_meanwhile(office: Office) -> None:

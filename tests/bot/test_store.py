@@ -242,17 +242,17 @@ def test_an_incident_is_found_by_its_card_and_a_new_card_replaces_the_old_one(st
     save(store, incident(1), incident(2))
     owe(store, row("x"), row("y"))
     first, second = claim(store)
-    store.settle(first, NOW, posted=[Posted(incident=2, target="ops", channel_id="C1", ts="1.0")])
+    store.settle(first, NOW, posted=[Posted(subject="INC-2", target="ops", channel_id="C1", ts="1.0")])
     found = store.incident_of_message("C1", "1.0")
     assert found is not None
     assert found.number == 2
     assert store.incident_of_message("C2", "1.0") is None
     assert store.incident_of_message("C1", "1.1") is None
 
-    store.settle(second, NOW, posted=[Posted(incident=2, target="ops", channel_id="C1", ts="2.0")])
-    assert store.posted(2, "ops") == Posted(incident=2, target="ops", channel_id="C1", ts="2.0")
-    assert store.posted(2, "own") is None
-    assert store.posted(1, "ops") is None
+    store.settle(second, NOW, posted=[Posted(subject="INC-2", target="ops", channel_id="C1", ts="2.0")])
+    assert store.posted("INC-2", "ops") == Posted(subject="INC-2", target="ops", channel_id="C1", ts="2.0")
+    assert store.posted("INC-2", "own") is None
+    assert store.posted("INC-1", "ops") is None
     assert store.incident_of_message("C1", "1.0") is None
 
 
@@ -346,7 +346,7 @@ def test_a_row_comes_back_as_it_was_owed(store: Store) -> None:
         kind=OwedKind.DECLARED,
         priority=Priority.TEMPLATE,
         pace="post:ops",
-        incident=7,
+        subject="INC-7",
         body={"text": "“é” 🔥", "blocks": [{"a": [1, None, True]}], "incident": {"n": 1}},
     )
     owe(store, owed)
@@ -528,7 +528,7 @@ def test_a_row_that_is_done_stays_done(store: Store) -> None:
     store.settle(quick, after(LEASE))
     store.postpone(slow, after(LEASE), error="timeout", in_doubt=True)
     assert claim(store, after(999)) == []
-    assert store.troubles(1) == []
+    assert store.troubles("INC-1") == []
 
 
 def test_a_dead_owners_claims_are_free_again_and_in_doubt_and_nobody_elses(store: Store) -> None:
@@ -605,11 +605,11 @@ def test_settling_records_where_it_stands_and_what_follows_in_one_step(store: St
     save(store, incident())
     owe(store, row())
     (taken,) = claim(store)
-    place = Posted(incident=1, target="ops", channel_id="C1", ts="1.0")
+    place = Posted(subject="INC-1", target="ops", channel_id="C1", ts="1.0")
     follow_up = row("pins")
     change = Change(incidents=(store.incident(1).changed(channel_id="C1"),), timeline=(event(),), owed=(follow_up,))
     store.settle(taken, NOW, posted=[place], change=change)
-    assert store.posted(1, "ops") == place
+    assert store.posted("INC-1", "ops") == place
     assert store.incident(1).channel_id == "C1"
     assert store.timeline_length(1) == 1
     assert ids(claim(store)) == [follow_up.id]
@@ -619,12 +619,12 @@ def test_settling_on_a_stale_incident_records_nothing_so_that_it_can_be_settled_
     save(store, incident())
     owe(store, row())
     (taken,) = claim(store)
-    place = Posted(incident=1, target="ops", channel_id="C1", ts="1.0")
+    place = Posted(subject="INC-1", target="ops", channel_id="C1", ts="1.0")
     stale = store.incident(1)
     save(store, stale.changed(commander=BOB))
     with pytest.raises(VersionConflict):
         store.settle(taken, NOW, posted=[place], change=Change(incidents=(stale.changed(channel_id="C1"),)))
-    assert store.posted(1, "ops") is None
+    assert store.posted("INC-1", "ops") is None
     assert store.claim_owners() == ["a"], "still claimed"
     store.settle(taken, NOW, posted=[place], change=Change(incidents=(store.incident(1).changed(channel_id="C1"),)))
     assert (store.incident(1).commander, store.incident(1).channel_id) == (BOB, "C1")
@@ -636,26 +636,26 @@ def test_a_given_up_row_is_never_tried_again_and_stays_on_record(store: Store) -
     store.give_up(claim(store)[0], "is_archived", NOW)
     assert claim(store, after(99_999)) == []
     assert store.next_delivery_at() is None
-    assert store.troubles(1) == [Trouble(kind=OwedKind.TOPIC, error="is_archived", attempts=1, is_given_up=True)]
+    assert store.troubles("INC-1") == [Trouble(kind=OwedKind.TOPIC, error="is_archived", attempts=1, is_given_up=True)]
     store.forget_before(after(99_999))
-    assert len(store.troubles(1)) == 1
+    assert len(store.troubles("INC-1")) == 1
 
 
 def test_troubles_are_what_failed_and_is_not_done_yet(store: Store) -> None:
-    owe(store, row("a", kind=OwedKind.CHANNEL), row("b", kind=OwedKind.PIN), row("c"), row("d", incident=2))
+    owe(store, row("a", kind=OwedKind.CHANNEL), row("b", kind=OwedKind.PIN), row("c"), row("d", subject="INC-2"))
     channel, pin, fine, of_another = claim(store)
-    assert store.troubles(1) == [], "nothing failed so far"
+    assert store.troubles("INC-1") == [], "nothing failed so far"
     store.postpone(channel, after(1), error="timeout", in_doubt=False)
     store.postpone(pin, after(1), error="missing_scope", in_doubt=False, aside=True)
     store.settle(fine, NOW)
     store.postpone(of_another, after(1), error="timeout", in_doubt=False)
-    assert [(each.kind, each.error, each.attempts) for each in store.troubles(1)] == [
+    assert [(each.kind, each.error, each.attempts) for each in store.troubles("INC-1")] == [
         (OwedKind.CHANNEL, "timeout", 1),
         (OwedKind.PIN, "missing_scope", 1),
     ]
     for again in claim(store, after(1)):
         store.settle(again, after(1))
-    assert store.troubles(1) == store.troubles(2) == []
+    assert store.troubles("INC-1") == store.troubles("INC-2") == []
 
 
 # -- deliveries: when to look again

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import InvalidInput
-from bot.incidents import Caller
+from bot.rights import Caller
 from commands import request
 from commands.request import Request
 

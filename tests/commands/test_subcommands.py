@@ -10,7 +10,8 @@ import pytest
 
 from bot.cards import Cards
 from bot.errors import InvalidInput, UserError
-from bot.incidents import Caller, Incidents
+from bot.rights import Caller
+from bot.incidents import Incidents
 from bot.models import Change, Person, Severity, Status
 from bot.config import Config
 from bot.store.sqlite import SqliteStore

@@ -24,7 +24,7 @@ def test_rate_limited_for_a_minute_then_everything_comes_in_order_and_once(world
     world.ana.run(DECLARE)
     bot = world.bot
     assert bot is not None
-    wait_for(lambda: bot.store.troubles(1), "the refusal on record")
+    wait_for(lambda: bot.store.troubles("INC-1"), "the refusal on record")
     world.bob.run("/incident declare sev4 search slow")
     world.bob.told("INC-2")
     world.advance(61)
@@ -41,7 +41,7 @@ def test_an_unknown_outcome_never_makes_a_second_message(world: Workspace, kind:
     world.ana.run(DECLARE)
     bot = world.bot
     assert bot is not None
-    wait_for(lambda: bot.store.troubles(1), "the doubt on record")
+    wait_for(lambda: bot.store.troubles("INC-1"), "the doubt on record")
     world.advance(3)
     world.ops.expect("INC-1 · SEV-3")
     assert world.ops.count("INCIDENT DECLARED") == 1

@@ -98,9 +98,6 @@ def test_opening_a_direct_message(world: World) -> None:
 def test_who_people_are(world: World) -> None:
     ana = world.api.users_info(user="U0ANA")["user"]
     assert (ana["real_name"], ana["tz"], ana["tz_offset"]) == ("Ana Duarte", "America/Sao_Paulo", -10800)
-    assert ana["profile"]["email"] == "ana@example.com"
-    assert world.api.users_lookupByEmail(email="ana@example.com")["user"]["id"] == "U0ANA"
-    assert refusal(world.api.users_lookupByEmail, email="x@example.com") == "users_not_found"
     gus = world.api.users_info(user="U0GUS")["user"]
     assert (gus["is_restricted"], gus["is_ultra_restricted"]) == (True, True)
     sam = world.api.users_info(user="U0STRANGER")["user"]
@@ -109,6 +106,23 @@ def test_who_people_are(world: World) -> None:
     assert refusal(world.api.users_info, user="U404") == "user_not_found"
     world.control("person", id="U0CY", deleted=True)
     assert world.api.users_info(user="U0CY")["user"]["deleted"] is True
+
+
+def test_who_has_an_address(world: World) -> None:
+    found = world.api.users_lookupByEmail(email="Ana@shop.example")["user"]
+    assert (found["id"], found["profile"]["email"]) == ("U0ANA", "ana@shop.example")
+    emails = {m["id"]: m["profile"].get("email") for m in world.api.users_list()["members"]}
+    assert (emails["U0BOB"], emails["U0BOT"]) == ("bob@shop.example", None)
+    for nobody in ("kim@vendor.example", "aiops_bot@shop.example"):
+        assert refusal(world.api.users_lookupByEmail, email=nobody) == "users_not_found"
+    world.control("person", id="U0CY", deleted=True)
+    assert refusal(world.api.users_lookupByEmail, email="cy@shop.example") == "users_not_found"
+
+
+def test_addresses_need_a_scope(world: World) -> None:
+    world.control("scopes", granted=["users:read"])
+    assert refusal(world.api.users_lookupByEmail, email="ana@shop.example") == "missing_scope"
+    assert "email" not in world.api.users_info(user="U0ANA")["user"]["profile"]
 
 
 def test_user_groups(world: World) -> None:

@@ -32,6 +32,7 @@ class Identity(NamedTuple):
     user_id: str
     bot_id: str
     workspace: str
+    url: str = "https://slack.com/"
 
 
 class SlackApi:
@@ -47,6 +48,7 @@ class SlackApi:
             user_id=answer["user_id"],
             bot_id=answer.get("bot_id", ""),
             workspace=answer.get("team", ""),
+            url=answer.get("url") or "https://slack.com/",
         )
 
     def call(self, method: str, /, **arguments: Any) -> dict[str, Any]:

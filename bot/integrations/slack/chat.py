@@ -169,6 +169,9 @@ class SlackChat:
     def bookmark(self, channel_id: str, title: str, url: str) -> None:
         self._api.call("bookmarks.add", channel_id=channel_id, title=title, type="link", link=url)
 
+    def link(self, channel_id: str, ts: str) -> str:
+        return f"{self._identity.url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"
+
     def huddle_url(self, channel: str) -> str:
         """Opens the channel's huddle; the workspace, while the channel is known by name only."""
         known = self._channel_ids.get(channel, channel)

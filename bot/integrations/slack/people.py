@@ -1,11 +1,14 @@
-"""Who somebody is in this workspace (the Directory port), from users.info and user groups, kept for a few minutes."""
+"""Who somebody is in this workspace (the Directory port), from users.info and user groups, kept for a few minutes.
+
+Also names and e-mail addresses, which tie people here to those in PagerDuty.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from bot.errors import ChatError
 from bot.integrations.slack.api import Identity, SlackApi
@@ -15,7 +18,16 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 KEEP_SECONDS = 300.0
+KEEP_PROFILE_SECONDS = 3600.0
+KEEP_MISS_SECONDS = 600.0
 MAX_KEPT = 5000
+
+
+class Profile(NamedTuple):
+    """What people call somebody, and their e-mail where the app may see it."""
+
+    name: str
+    email: str | None
 
 
 class SlackPeople:
@@ -27,6 +39,9 @@ class SlackPeople:
         self._groups = tuple(groups)
         self._kinds: _Kept[PersonKind] = _Kept()
         self._members: _Kept[frozenset[str]] = _Kept()
+        self._profiles: _Kept[Profile] = _Kept()
+        self._ids: _Kept[str] = _Kept()
+        self._is_email_told = False
 
     def person(self, user_id: str, team_id: str | None) -> Person:
         if not user_id:
@@ -40,6 +55,53 @@ class SlackPeople:
                 self._kinds.put(user_id, kind)
         groups = frozenset(group for group in self._groups if user_id in self._group(group))
         return Person(id=user_id, kind=kind, groups=groups)
+
+    def by_email(self, email: str) -> str | None:
+        """The id of who has this address; None where nobody does, or the app may not ask. Raises ChatError."""
+        key = email.strip().lower()
+        known = self._ids.get(key)
+        if known is None:
+            known = self._look_up(key)
+            self._ids.put(key, known, KEEP_PROFILE_SECONDS if known else KEEP_MISS_SECONDS)
+        return known or None
+
+    def _look_up(self, email: str) -> str:
+        try:
+            return str(self._api.call("users.lookupByEmail", email=email)["user"]["id"])
+        except ChatError as error:
+            if error.code == "missing_scope" and not self._is_email_told:
+                self._is_email_told = True
+                log.warning("people of PagerDuty are not known here: %s. Install the app again with it.", error)
+            if error.code not in ("users_not_found", "missing_scope"):
+                raise
+            return ""
+
+    def email(self, user_id: str) -> str | None:
+        """Their address; None where they have none, or the app may not see it. Raises ChatError."""
+        return self._profile(user_id).email
+
+    def name(self, user_id: str) -> str:
+        """Their display name; the id where Slack does not tell it."""
+        try:
+            return self._profile(user_id).name
+        except ChatError as error:
+            log.warning("can't tell the name of %s (%s)", user_id, error)
+            return user_id
+
+    def _profile(self, user_id: str) -> Profile:
+        known = self._profiles.get(user_id)
+        if known is not None:
+            return known
+        try:
+            user = self._api.call("users.info", user=user_id)["user"]
+        except ChatError as error:
+            if error.code == "user_not_found":
+                return self._profiles.put(user_id, Profile(user_id, None), KEEP_MISS_SECONDS)
+            stale = self._profiles.stale(user_id)
+            if stale is None:
+                raise
+            return stale
+        return self._profiles.put(user_id, _profile(user_id, user), KEEP_PROFILE_SECONDS)
 
     def _ask(self, user_id: str) -> PersonKind:
         try:
@@ -60,6 +122,12 @@ class SlackPeople:
                 return self._members.stale(group_id) or frozenset()
             self._members.put(group_id, members)
         return members
+
+
+def _profile(user_id: str, user: dict[str, Any]) -> Profile:
+    told = user.get("profile") or {}
+    names = (told.get("display_name"), told.get("real_name"), user.get("real_name"), user.get("name"))
+    return Profile(next((str(name) for name in names if name), user_id), told.get("email") or None)
 
 
 def _kind(user: dict[str, Any], home_team: str) -> PersonKind:
@@ -91,9 +159,9 @@ class _Kept(Generic[T]):
         entry = self._entries.get(key)
         return entry[1] if entry else None
 
-    def put(self, key: str, value: T) -> T:
+    def put(self, key: str, value: T, seconds: float = KEEP_SECONDS) -> T:
         self._entries.pop(key, None)
         while len(self._entries) >= MAX_KEPT:
             self._entries.pop(next(iter(self._entries)), None)
-        self._entries[key] = (time.monotonic() + KEEP_SECONDS, value)
+        self._entries[key] = (time.monotonic() + seconds, value)
         return value

@@ -33,7 +33,7 @@ def list_(call: Call) -> Json:
 def lookup_by_email(call: Call) -> Json:
     email = call.args.need("email").lower()
     for person in call.workspace.people.values():
-        if person.email == email and not person.deleted and not person.is_bot:
+        if email and person.email == email and not person.deleted:
             return {"user": user_object(call, person)}
     raise SlackError("users_not_found")
 

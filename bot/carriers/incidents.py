@@ -1,4 +1,4 @@
-"""Carries one owed row to Slack: what each kind means, and what follows from it once Slack has taken it."""
+"""Carries what is owed to an incident: templates, cards, notes, and its own channel."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import logging
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
 
 from blocks import notes, templates
 from blocks.card import card
 from blocks.text import foreign
-from bot import owed
 from bot.cards import Cards
+from bot.carriers.common import SHOWN_AT_TRY, Messenger, Settlement
 from bot.config import Config
-from bot.errors import ChatError
+from bot.errors import ChatError, DeliveryError
 from bot.models import (
     Change,
     Delivery,
@@ -22,17 +21,18 @@ from bot.models import (
     Incident,
     Message,
     MessageRef,
+    Owed,
     OwedKind,
     Posted,
     TimelineEvent,
 )
 from bot.owed import Target
+from bot.owed import incidents as owed
 from bot.ports import Chat, Clock
 from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-_LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 _COMFORT = frozenset({OwedKind.TOPIC, OwedKind.PIN, OwedKind.BOOKMARK, OwedKind.INVITE})
 _DOES_WITHOUT = frozenset({"unknown_method", "missing_scope", "method_not_supported_for_channel_type"})
 _TEMPLATES = frozenset({OwedKind.DECLARED, OwedKind.RESOLVED})
@@ -40,17 +40,9 @@ _ARCHIVED = frozenset({"is_archived", "is_inactive"})  # the latter is chat.upda
 _CHANNEL_NAME = 80  # https://docs.slack.dev/reference/methods/conversations.create
 _TOPIC = 250
 _NAME_TRIES = 5
-SHOWN_AT_TRY = 3  # a passing failure becomes visible on the card at this try
 
 
-class Settlement(NamedTuple):
-    """What a delivery made: messages that are edited later, and the change that follows (built when it is saved)."""
-
-    posted: Sequence[Posted] = ()
-    follow: Callable[[], Change | None] | None = None
-
-
-class Carriers:
+class IncidentCarriers:
     """One method a kind. Raises ChatError where Slack did not take it."""
 
     def __init__(self, store: Store, chat: Chat, cards: Cards, config: Config, ops_channel: str, clock: Clock) -> None:
@@ -58,7 +50,7 @@ class Carriers:
         self._chat = chat
         self._cards = cards
         self._config = config
-        self._ops = ops_channel
+        self._messenger = Messenger(chat, ops_channel)
         self._clock = clock
         self._carry: dict[OwedKind, Callable[[Delivery], Settlement]] = {
             OwedKind.POST: self._post,
@@ -72,6 +64,9 @@ class Carriers:
             OwedKind.BOOKMARK: self._bookmark,
         }
 
+    def takes(self, owed: Owed) -> bool:
+        return owed.kind in self._carry and owed.subject.startswith("INC-")
+
     def carry(self, delivery: Delivery) -> Settlement:
         """Do it. What can't be and need not be is left out, with a line in the log.
 
@@ -83,10 +78,10 @@ class Carriers:
             settlement = self._carry[kind](delivery)
         except ChatError as error:
             if kind in _COMFORT and error.code in _DOES_WITHOUT:
-                log.warning("doing without %s for INC-%s: %s", kind, delivery.owed.incident, error)
+                log.warning("doing without %s for %s: %s", kind, delivery.owed.subject, error)
                 return Settlement()
             if error.code in _ARCHIVED and self._is_for_own_channel(delivery):
-                log.info("the channel of INC-%s is archived: no %s there", delivery.owed.incident, kind)
+                log.info("the channel of %s is archived: no %s there", delivery.owed.subject, kind)
                 return Settlement()
             raise
         return self._noting_repair(delivery, settlement)
@@ -103,16 +98,20 @@ class Carriers:
         body = delivery.owed.body
         message = Message(body["text"], body["blocks"])
         if not body.get("thread"):
-            self._once(delivery, body["channel"], message)
+            self._messenger.once(delivery, body["channel"], message)
             return Settlement()
-        card_at = self._store.posted(_number(delivery), Target.OPS)
+        card_at = self._store.posted(delivery.owed.subject, Target.OPS)
         if card_at is None and body["broadcast"]:
-            self._once(delivery, self._ops, message)  # the channel's order is worth more than the thread
+            self._messenger.once(
+                delivery, self._messenger.ops, message
+            )  # the channel's order is worth more than the thread
             return Settlement()
         if card_at is None:
             raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
         place = MessageRef(card_at.channel_id, card_at.ts)
-        self._once(delivery, place.channel_id, message, thread_ts=place.ts, broadcast=body.get("broadcast", False))
+        self._messenger.once(
+            delivery, place.channel_id, message, thread_ts=place.ts, broadcast=body.get("broadcast", False)
+        )
         return Settlement()
 
     def _declared(self, delivery: Delivery) -> Settlement:
@@ -125,79 +124,23 @@ class Carriers:
         return self._template(delivery, templates.resolved(incident))
 
     def _template(self, delivery: Delivery, message: Message) -> Settlement:
-        ref = self._once(delivery, self._ops, message)
+        ref = self._messenger.once(delivery, self._messenger.ops, message)
         target = f"{Target.TEMPLATE}:{delivery.owed.kind}"
-        return Settlement((Posted(incident=_number(delivery), target=target, channel_id=ref.channel_id, ts=ref.ts),))
+        return Settlement((Posted(subject=delivery.owed.subject, target=target, channel_id=ref.channel_id, ts=ref.ts),))
 
     def _card(self, delivery: Delivery) -> Settlement:
         """1. render from the row as it is now, 2. edit in place, 3. post anew where the old one is lost."""
         incident = self._store.incident(_number(delivery))
         target = Target(delivery.owed.body["target"])
         message = card(self._cards.facts(incident))
-        place = self._store.posted(incident.number, target)
-        if place is not None:
-            try:
-                self._edit(MessageRef(place.channel_id, place.ts), message)
-            except ChatError as error:
-                is_moved = error.code == "channel_not_found" and target is Target.OPS
-                if error.code not in _LOST_CARD and not is_moved:
-                    raise
-                log.warning("%s: its card can't be edited (%s), posting a new one", incident.id, error)
-            else:
-                return Settlement()
-        channel = self._ops if target is Target.OPS else incident.channel_id
+        place = self._store.posted(incident.id, target)
+        channel = self._messenger.ops if target is Target.OPS else incident.channel_id
         if channel is None:
             return Settlement()
-        ref = self._once(delivery, channel, message)
-        posted = Posted(incident=incident.number, target=target, channel_id=ref.channel_id, ts=ref.ts)
-        if target is Target.OPS:
-            return Settlement((posted,))
-        return Settlement((posted,), lambda: Change(owed=(owed.pin(incident, ref.channel_id, ref.ts),)))
-
-    def _edit(self, ref: MessageRef, message: Message) -> None:
-        try:
-            self._chat.edit(ref, message)
-        except ChatError as error:
-            if error.code != "invalid_blocks":
-                raise
-            log.error("Slack refuses blocks of ours, showing the text alone: %s", error)
-            self._chat.edit(ref, Message(message.text, []))
-
-    def _once(
-        self,
-        delivery: Delivery,
-        channel: str,
-        message: Message,
-        *,
-        thread_ts: str | None = None,
-        broadcast: bool = False,
-    ) -> MessageRef:
-        """Post, unless an earlier try already did: the row's id is looked for in the messages' metadata first."""
-        if delivery.in_doubt:
-            found = self._find(delivery, channel, thread_ts)
-            if found is not None:
-                return found
-        arguments: dict[str, Any] = {
-            "delivery_id": delivery.owed.id,
-            "thread_ts": thread_ts,
-            "broadcast": broadcast,
-        }
-        try:
-            return self._chat.post(channel, message, **arguments)
-        except ChatError as error:
-            if error.code != "invalid_blocks":
-                raise
-            log.error("Slack refuses blocks of ours, sending the text alone: %s", error)
-            return self._chat.post(channel, Message(message.text, []), **arguments)
-
-    def _find(self, delivery: Delivery, channel: str, thread_ts: str | None) -> MessageRef | None:
-        try:
-            return self._chat.find(channel, delivery.owed.id, since=delivery.created_at, thread_ts=thread_ts)
-        except ChatError as error:
-            if error.retryable:
-                raise
-            log.warning("can't see whether a message was sent already (%s); it may appear twice", error)
-            return None
+        posted = self._messenger.show(delivery, place, channel, message, target=target)
+        if posted is None or target is Target.OPS:
+            return Settlement((posted,) if posted else ())
+        return Settlement((posted,), lambda: Change(owed=(owed.pin(incident, posted.channel_id, posted.ts),)))
 
     # -- the incident's own channel
 
@@ -285,22 +228,22 @@ class Carriers:
 
     # -- when Slack does not take it
 
-    def trouble(self, delivery: Delivery, error: ChatError) -> Change | None:
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         """What a failure that won't pass by itself changes: a line on the timeline, and the card that shows it."""
-        if delivery.owed.incident is None or delivery.owed.kind is OwedKind.CARD:
+        if delivery.owed.kind is OwedKind.CARD:
             return None
-        incident = self._store.incident(delivery.owed.incident)
+        incident = self._store.incident(_number(delivery))
         event = self._event(incident, EventKind.TROUBLE, f"Slack did not take the {delivery.owed.kind}: {error}")
         rows = owed.cards(incident)
         if delivery.owed.kind in _TEMPLATES:
-            rows = (*rows, owed.direct(incident, notes.not_shown(incident, self._ops, str(error))))
+            rows = (*rows, *owed.direct(incident, notes.not_shown(incident, self._messenger.ops, str(error))))
         return Change(timeline=(event,), owed=rows)
 
     def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
         was_shown = delivery.is_aside or delivery.attempts > SHOWN_AT_TRY
-        if not was_shown or delivery.owed.incident is None or delivery.owed.kind is OwedKind.CARD:
+        if not was_shown or delivery.owed.kind is OwedKind.CARD:
             return settlement
-        number = delivery.owed.incident
+        number = _number(delivery)
 
         def follow() -> Change:
             change = (settlement.follow() if settlement.follow else None) or Change()
@@ -332,5 +275,4 @@ def _slug(text: str) -> str:
 
 
 def _number(delivery: Delivery) -> int:
-    assert delivery.owed.incident is not None
-    return delivery.owed.incident
+    return int(delivery.owed.subject.removeprefix("INC-"))

@@ -6,24 +6,28 @@ Refused where the incident's state does not allow the step. `by` is the user id 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from blocks import notes
-from bot import owed
 from bot.errors import Overtaken, Refused
 from bot.models import (
+    Alert,
     Change,
     EventKind,
     Incident,
     Link,
     Message,
     Owed,
+    Role,
     Severity,
     Status,
     TimelineEvent,
     Update,
 )
+from bot.owed import alerts as owed_to_alert
+from bot.owed import incidents as owed
 
 
 def declare(incident: Incident, now: datetime, by: str) -> Change:
@@ -31,12 +35,15 @@ def declare(incident: Incident, now: datetime, by: str) -> Change:
     return Change(incidents=(incident,), timeline=(event,), owed=owed.declaration(incident))
 
 
-def acknowledge(incident: Incident, now: datetime, by: str) -> Change | None:
-    """First wins."""
+def acknowledge(incident: Incident, now: datetime, by: str | None, *, via: str = "") -> Change | None:
+    """First wins. `via` says where, when not in Slack."""
     if incident.acknowledged_at is not None or not incident.is_open:
         return None
-    after = incident.moved(Status.ACKNOWLEDGED, by=by, at=now).changed(responders=incident.with_responder(by))
-    return _change(after, _event(after, now, EventKind.ACKNOWLEDGED, by), *_invited(incident, after), *_shown(after))
+    after = incident.moved(Status.ACKNOWLEDGED, by=by, at=now)
+    after = after.changed(responders=incident.with_responder(by), via=via)
+    return _change(
+        after, _event(after, now, EventKind.ACKNOWLEDGED, by, via), *_invited(incident, after), *_shown(after)
+    )
 
 
 def assign(incident: Incident, now: datetime, by: str, *, commander: str) -> Change | None:
@@ -121,7 +128,7 @@ def link(incident: Incident, now: datetime, by: str, *, reference: Link) -> Chan
     return _change(after, event, *owed.cards(after))
 
 
-def resolve(incident: Incident, now: datetime, by: str, *, resolution: str) -> Change | None:
+def resolve(incident: Incident, now: datetime, by: str | None, *, resolution: str) -> Change | None:
     if incident.status is Status.RESOLVED:
         return None
     _need_unmerged(incident)
@@ -139,7 +146,7 @@ def record_resolution(incident: Incident, now: datetime, by: str, *, resolution:
     return _change(incident.changed(resolution=resolution), event, *owed.cards(incident))
 
 
-def reopen(incident: Incident, now: datetime, by: str, *, why: str) -> Change | None:
+def reopen(incident: Incident, now: datetime, by: str | None, *, why: str) -> Change | None:
     if incident.is_open:
         return None
     _need_unmerged(incident)
@@ -167,7 +174,14 @@ def merge(incident: Incident, target: Incident, now: datetime, by: str) -> Chang
     need_open(target, "merged into")
     after = incident.moved(Status.MERGED, by=by, at=now).changed(merged_into=target.number)
     people = tuple(dict.fromkeys([*target.responders, *incident.responders]))
-    target_after = target.changed(responders=people)
+    started = [one.started_at for one in (target, incident) if one.started_at]
+    target_after = target.changed(
+        responders=people,
+        alerts=target.alerts + incident.alerts,
+        firing=target.firing + incident.firing,
+        page_keys=tuple(dict.fromkeys([*target.page_keys, *incident.page_keys])),
+        started_at=min(started, default=None) if target.started_at else None,
+    )
     message = notes.merged(after, target, by)
     return Change(
         incidents=(after, target_after),
@@ -185,6 +199,41 @@ def merge(incident: Incident, target: Incident, now: datetime, by: str) -> Chang
     )
 
 
+def missed(incident: Incident, now: datetime) -> Change | None:
+    """The acknowledgement was due and did not come."""
+    if not incident.awaits or incident.missed_at is not None:
+        return None
+    after = incident.changed(missed_at=now)
+    rows = (*owed.note(after, notes.sla_missed(after)), *owed.cards(after))
+    return Change(incidents=(after,), owed=rows)
+
+
+def called(incident: Incident, role: Role, why: str) -> Change:
+    """The next in line is called."""
+    after = incident.changed(calls=incident.calls + 1)
+    return Change(incidents=(after,), owed=(owed_to_alert.page(after.id, role, why),))
+
+
+def reminded(incident: Incident, now: datetime, since: str) -> Change | None:
+    """Nobody wrote an update for too long: the commander is asked."""
+    if not incident.is_open:
+        return None
+    after = incident.changed(reminded_at=now)
+    message = notes.update_due(after, since)
+    rows = (owed.own_note(after, message),) if after.channel_id else owed.note(after, message)
+    event = _event(after, now, EventKind.REMINDED, None, since)
+    return Change(incidents=(after,), timeline=(event,), owed=rows)
+
+
+def told_alerts(alerts: Sequence[Alert], incident: Incident) -> Change:
+    """The incident ended or began again: its alerts' cards show that, and a merge takes them along."""
+    moved: tuple[Alert, ...] = ()
+    if incident.merged_into is not None:
+        moved = tuple(one.changed(incident=incident.merged_into) for one in alerts)
+    rows = [row for one in alerts if one.has_stood for row in owed_to_alert.cards(one)]
+    return Change(alerts=moved, owed=tuple(rows))
+
+
 def _need_unmerged(incident: Incident) -> None:
     if incident.status is Status.MERGED:
         raise Refused(f"{incident.id} was merged into INC-{incident.merged_into}; work on that one.")
@@ -197,7 +246,9 @@ def need_open(incident: Incident, verb: str = "changed") -> None:
         raise Refused(f"{incident.id} is {incident.status}; it can't be {verb} any more.", who=incident.resolved_by)
 
 
-def _event(incident: Incident, now: datetime, kind: EventKind, by: str, text: str = "", **more: Any) -> TimelineEvent:
+def _event(
+    incident: Incident, now: datetime, kind: EventKind, by: str | None, text: str = "", **more: Any
+) -> TimelineEvent:
     return TimelineEvent(incident=incident.number, at=now, kind=kind, actor=by, text=text, **more)
 
 

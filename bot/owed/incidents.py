@@ -1,24 +1,12 @@
-"""What each change of an incident owes to Slack, as rows of the outbox. Pure: decides what, not how or when.
-
-Lanes keep order where order matters: the templates of the incident channel in one, each card in its own, each
-incident's thread and channel in theirs.
-"""
+"""What the changes of an incident owe."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 from bot.models import Incident, Message, Owed, OwedKind, Priority
-
-
-class Target(StrEnum):
-    """Where something of an incident is shown."""
-
-    OPS = "ops"
-    OWN = "own"
-    TEMPLATE = "template"
+from bot.owed import Target
 
 
 def declaration(incident: Incident) -> tuple[Owed, ...]:
@@ -37,7 +25,7 @@ def own_channel(incident: Incident) -> Owed:
     return Owed(
         kind=OwedKind.CHANNEL,
         lane=f"channel:{incident.number}",
-        incident=incident.number,
+        subject=incident.id,
         priority=Priority.TEMPLATE,
     )
 
@@ -48,7 +36,7 @@ def _template(kind: OwedKind, incident: Incident, after: str | None) -> Owed:
         kind=kind,
         lane="ops",
         pace="post:ops",
-        incident=incident.number,
+        subject=incident.id,
         priority=Priority.TEMPLATE,
         after=after,
         patient=False,
@@ -75,7 +63,7 @@ def _card(incident: Incident, target: Target, *, pace: str, after: str | None = 
         lane=lane,
         coalesce=lane,
         pace=pace,
-        incident=incident.number,
+        subject=incident.id,
         after=after,
         body={"target": target.value},
     )
@@ -91,7 +79,7 @@ def note(incident: Incident, message: Message, *, broadcast: bool = False) -> tu
             kind=OwedKind.POST,
             lane="ops" if broadcast else f"thread:{incident.number}",
             pace="post:ops",
-            incident=incident.number,
+            subject=incident.id,
             priority=Priority.TEMPLATE if broadcast else Priority.NORMAL,
             body={"text": message.text, "blocks": message.blocks, "thread": True, "broadcast": broadcast},
         )
@@ -107,14 +95,16 @@ def own_note(incident: Incident, message: Message) -> Owed:
     return _post(incident, f"own:{incident.number}", f"post:{incident.channel_id}", body)
 
 
-def direct(incident: Incident, message: Message) -> Owed:
-    """A direct message to the commander."""
+def direct(incident: Incident, message: Message) -> tuple[Owed, ...]:
+    """A direct message to the commander, where there is one."""
+    if incident.commander is None:
+        return ()
     body = {"text": message.text, "blocks": message.blocks, "channel": incident.commander}
-    return _post(incident, f"direct:{incident.commander}", f"post:{incident.commander}", body)
+    return (_post(incident, f"direct:{incident.commander}", f"post:{incident.commander}", body),)
 
 
 def _post(incident: Incident, lane: str, pace: str, body: dict[str, Any]) -> Owed:
-    return Owed(kind=OwedKind.POST, lane=lane, pace=pace, incident=incident.number, body=body)
+    return Owed(kind=OwedKind.POST, lane=lane, pace=pace, subject=incident.id, body=body)
 
 
 def furnishing(incident: Incident, bookmarks: Sequence[tuple[str, str]], invited: Sequence[str]) -> tuple[Owed, ...]:
@@ -128,14 +118,14 @@ def invitation(incident: Incident, users: Sequence[str]) -> Owed:
     return Owed(
         kind=OwedKind.INVITE,
         lane=f"invite:{incident.number}",
-        incident=incident.number,
+        subject=incident.id,
         body={"users": list(users)},
     )
 
 
 def topic(incident: Incident) -> Owed:
     lane = f"topic:{incident.number}"
-    return Owed(kind=OwedKind.TOPIC, lane=lane, coalesce=lane, incident=incident.number, priority=Priority.COMFORT)
+    return Owed(kind=OwedKind.TOPIC, lane=lane, coalesce=lane, subject=incident.id, priority=Priority.COMFORT)
 
 
 def pin(incident: Incident, channel_id: str, ts: str) -> Owed:
@@ -146,7 +136,7 @@ def _comfort(incident: Incident, kind: OwedKind, **body: str) -> Owed:
     return Owed(
         kind=kind,
         lane=f"comfort:{incident.number}",
-        incident=incident.number,
+        subject=incident.id,
         priority=Priority.COMFORT,
         body=dict(body),
     )

@@ -1,0 +1,349 @@
+"""The alert card: one message per alert, edited in place: what, how bad, where, since when, and who has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from blocks.ids import Action
+from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
+from blocks.text import (
+    MESSAGE_TEXT,
+    SECTION_TEXT,
+    Block,
+    ago,
+    button,
+    clip,
+    clip_markup,
+    foreign,
+    header,
+    hours,
+    one_line,
+    plain,
+)
+from bot.catalogue import Context
+from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Stage, Trouble
+from bot.signals import AlarmKind, Deployment
+
+_DEPLOYMENTS_SHOWN = 3
+_UNITS = {
+    "seconds": " s",
+    "milliseconds": " ms",
+    "microseconds": " µs",
+    "percent": " %",
+    "count": "",
+    "none": "",
+    "count/second": "/s",
+    "bytes/second": " B/s",
+}
+_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
+_BY_ITS_LIMIT = {AlarmKind.METRIC, AlarmKind.MATH, AlarmKind.ANOMALY}
+
+
+class AlertFacts(NamedTuple):
+    """All that an alert's card shows: the stored alert and what belongs to it.
+
+    `firing_children` are the names of alarms that a composite one stands for; `grouped` how many other alerts stand
+    under this card.
+    """
+
+    alert: Alert
+    context: Context = Context()
+    incident: Incident | None = None
+    troubles: Sequence[Trouble] = ()
+    deployments: Sequence[Deployment] = ()
+    grouped: int = 0
+    children: Sequence[str] = ()
+    silence: str = ""
+    to_call: str = ""
+    can_page: bool = False
+
+
+def card(facts: AlertFacts) -> Message:
+    """The card in the alert's present state."""
+    alert = facts.alert
+    lines: list[Line] = [_where(facts), *_care(facts), _why(alert), *_state(facts), *_warnings(facts)]
+    blocks = [header(title(alert)), rich(*_lined(lines)), *_references(facts)]
+    elements = buttons(alert)
+    if elements:
+        blocks.append({"type": "actions", "block_id": alert.id, "elements": elements})
+    text = f"{foreign(title(alert), 300)} — {foreign(alert.alarm.name, 255)}"
+    return Message(clip_markup(text, MESSAGE_TEXT), blocks)
+
+
+def _lined(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line]
+
+
+def title(alert: Alert) -> str:
+    """The first line: how it stands, how bad, which service, the number and its limit."""
+    return f"{icon(alert)} {alert.severity.label} · {service_name(alert)} · {headline(alert)}"
+
+
+def icon(alert: Alert) -> str:
+    if not alert.is_firing:
+        return "🟢"
+    if alert.shown in (Shown.SILENCED, Shown.INHIBITED):
+        return "🔕"
+    return "🟠" if alert.is_acknowledged else "🔴"
+
+
+def service_name(alert: Alert) -> str:
+    return clip(one_line(alert.service), 50) or "unknown service"
+
+
+def headline(alert: Alert) -> str:
+    """Now and then: `p99 latency was 2.41 s, now 0.31 s · lasted 00:18`."""
+    if alert.is_firing:
+        return summary(alert)
+    return f"{over_summary(alert)} · lasted {hours(alert.lasted(alert.changed_at).total_seconds())}"
+
+
+def summary(alert: Alert) -> str:
+    """The number against its limit, or what the alarm says where it has none."""
+    alarm = alert.alarm
+    if alarm.kind not in _BY_ITS_LIMIT or (alert.value is None and alarm.threshold is None):
+        return clip(one_line(alarm.description or alert.reason or alarm.name), 90) or "alarm"
+    measured = f"{_metric(alert)} {quantity(alert.value, alarm.unit)}" if alert.value is not None else _metric(alert)
+    return f"{measured}{_limit(alert)}"
+
+
+def over_summary(alert: Alert) -> str:
+    alarm = alert.alarm
+    if alarm.kind not in _BY_ITS_LIMIT or alert.value is None:
+        return f"{clip(one_line(alarm.name), 60)} is OK"
+    now = f", now {quantity(alert.ok_value, alarm.unit)}" if alert.ok_value is not None else ""
+    return f"{_metric(alert)} was {quantity(alert.value, alarm.unit)}{now}"
+
+
+def _metric(alert: Alert) -> str:
+    statistic = alert.alarm.statistic
+    name = clip(one_line(alert.alarm.label or alert.alarm.metric or alert.alarm.name), 60)
+    return f"{statistic} {name}" if statistic.lower().startswith(("p", "tm")) and statistic[1:2].isdigit() else name
+
+
+def _limit(alert: Alert) -> str:
+    alarm = alert.alarm
+    if alarm.kind is AlarmKind.ANOMALY or alarm.comparison == "outside":
+        return " (outside its expected band)"
+    if alarm.threshold is None:
+        return ""
+    limit = quantity(alarm.threshold, alarm.unit)
+    at_least = {"<": "≥", "≤": ">"}.get(alarm.comparison)
+    return f" (should be {at_least} {limit})" if at_least else f" (limit {limit})"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A number with its unit, at most four digits that matter."""
+    if value is None:
+        return "no data"
+    if unit.lower() in ("bytes", "kilobytes", "megabytes"):
+        return _bytes(value * {"kilobytes": 1000, "megabytes": 1_000_000}.get(unit.lower(), 1))
+    digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{digits}{_UNITS.get(unit.lower(), f' {unit}' if unit else '')}"
+
+
+def _bytes(value: float) -> str:
+    power = 0
+    while abs(value) >= 1024 and power < len(_BINARY) - 1:
+        value, power = value / 1024, power + 1
+    return f"{value:.4g} {_BINARY[power]}"
+
+
+def _where(facts: AlertFacts) -> Line:
+    alert = facts.alert
+    line: list[Piece] = [words(alert.alarm.name, 255)]
+    if alert.is_firing:
+        line += [own(" · firing since "), moment(alert.fired_at, "{date_short_pretty} {time}")]
+    elif alert.over_at is not None:
+        line += [own(" · fired "), moment(alert.fired_at, "{date_short_pretty} {time}")]
+        line += [own(" · OK since "), moment(alert.over_at, "{time}")]
+    if alert.count > 1:
+        line.append(own(f" · seen {alert.count}×"))
+    if alert.flaps:
+        line.append(own(f" · flapped {alert.flaps}×"))
+    place = " ".join(part for part in (facts.context.account, alert.alarm.region) if part)
+    return [*line, *([own(" · "), words(place, 200)] if place else [])]
+
+
+def _care(facts: AlertFacts) -> list[Line]:
+    """Who owns it, what it costs, by when somebody must have it, who is being called."""
+    alert, line = facts.alert, list[Piece]()
+    if facts.context.owner:
+        line += [own("Owner "), owner(facts.context.owner)]
+    if facts.context.slo:
+        line += [own(" · SLO " if line else "SLO "), words(facts.context.slo, 100)]
+    if alert.awaits and alert.due_at is not None and alert.shown.has_card:
+        verb = "acknowledgement was due " if alert.missed_at else "acknowledge by "
+        line += [own(f" · {verb}" if line else verb.capitalize()), moment(alert.due_at, _due_form(alert))]
+    if alert.awaits and alert.paged:
+        newest = alert.paged[-1]
+        line += [
+            own(" · " if line else ""),
+            own("paged "),
+            user(newest.user_id) if newest.user_id else words(newest.name, 80),
+        ]
+        line.append(own(f" ({newest.role.value})"))
+    return [line] if line else []
+
+
+def _due_form(alert: Alert) -> str:
+    is_far = alert.due_at is not None and alert.due_at - alert.received_at > timedelta(hours=12)
+    return "{date_short_pretty} {time}" if is_far else "{time}"
+
+
+def owner(name: str) -> Piece:
+    """A user or user group is mentioned; anything else is words."""
+    if name[:1] in "UW" and name.isalnum() and name.isupper() and len(name) > 4:
+        return user(name)
+    if name[:1] == "S" and name.isalnum() and name.isupper() and len(name) > 4:
+        return {"type": "usergroup", "usergroup_id": name}
+    return words(name, 200)
+
+
+def _why(alert: Alert) -> Line:
+    rated = next((each for each in reversed(alert.decisions) if each.stage is Stage.SEVERITY), None)
+    return [own(f"Why {alert.severity.label}: "), *reason(rated)] if rated else []
+
+
+def reason(decision: Decision) -> Line:
+    """The reason in words; a person in it is a person."""
+    before, marker, rest = decision.reason.partition("<@")
+    person, closing, after = rest.partition(">")
+    if marker and closing and person.isalnum():
+        return [words(before, 300), own(" "), user(person), *([words(after, 300)] if after else [])]
+    return [words(decision.reason, 300)]
+
+
+def _state(facts: AlertFacts) -> list[Line]:
+    alert, lines = facts.alert, list[Line]()
+    if alert.acknowledged_at is not None:
+        lines.append(_acknowledged(facts))
+    if alert.settling is not None:
+        lines.append([own("OK since "), moment(alert.settling), own(", but it flaps: counts once it stays quiet.")])
+    if facts.silence and alert.is_firing:
+        lines.append([own("🔕 "), words(facts.silence, 400)])
+    if alert.parent is not None:
+        lines.append([own(f"🔕 The composite alarm AL-{alert.parent} stands for it.")])
+    if facts.grouped:
+        noun = "alert" if facts.grouped == 1 else "alerts"
+        lines.append([own(f"{facts.grouped} more {noun} of this service in the thread; Acknowledge takes all.")])
+    if facts.children:
+        lines.append([own("Stands for "), words(", ".join(facts.children), 400)])
+    return lines
+
+
+def _acknowledged(facts: AlertFacts) -> Line:
+    alert = facts.alert
+    assert alert.acknowledged_at is not None
+    took = max(int((alert.acknowledged_at - alert.fired_at).total_seconds()) // 60, 0)
+    who: Line = [own("by "), user(alert.acknowledged_by)] if alert.acknowledged_by or not alert.via else []
+    via: Line = [own(" in " if who else "in "), words(alert.via, 100)] if alert.via else []
+    line: list[Piece] = [bold("Acknowledged "), *who, *via, own(f" after {took} min")]
+    if facts.incident is not None:
+        line.append(own(f" → {facts.incident.id} ({facts.incident.status})"))
+        if facts.incident.channel_id:
+            line += [own(" "), {"type": "channel", "channel_id": facts.incident.channel_id}]
+    return line
+
+
+def _warnings(facts: AlertFacts) -> list[Line]:
+    alert, lines = facts.alert, list[Line]()
+    if alert.is_firing and not alert.is_known_service:
+        named = f"{service_name(alert)} is an unknown service" if alert.service else "Unknown service"
+        lines.append([words(f"{named}: not in the catalogue, so no owner and no runbook.", 300)])
+    if alert.missing:
+        lines.append([own("⚠ The message lacked "), words(", ".join(alert.missing), 300)])
+    if alert.has_no_data and alert.is_firing:
+        lines.append([own("⚠ No data any more: whether it still fires is not known.")])
+    for trouble in facts.troubles[:3]:
+        lines.append(_trouble(trouble, facts.to_call))
+    return lines
+
+
+def _trouble(trouble: Trouble, to_call: str) -> Line:
+    if trouble.kind is OwedKind.PAGE:
+        how = "given up" if trouble.is_given_up else f"retrying ({trouble.attempts})"
+        who = f"call {to_call} yourself" if to_call else "call the on-call engineer yourself"
+        return [bold(f"⚠ paging failed, {how}"), own(" — "), words(f"{who} ({trouble.error})", 400)]
+    kinds = {OwedKind.MAIL: "e-mail", OwedKind.EVENTS: "event", OwedKind.PAGER: "news to the pager"}
+    return [own(f"⚠ {kinds.get(trouble.kind, 'message')} not taken: "), words(trouble.error, 200)]
+
+
+def _references(facts: AlertFacts) -> list[Block]:
+    pieces: list[Piece] = []
+    links = [
+        (facts.context.runbook, "Runbook"),
+        (facts.context.dashboard, "Dashboard"),
+        (facts.context.console, "Console"),
+    ]
+    for address, name in links:
+        if address:
+            pieces += [own(" · ") if pieces else bold("Look at "), url(address, name)]
+    lines: list[Line] = [pieces] if pieces else []
+    for each in facts.deployments[:_DEPLOYMENTS_SHOWN]:
+        by = f" by {each.by}" if each.by else ""
+        said = words(f"{each.service} {each.version}{by} {each.state}", 200)
+        lines.append([bold("Deployed "), moment(each.at), own(" "), said])
+    return [rich(*lines)] if lines else []
+
+
+def buttons(alert: Alert) -> list[Block]:
+    """The buttons that apply in this state."""
+    value = str(alert.number)
+    why = button("Why?", Action.ALERT_WHY, value)
+    if not alert.is_firing:
+        return [why]
+    if alert.shown is Shown.SILENCED:
+        ended = alert.silence and ":" not in alert.silence
+        return [*([button("End silence", Action.ALERT_UNSILENCE, alert.silence or "")] if ended else []), why]
+    silence = button("Silence", Action.ALERT_SILENCE, value)
+    if alert.is_acknowledged:
+        return [silence, why]
+    return [
+        button("Acknowledge", Action.ALERT_ACKNOWLEDGE, value, style="primary"),
+        silence,
+        button("Change severity", Action.ALERT_SEVERITY, value),
+        why,
+    ]
+
+
+def entry(alert: Alert, now: datetime) -> Block:
+    """One alert in two lines, for lists."""
+    since = ago((now - alert.fired_at).total_seconds())
+    how = {Shown.SILENCED: "silenced", Shown.INHIBITED: "under a composite alarm", Shown.STORM: "only in the summary"}
+    states = [f"fired {since}"]
+    if alert.incident is not None:
+        states.append(f"INC-{alert.incident}")
+    elif alert.shown in how:
+        states.append(how[alert.shown])
+    elif alert.awaits:
+        states.append("not acknowledged")
+    name = clip(one_line(alert.alarm.name), 150)
+    action = ("Acknowledge", Action.ALERT_ACKNOWLEDGE) if alert.awaits else ("Why?", Action.ALERT_WHY)
+    return {
+        "type": "section",
+        "text": plain(f"{title(alert)}\n{alert.id} · {name} · {' · '.join(states)}", SECTION_TEXT),
+        "accessory": button(*action, str(alert.number)),
+    }
+
+
+def for_mail(facts: AlertFacts) -> str:
+    """The card as the plain text of an e-mail."""
+    alert, context = facts.alert, facts.context
+    rows = [
+        title(alert),
+        "",
+        f"Alarm: {alert.alarm.name}",
+        f"Severity: {alert.severity.label} ({alert.severity.word})",
+        f"Service: {service_name(alert)}",
+        f"Environment: {alert.environment}" if alert.environment else "",
+        f"Account: {context.account} {alert.alarm.region}".rstrip(),
+        f"Firing since: {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC",
+        f"Reason: {one_line(alert.reason)}" if alert.reason else "",
+        f"Owner: {context.owner}" if context.owner else "",
+        f"Runbook: {context.runbook}" if context.runbook else "",
+        f"Console: {context.console}" if context.console else "",
+    ]
+    return "\n".join(row for number, row in enumerate(rows) if row or number == 1)

@@ -1,0 +1,68 @@
+"""What an alert's card shows, gathered from the store and the catalogue."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from blocks.alert import AlertFacts
+from bot.config import Config, same_service
+from bot.models import Alert, Incident
+from bot.signals import Deployment
+from bot.store import Store
+from bot.triage import Rules
+
+_DEPLOYED_WITHIN = timedelta(hours=1)
+
+
+class AlertCards:
+    def __init__(self, store: Store, rules: Rules, config: Config) -> None:
+        self._store = store
+        self._rules = rules
+        self._config = config
+
+    def facts(self, alert: Alert) -> AlertFacts:
+        """`alert` may be newer than the store's."""
+        return AlertFacts(
+            alert=alert,
+            context=self._rules.catalogue.context(alert),
+            incident=self._incident(alert),
+            troubles=self._store.troubles(alert.id),
+            deployments=self._deployments(alert),
+            grouped=self._grouped(alert),
+            children=self._children(alert),
+            silence=self._silence(alert),
+            to_call=self._to_call(alert),
+        )
+
+    def _incident(self, alert: Alert) -> Incident | None:
+        return self._store.incident(alert.incident) if alert.incident is not None else None
+
+    def _deployments(self, alert: Alert) -> list[Deployment]:
+        if not alert.service:
+            return []
+        since = alert.fired_at - _DEPLOYED_WITHIN
+        found = self._store.deployments_of(same_service(alert.service), since)
+        return [each for each in found if each.at <= alert.fired_at]
+
+    def _grouped(self, alert: Alert) -> int:
+        if not alert.awaits or alert.lead is not None:
+            return 0
+        return sum(one.lead == alert.number for one in self._store.alerts_of_group(alert.group)) if alert.group else 0
+
+    def _children(self, alert: Alert) -> list[str]:
+        return [one.alarm.name for one in self._store.alerts_under(alert.number)] if alert.alarm.children else []
+
+    def _silence(self, alert: Alert) -> str:
+        if alert.silence is None:
+            return ""
+        kind, colon, name = alert.silence.partition(":")
+        if colon:
+            return f"{kind.capitalize() if kind == 'maintenance' else kind}: {name}"
+        found = self._store.silence(alert.silence)
+        return f"Silenced until {found.ends_at:%Y-%m-%d %H:%M} UTC: {found.why}" if found else ""
+
+    def _to_call(self, alert: Alert) -> str:
+        """Whom to call by hand while paging fails, as far as the config file knows."""
+        own, common = self._config.service(alert.service).on_call, self._config.on_call
+        user = own.primary or common.primary
+        return f"<@{user}>" if user else ""

@@ -1,0 +1,467 @@
+"""The alert use cases: what arrives on the queue, and what people do with alerts.
+
+`receive` takes a batch of signals and writes all that follows from them in one transaction, so that the messages may be
+deleted. Every signal is decided by `bot.triage` and `bot.steps.alerts` on what the ones before it left.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from blocks import notes
+from blocks.alert import for_mail, title
+from blocks.text import clip
+from bot import events
+from bot.access import Right
+from bot.alert_cards import AlertCards
+from bot.config import Config, same_service
+from bot.errors import InvalidInput, NotAllowed, Refused
+from bot.ledger import Ledger
+from bot.models import (
+    Alert,
+    AlertStatus,
+    Change,
+    Decision,
+    Head,
+    Incident,
+    Severity,
+    Shown,
+    Stage,
+    Timer,
+)
+from bot.owed import alerts as owed
+from bot.ports import Alarms
+from bot.rights import Caller, Rights
+from bot.scene import Scene
+from bot.signals import AlarmChanged, AlarmState, Deployment, Signal, Unreadable
+from bot.steps import alerts as steps
+from bot.steps import consequences
+from bot.steps.alerts import By
+from bot.triage import Around, Rules, decide, minutes
+
+STORM = "storm"  # a timer: look whether the storm of a channel is over
+_NUMBERS_AT_ONCE = 20
+_RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
+_RAW_WINDOW = timedelta(minutes=10)
+
+
+class Taken(NamedTuple):
+    """The alert as it stands, the incident it belongs to, and whether this call changed it."""
+
+    alert: Alert
+    incident: Incident | None
+    changed: bool = True
+
+
+class Alerts:
+    """Alerts from their alarm to their end. `fallback` is the channel for what can't be read."""
+
+    def __init__(
+        self, ledger: Ledger, rights: Rights, rules: Rules, config: Config, cards: AlertCards, *, fallback: str
+    ) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._rights = rights
+        self._rules = rules
+        self._config = config
+        self._cards = cards
+        self._fallback = fallback
+        self._numbering = threading.Lock()
+        self._numbers: Iterator[int] = iter(())
+
+    # -- what arrives
+
+    def receive(self, signals: Sequence[Signal], alarms: Alarms) -> None:
+        """Store what follows from these signals, in their order; what was taken care of before changes nothing."""
+        self._ledger.decide(lambda now: (None, self._follow(signals, alarms, now)), "an alert")
+
+    def _follow(self, signals: Sequence[Signal], alarms: Alarms, now: datetime) -> Change | None:
+        known = self._store.seen(signal.source_id for signal in signals)
+        fresh = [signal for signal in signals if signal.source_id not in known]
+        if not fresh:
+            return None
+        scene = Scene(self._store, fresh, now)
+        arns = scene.may_be_new(fresh)
+        scene.tags = alarms.tags(arns) if arns else {}
+        for signal in fresh:
+            self._take(scene, signal)
+        self._add_consequences(scene)
+        scene.apply(Change(owed=owed.events(scene.events)))
+        return scene.change
+
+    def _take(self, scene: Scene, signal: Signal) -> None:
+        match signal:
+            case AlarmChanged():
+                self._alarm(scene, signal)
+            case Deployment():
+                known = self._config.known_service(signal.service) or signal.service
+                scene.apply(Change(deployments=(signal.model_copy(update={"service": same_service(known)}),)))
+            case Unreadable():
+                scene.apply(self._unreadable(signal, scene.now))
+            case _:
+                return
+
+    def _unreadable(self, signal: Unreadable, now: datetime) -> Change:
+        """Shown raw, each once; a flood of them as one number."""
+        count = self._store.unreadable_since(now - _RAW_WINDOW)
+        message = notes.unreadable(signal.raw, signal.problem)
+        row = owed.post(self._fallback, message)
+        if count >= _RAW_SHOWN:
+            since = f"{now - _RAW_WINDOW:%H:%M} UTC"
+            flood = owed.post(self._fallback, notes.more_unreadable(count + 1, since))
+            row = flood.model_copy(update={"coalesce": "unreadable", "not_before": now + timedelta(minutes=1)})
+        return Change(unreadable=(signal,), owed=(row,))
+
+    def _alarm(self, scene: Scene, change: AlarmChanged) -> None:
+        """Older news than what is known never overwrites it."""
+        head = scene.head(change.alarm.key)
+        current = scene.alert(head.number) if head else None
+        if head is not None and change.at <= head.changed_at:
+            self._late(scene, head, current, change)
+            return
+        match change.state:
+            case AlarmState.ALARM:
+                current = self._fires(scene, current, change)
+            case AlarmState.OK:
+                self._is_ok(scene, current, change)
+            case AlarmState.INSUFFICIENT_DATA if current is not None and current.is_firing:
+                scene.apply(steps.lost_data(current, change))
+        number = current.number if current is not None else None
+        self._keep_head(scene, head, change, number)
+
+    def _keep_head(self, scene: Scene, head: Head | None, change: AlarmChanged, number: int | None) -> None:
+        newest = Head(
+            key=change.alarm.key,
+            number=number,
+            state=change.state,
+            changed_at=change.at,
+            expires_at=scene.now + self._rules.triage.dedup,
+            version=head.version if head else 0,
+        )
+        scene.apply(Change(heads=(newest,)))
+
+    def _late(self, scene: Scene, head: Head, current: Alert | None, change: AlarmChanged) -> None:
+        """A duplicate is counted; a firing whose OK came first is shown as what it is: over."""
+        if change.state is not AlarmState.ALARM:
+            return
+        if current is not None:
+            scene.apply(steps.repeated(current, change.model_copy(update={"value": current.value, "reason": ""})))
+            return
+        alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
+        why = Decision(stage=Stage.DEDUP, outcome="over already", reason="its OK came before it: nobody is paged")
+        ended = alert.changed(
+            status=AlertStatus.RESOLVED,
+            over_at=head.changed_at,
+            changed_at=head.changed_at,
+            pages=False,
+            incident=None,
+            lead=None,
+            shown=Shown.CARD if alert.shown is Shown.THREAD else alert.shown,
+            decisions=alert.with_decisions(why),
+        )
+        self._announce(scene, ended)
+        scene.apply(Change(heads=(head.model_copy(update={"number": ended.number}),)))
+
+    # -- ALARM
+
+    def _fires(self, scene: Scene, current: Alert | None, change: AlarmChanged) -> Alert:
+        window = self._rules.triage.dedup
+        if current is None:
+            return self._new(scene, change)
+        if current.settling is not None:
+            scene.apply(steps.unsettled(current, change))
+        elif current.is_firing:
+            if change.previous is not AlarmState.OK or change.at - current.changed_at <= window:
+                scene.apply(steps.repeated(current, change))
+            else:
+                self._end(scene, current, at=change.at, ok_reason="its OK never arrived")
+                return self._new(scene, change)
+        elif current.over_at is not None and change.at - current.over_at <= window:
+            self._returns(scene, current, change)
+        else:
+            return self._new(scene, change)
+        return current
+
+    def _returns(self, scene: Scene, current: Alert, change: AlarmChanged) -> None:
+        """The same card again; whether something hides it is looked at anew."""
+        incident = scene.incident(current.incident)
+        place, _ = self._rules.enrich(change.alarm, scene.tags.get(change.alarm.arn))
+        around = self._around(scene, change)
+        hidden = self._rules.silence(change, place, around) or self._rules.inhibition(around)
+        was_hidden = current.shown in (Shown.SILENCED, Shown.INHIBITED)
+        current = current.changed(pages=False) if hidden else current
+        scene.apply(steps.returned(current, incident, change, scene.now, self._rules.policy))
+        alert = scene.alert(current.number)
+        assert alert is not None
+        if hidden is not None:
+            values = {key: value for key, value in hidden.values.items() if key in ("silence", "parent")}
+            how: Shown = hidden.values["shown"]
+            scene.apply(steps.hidden(alert, how, self._rules.policy, hidden.decision.reason, **values))
+        elif was_hidden:
+            scene.apply(self._revealed(alert, scene.now, "what hid it is over"))
+
+    def _new(self, scene: Scene, change: AlarmChanged) -> Alert:
+        alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
+        incident = scene.incident(alert.incident)
+        if alert.shown.has_card:
+            alert = self._count(scene, alert)
+        if incident is not None:
+            is_worse = alert.severity < incident.severity
+            scene.apply(steps.joined(alert, incident, scene.now))
+            alert = alert if is_worse else steps.taken_along(alert, incident)
+        self._announce(scene, alert)
+        if alert.alarm.children:
+            self._stand_for_children(scene, alert)
+        return alert
+
+    def _announce(self, scene: Scene, alert: Alert) -> None:
+        """Its card, page and clock; what the bus and the mail hear."""
+        scene.apply(steps.fired(alert, self._rules.policy))
+        context = self._rules.catalogue.context(alert)
+        scene.events += [events.created(alert), events.enriched(alert, context)]
+        if alert.topic and alert.is_firing and alert.shown is not Shown.THREAD:
+            text = for_mail(self._cards.facts(alert))
+            scene.apply(Change(owed=(owed.mail(alert.id, alert.topic, clip(title(alert), 200), text),)))
+
+    def _count(self, scene: Scene, alert: Alert) -> Alert:
+        """Count it for its channel; in a storm it may be part of the summary only."""
+        channel = alert.channels[0]
+        before = scene.storm(channel)
+        storm, shown = self._rules.storm(before, alert, scene.now)
+        scene.apply(Change(storms=(storm,)))
+        if storm.is_on:
+            scene.apply(Change(owed=(owed.storm(storm, is_first=not before.is_on),)))
+        if storm.is_on and not before.is_on:
+            look = Timer(kind=STORM, subject=channel, due_at=scene.now + self._rules.triage.storm.calm)
+            scene.apply(Change(timers=(look,), cancel_timers=((STORM, channel),)))
+        if shown is alert.shown:
+            return alert
+        limits = self._rules.triage.storm
+        reason = f"more than {limits.alerts} new alerts within {minutes(limits.within)}"
+        decision = Decision(stage=Stage.STORM, outcome="summary only", reason=reason)
+        return alert.changed(shown=shown, decisions=alert.with_decisions(decision))
+
+    def _around(self, scene: Scene, change: AlarmChanged) -> Around:
+        """What triage looks at beside the alarm."""
+        tags = scene.tags.get(change.alarm.arn)
+        place = self._rules.catalogue.place(change.alarm, tags)
+        group = scene.group(f"{place.environment}/{place.service}") if place.service else []
+        incident = scene.open_incident_of(place.service, place.environment) if place.service else None
+        parent = scene.parent_of(change.alarm.key)
+        return Around(scene.now, tags, scene.silences(), parent, incident, group)
+
+    def _stand_for_children(self, scene: Scene, parent: Alert) -> None:
+        scene.stands_for(parent)
+        for key in parent.children_keys:
+            child = scene.alert_of(key)
+            if child is not None and child.awaits and child.number != parent.number:
+                reason = f"the composite alarm {parent.alarm.name} ({parent.id}) stands for it"
+                scene.apply(steps.hidden(child, Shown.INHIBITED, self._rules.policy, reason, parent=parent.number))
+
+    # -- OK
+
+    def _is_ok(self, scene: Scene, current: Alert | None, change: AlarmChanged) -> None:
+        if current is None or not current.is_firing or current.settling is not None:
+            return
+        limits = self._rules.triage.flapping
+        if steps.is_flapping(current, limits, scene.now):
+            scene.apply(steps.settles(current, change, limits.settle, scene.now))
+        else:
+            self._end(scene, current, at=change.at, ok_value=change.value, ok_reason=change.reason)
+
+    def _end(self, scene: Scene, alert: Alert, *, at: datetime, ok_value: float | None = None, ok_reason: str) -> None:
+        incident, group = scene.incident(alert.incident), scene.group(alert.group)
+        ok = {"over_at": at, "changed_at": at, "ok_value": ok_value, "ok_reason": ok_reason}
+        scene.apply(steps.over(alert, incident, group, scene.now, self._rules.policy, **ok))
+        if alert.alarm.children:
+            for child in scene.under(alert.number):
+                scene.apply(self._revealed(child, scene.now, f"{alert.alarm.name} is OK, and this one still fires"))
+
+    def _revealed(self, alert: Alert, now: datetime, reason: str) -> Change:
+        response = self._rules.response(alert.service, alert.severity, now)
+        return steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
+
+    def _next_number(self) -> int:
+        with self._numbering:
+            number = next(self._numbers, None)
+            if number is None:
+                self._numbers = iter(self._store.next_alert_numbers(_NUMBERS_AT_ONCE))
+                number = next(self._numbers)
+            return number
+
+    # -- what people do
+
+    def show(self, caller: Caller, number: int) -> Alert:
+        self._rights.need(caller, Right.READ)
+        return self._store.alert(number)
+
+    def firing(self, caller: Caller) -> tuple[list[Alert], int]:
+        """The worst and newest firing alerts, and how many there are."""
+        self._rights.need(caller, Right.READ)
+        return self._store.firing_alerts(limit=50), self._store.firing_count()
+
+    def acknowledge(self, caller: Caller, number: int) -> Taken:
+        """Take this alert and all that fire for the same service. First wins; the second is told who and when."""
+        person = self._rights.person(caller)
+
+        def step(now: datetime) -> tuple[Taken, Change | None]:
+            alert = self._store.alert(number)
+            joined = self._open_incident(alert, now) if alert.awaits else None
+            self._may_take(caller, joined)
+            return self._acknowledged(alert, joined, By(person.id), now)
+
+        return self._ledger.decide(step, f"AL-{number}")
+
+    def acknowledge_elsewhere(self, number: int, by: By) -> Taken:
+        """Somebody took it at the pager, which has checked who they are."""
+
+        def step(now: datetime) -> tuple[Taken, Change | None]:
+            alert = self._store.alert(number)
+            joined = self._open_incident(alert, now) if alert.awaits else None
+            return self._acknowledged(alert, joined, by, now)
+
+        return self._ledger.decide(step, f"AL-{number}")
+
+    def _may_take(self, caller: Caller, joined: Incident | None) -> None:
+        """Whoever may respond to incidents, or declare them: this does both."""
+        try:
+            self._rights.need(caller, Right.DECLARE)
+        except NotAllowed:
+            self._rights.need(caller, Right.RESPOND, joined)
+
+    def _acknowledged(
+        self, alert: Alert, joined: Incident | None, by: By, now: datetime
+    ) -> tuple[Taken, Change | None]:
+        if alert.is_acknowledged or not alert.is_firing:
+            incident = self._store.incident(alert.incident) if alert.incident is not None else None
+            return Taken(alert, incident, changed=False), None
+        group = [one for one in self._store.alerts_of_group(alert.group) if alert.group and one.awaits]
+        together = sorted({one.number: one for one in [*group, alert]}.values(), key=lambda one: one.fired_at)
+        visible = [
+            one
+            for one in together
+            if one.shown in (Shown.CARD, Shown.THREAD, Shown.STORM) or one.number == alert.number
+        ]
+        if joined is not None:
+            change = steps.added(visible, joined)
+            incident = change.incidents[0]
+        else:
+            incident = self._opened(visible, by, now)
+            change = steps.record(visible, incident, now)
+        change += consequences.of(joined, incident, self._rules)
+        change += steps.acknowledged(visible, incident, now, by, self._rules.policy)
+        mine = next(one for one in change.alerts if one.number == alert.number)
+        return Taken(mine, incident), change
+
+    def _opened(self, alerts: Sequence[Alert], by: By, now: datetime) -> Incident:
+        number = self._store.next_number()
+        commander = by.user or self._stand_in(alerts[0].service)
+        incident = steps.opened(alerts, number, now, by, commander)
+        return incident.changed(wants_channel=incident.severity in self._config.channels.severities)
+
+    def _stand_in(self, service: str) -> str | None:
+        """Who commands when whoever acknowledged is not known in Slack: as the config file says."""
+        own, common = self._config.service(service).on_call, self._config.on_call
+        return own.commander or common.commander or own.primary or common.primary
+
+    def _open_incident(self, alert: Alert, now: datetime) -> Incident | None:
+        """The open incident of its service, where the newest of its alerts is not too long ago."""
+        if alert.incident is not None:
+            found = self._store.incident(alert.incident)
+            return found if found.is_open else None
+        found_ = self._store.open_incident_of(alert.service) if alert.service else None
+        if found_ is None or (found_.environment and alert.environment not in ("", found_.environment)):
+            return None
+        return found_ if now - found_.declared_at <= self._rules.triage.group else None
+
+    def may_change(self, caller: Caller, number: int) -> Alert:
+        """The alert, if this person may change it; so that nobody fills in a form in vain."""
+        self._may_take(caller, None)
+        return self._store.alert(number)
+
+    def change_severity(self, caller: Caller, number: int, severity: Severity) -> Taken:
+        self._may_take(caller, None)
+
+        def step(now: datetime) -> tuple[Taken, Change | None]:
+            alert = self._store.alert(number)
+            if alert.is_acknowledged:
+                raise Refused(
+                    f"{alert.id} belongs to INC-{alert.incident}: /incident sev INC-{alert.incident} changes it."
+                )
+            response = self._rules.response(alert.service, severity, now)
+            response = response._replace(pages=response.pages and self._rules.can_page)
+            change = steps.rated(alert, severity, response, caller.user_id, self._rules.policy)
+            return Taken(change.alerts[0] if change else alert, None, changed=change is not None), change
+
+        return self._ledger.decide(step, f"AL-{number}")
+
+    def of_place(self, caller: Caller, channel_id: str, thread_ts: str | None) -> Alert | None:
+        """The alert under whose card this thread hangs."""
+        self._rights.need(caller, Right.READ)
+        subject = self._store.subject_of_message(channel_id, thread_ts) if thread_ts else None
+        if subject is None or not subject.startswith("AL-"):
+            return None
+        return self._store.alert(int(subject.removeprefix("AL-")))
+
+    def newest(self, caller: Caller, incident: int | None) -> Alert:
+        """The newest alert of an incident, or the only one that fires; raises InvalidInput where that is none."""
+        self._rights.need(caller, Right.READ)
+        found = self._store.alerts_of_incident(incident) if incident is not None else self._store.firing_alerts(limit=2)
+        if not found or (incident is None and len(found) > 1):
+            raise InvalidInput("alert", "Which alert? /incident why AL-17; /incident alerts lists the ones that fire.")
+        return found[-1]
+
+    def awaiting(self, caller: Caller) -> list[Alert]:
+        """Firing alerts that nobody has acknowledged."""
+        return [alert for alert in self.firing(caller)[0] if alert.awaits]
+
+    # -- what time brings
+
+    def settle(self, number: int) -> None:
+        """A flapping alarm stayed quiet: its OK counts from when it came."""
+
+        def step(now: datetime) -> tuple[None, Change | None]:
+            scene = Scene(self._store, (), now)
+            alert = scene.alert(number)
+            if alert is None or alert.settling is None or not alert.is_firing:
+                return None, None
+            self._end(scene, alert, at=alert.settling, ok_value=alert.ok_value, ok_reason=alert.ok_reason)
+            self._add_consequences(scene)
+            return None, scene.change
+
+        self._ledger.decide(step, f"AL-{number}")
+
+    def calm(self, channel: str) -> None:
+        """Is the storm of this channel over? Else look again later. Its alerts that still fire and page get a card."""
+
+        def step(now: datetime) -> tuple[None, Change | None]:
+            storm = self._store.storm(channel)
+            if storm is None or not storm.is_on:
+                return None, None
+            limits = self._rules.triage.storm
+            is_over = storm.newest_at is None or now - storm.newest_at >= limits.calm
+            if not is_over and (storm.recent > limits.alerts or now - storm.window < limits.calm):
+                again = Timer(kind=STORM, subject=channel, due_at=now + limits.calm)
+                return None, Change(timers=(again,), cancel_timers=((STORM, channel),), owed=(owed.storm(storm),))
+            ended = storm.changed(ended_at=now, recent=0, window=now)
+            return None, Change(storms=(ended,), owed=(owed.storm(ended),)) + self._shown_after_all(channel, now)
+
+        self._ledger.decide(step, f"the storm in {channel}")
+
+    def _shown_after_all(self, channel: str, now: datetime) -> Change:
+        """The worst of the alerts that had no card and still wait get one now, as many as are no storm again."""
+        hidden = [one for one in self._store.firing_alerts(limit=500) if one.shown is Shown.STORM and one.awaits]
+        mine = [one for one in hidden if one.channels[:1] == (channel,)][: self._rules.triage.storm.alerts]
+        change = Change()
+        for alert in mine:
+            change += steps.shown_after_storm(alert, self._rules.policy)
+        return change
+
+    def _add_consequences(self, scene: Scene) -> None:
+        for number, before in list(scene.before.items()):
+            after = scene.incident(number)
+            if after is not None and after is not before:
+                scene.apply(consequences.of(before, after, self._rules))

@@ -1,0 +1,83 @@
+"""Carries what is owed to alerts and storms: cards, notes under them, summaries, raw messages."""
+
+from __future__ import annotations
+
+from blocks.alert import card
+from blocks.storm import summary
+from bot.alert_cards import AlertCards
+from bot.carriers.common import Messenger, Settlement
+from bot.errors import ChatError, DeliveryError
+from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown
+from bot.owed import Target
+from bot.owed import alerts as owed
+from bot.ports import Chat
+from bot.store import Store
+
+
+class AlertCarriers:
+    """One method a kind. Raises ChatError where Slack did not take it."""
+
+    def __init__(self, store: Store, chat: Chat, cards: AlertCards, ops_channel: str) -> None:
+        self._store = store
+        self._cards = cards
+        self._messenger = Messenger(chat, ops_channel)
+        self._carry = {OwedKind.ALERT: self._card, OwedKind.STORM: self._storm, OwedKind.POST: self._post}
+
+    def takes(self, owed: Owed) -> bool:
+        return owed.kind in self._carry and not owed.subject.startswith("INC-")
+
+    def carry(self, delivery: Delivery) -> Settlement:
+        return self._carry[delivery.owed.kind](delivery)
+
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+        """Nothing can be shown where showing fails; the log says it."""
+        return None
+
+    def _card(self, delivery: Delivery) -> Settlement:
+        """From the row as it is now: edited in place, posted where there is none yet."""
+        alert = self._store.alert(number_of(delivery.owed.subject))
+        target = str(delivery.owed.body["target"])
+        message = card(self._cards.facts(alert))
+        place = self._store.posted(alert.id, target)
+        over = self._above(alert) if place is None and alert.shown is Shown.THREAD else None
+        channel = over.channel_id if over else self._messenger.channel(target)
+        thread_ts = over.ts if over else None
+        posted = self._messenger.show(delivery, place, channel, message, target=target, thread_ts=thread_ts)
+        return Settlement((posted,) if posted else ())
+
+    def _above(self, alert: Alert) -> Posted:
+        """The card under which this one stands: that of its group, or of its incident."""
+        target = owed.places(alert)[0]
+        place = self._store.posted(f"AL-{alert.lead}", target) if alert.lead is not None else None
+        if place is None and alert.incident is not None:
+            place = self._store.posted(f"INC-{alert.incident}", Target.OPS)
+        if place is None:
+            raise ChatError("card_not_posted", retryable=True, detail="the card above it comes first")
+        return place
+
+    def _storm(self, delivery: Delivery) -> Settlement:
+        channel = str(delivery.owed.body["channel"])
+        storm = self._store.storm(channel)
+        if storm is None or storm.id != delivery.owed.subject:
+            return Settlement()
+        message = summary(storm, self._store.firing_count())
+        place = self._store.posted(storm.id, channel)
+        posted = self._messenger.show(delivery, place, self._messenger.channel(channel), message, target=channel)
+        return Settlement((posted,) if posted else ())
+
+    def _post(self, delivery: Delivery) -> Settlement:
+        body = delivery.owed.body
+        message = Message(body["text"], body["blocks"])
+        if not body.get("thread"):
+            self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)
+            return Settlement()
+        place = self._store.posted(delivery.owed.subject, body["target"])
+        if place is None:
+            raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
+        ref = MessageRef(place.channel_id, place.ts)
+        self._messenger.once(delivery, ref.channel_id, message, thread_ts=ref.ts)
+        return Settlement()
+
+
+def number_of(subject: str) -> int:
+    return int(subject.partition("-")[2])

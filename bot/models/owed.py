@@ -1,0 +1,172 @@
+"""What is owed to the world and what happens later: rows of the outbox, timers, and the change that writes them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from bot.models.alert import Alert, Head, Silence, Storm
+from bot.models.basics import Value
+from bot.models.incident import Incident, TimelineEvent
+from bot.signals import Deployment, Unreadable
+
+
+class OwedKind(StrEnum):
+    """What kind of call a row of the outbox stands for."""
+
+    POST = "post"
+    DECLARED = "declared"
+    RESOLVED = "resolved"
+    CARD = "card"
+    CHANNEL = "channel"
+    TOPIC = "topic"
+    INVITE = "invite"
+    PIN = "pin"
+    BOOKMARK = "bookmark"
+    ALERT = "alert"
+    STORM = "storm"
+    PAGE = "page"
+    PAGER = "pager"
+    EVENTS = "events"
+    MAIL = "mail"
+
+
+class Priority(IntEnum):
+    """Who goes first when several rows of a lane wait."""
+
+    PAGE = 0
+    TEMPLATE = 1
+    NORMAL = 2
+    COMFORT = 3
+
+
+def new_id() -> str:
+    """A fresh id for a row; also what finds a sent message again by its metadata."""
+    return uuid.uuid4().hex
+
+
+class Owed(Value):
+    """Something owed to the world: a row of the outbox.
+
+    subject   what it is about: the id of an incident, alert or storm
+    lane      rows of one lane leave one after the other; lanes run side by side
+    pace      the rate bucket it draws from (`post:<channel>`, `edit:<card>`)
+    after     a row that goes before this one
+    patient   wait until that row is done or set aside; else for its first try only
+    coalesce  at most one waiting row carries the same key; the newest state is what it will show
+    body      what the carrier of this kind needs
+    not_before  the earliest moment; None: at once
+    """
+
+    id: str = Field(default_factory=new_id)
+    kind: OwedKind
+    lane: str
+    subject: str = ""
+    priority: Priority = Priority.NORMAL
+    pace: str = ""
+    after: str | None = None
+    patient: bool = True
+    coalesce: str | None = None
+    body: dict[str, Any] = Field(default_factory=dict)
+    not_before: datetime | None = None
+
+    @property
+    def rate_key(self) -> str:
+        """What its rate is counted under: its pace, or its kind where it has none."""
+        return self.pace or self.kind.value
+
+
+class Delivery(Value):
+    """An owed row as claimed; `attempts` counts this try, and tells it from a later one.
+
+    `in_doubt`: an earlier try may have reached Slack. `is_aside`: it failed in a way that does not pass by itself.
+    """
+
+    owed: Owed
+    attempts: int
+    in_doubt: bool
+    is_aside: bool = False
+    created_at: datetime
+    error: str = ""
+
+
+class Posted(Value):
+    """Where a card stands in Slack: the message that is edited in place. `subject` is what it shows."""
+
+    subject: str
+    target: str
+    channel_id: str
+    ts: str
+
+
+class Trouble(Value):
+    """Something owed to an incident or alert that has not been taken yet."""
+
+    kind: OwedKind
+    error: str
+    attempts: int
+    is_given_up: bool = False
+
+
+class Timer(Value):
+    """Something that must happen later, whatever restarts in between."""
+
+    id: str = Field(default_factory=new_id)
+    kind: str
+    subject: str
+    due_at: datetime
+    body: dict[str, Any] = Field(default_factory=dict)
+
+
+class Change(Value):
+    """All that one step of a use case writes, in one transaction.
+
+    Each of `incidents`, `alerts`, `silences` and `storms` is written only while the stored row still has the version it
+    was read with, and gets the next one. `heads` are what is newest for their dedup keys. `cancel_timers` are (kind,
+    subject) pairs; they go before `timers` come. `seen` are the ids of the messages that the change takes care of.
+    """
+
+    incidents: tuple[Incident, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    heads: tuple[Head, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    storms: tuple[Storm, ...] = ()
+    deployments: tuple[Deployment, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
+    seen: tuple[str, ...] = ()
+    timeline: tuple[TimelineEvent, ...] = ()
+    owed: tuple[Owed, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    cancel_timers: tuple[tuple[str, str], ...] = ()
+
+    def __add__(self, other: Change) -> Change:
+        """Both, in one transaction. A row that both change counts as `other` left it."""
+        mine, theirs = dict(self.__dict__), other.__dict__
+        mine["timers"] = tuple(one for one in self.timers if (one.kind, one.subject) not in other.cancel_timers)
+        return Change.model_construct(None, **{name: _joined(mine[name], theirs[name]) for name in mine})
+
+
+def _joined(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not before or not after:
+        return before or after
+    replaced = {_name(row) for row in after}
+    return (*(row for row in before if _name(row) not in replaced), *after)
+
+
+def _name(row: Any) -> object:
+    """What tells a versioned row from another; anything else is only itself."""
+    match row:
+        case Incident() | Alert():
+            return (type(row), row.number)
+        case Head():
+            return (Head, row.key)
+        case Silence():
+            return (Silence, row.id)
+        case Storm():
+            return (Storm, row.channel)
+        case _:
+            return id(row)

@@ -1,0 +1,109 @@
+"""What the changes of an alert owe: its cards, notes under them, pages, events on the bus, e-mail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.models import Alert, Message, Owed, OwedKind, Priority, Role, Severity, Storm
+from bot.owed import Target
+from bot.ports import Event
+
+_EVENTS_AT_ONCE = 10  # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+
+
+def cards(alert: Alert, *, is_first: bool = False) -> tuple[Owed, ...]:
+    """The card in each channel of the alert; under another card only where that one stands."""
+    return tuple(_card(alert, channel, is_first=is_first) for channel in places(alert))
+
+
+def places(alert: Alert) -> tuple[str, ...]:
+    """Where its card stands: by the name of the channel, `ops` for the incident channel."""
+    channels = alert.channels or (Target.OPS.value,)
+    return channels if alert.lead is None and alert.incident is None else channels[:1]
+
+
+def _card(alert: Alert, channel: str, *, is_first: bool) -> Owed:
+    lane = f"card:{alert.number}:alert:{channel}"
+    is_urgent = alert.severity <= Severity.SEV2
+    return Owed(
+        kind=OwedKind.ALERT,
+        lane=lane,
+        coalesce=lane,
+        pace=f"post:{channel}" if is_first else f"edit:{alert.id}:{channel}",
+        subject=alert.id,
+        priority=Priority.TEMPLATE if is_urgent else Priority.NORMAL,
+        body={"target": channel},
+    )
+
+
+def note(alert: Alert, message: Message) -> Owed:
+    """A message under the alert's card."""
+    channel = places(alert)[0]
+    return Owed(
+        kind=OwedKind.POST,
+        lane=f"thread:{alert.id}",
+        pace=f"post:{channel}",
+        subject=alert.id,
+        body={"text": message.text, "blocks": message.blocks, "thread": True, "target": channel},
+    )
+
+
+def post(channel: str, message: Message, subject: str = "") -> Owed:
+    """A message in a channel, or to a person, about no card."""
+    body = {"text": message.text, "blocks": message.blocks, "channel": channel}
+    return Owed(kind=OwedKind.POST, lane=f"post:{channel}", pace=f"post:{channel}", subject=subject, body=body)
+
+
+def page(subject: str, role: Role, why: str = "", **more: Any) -> Owed:
+    """Somebody is to be called about an alert or incident: whoever has this role by then."""
+    return Owed(
+        kind=OwedKind.PAGE,
+        lane=f"page:{subject}",
+        pace=f"page:{subject}",
+        subject=subject,
+        priority=Priority.PAGE,
+        body={"role": role.value, "why": why, **more},
+    )
+
+
+def pager(subject: str, key: str, action: str, by: str = "") -> Owed:
+    """The pager is to know that a page was acknowledged or is over; `by` in words."""
+    return Owed(
+        kind=OwedKind.PAGER,
+        lane=f"page:{subject}",
+        pace=f"page:{subject}",
+        subject=subject,
+        body={"key": key, "action": action, "by": by},
+    )
+
+
+def events(events: Sequence[Event]) -> tuple[Owed, ...]:
+    """Events for the bus, as many in one call as it takes."""
+    rows = [{"type": event.type, "detail": dict(event.detail)} for event in events]
+    chunks = [rows[start : start + _EVENTS_AT_ONCE] for start in range(0, len(rows), _EVENTS_AT_ONCE)]
+    return tuple(
+        Owed(kind=OwedKind.EVENTS, lane="bus", pace="bus", priority=Priority.COMFORT, body={"events": chunk})
+        for chunk in chunks
+    )
+
+
+def mail(subject: str, topic: str, title: str, text: str) -> Owed:
+    """An e-mail to the subscribers of an SNS topic."""
+    body = {"topic": topic, "title": title, "text": text}
+    return Owed(kind=OwedKind.MAIL, lane=f"mail:{topic}", pace=f"mail:{topic}", subject=subject, body=body)
+
+
+def storm(storm: Storm, *, is_first: bool = False) -> Owed:
+    """The rolling summary that stands for a storm's alerts."""
+    lane = storm.id
+    pace = f"post:{storm.channel}" if is_first else f"edit:{storm.id}"
+    return Owed(
+        kind=OwedKind.STORM,
+        lane=lane,
+        coalesce=lane,
+        pace=pace,
+        subject=storm.id,
+        priority=Priority.TEMPLATE,
+        body={"channel": storm.channel},
+    )

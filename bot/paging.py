@@ -1,0 +1,196 @@
+"""Paging: who is on call, calling people by hand, the escalation, and what comes back from the pager."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from blocks.text import one_line
+from bot import oncall
+from bot.access import Right
+from bot.alerts import Alerts
+from bot.errors import ChatError, InvalidInput, Refused
+from bot.incidents import Incidents, limited
+from bot.ledger import Ledger
+from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Role
+from bot.owed import alerts as owed
+from bot.ports import Directory, Pager, Roster
+from bot.rights import Caller, Rights
+from bot.signals import PagerChange, PagerState
+from bot.steps import alerts as alert_steps
+from bot.steps import deadlines
+from bot.steps import incidents as incident_steps
+from bot.steps.alerts import By
+from bot.triage import Rules
+
+log = logging.getLogger(__name__)
+
+_LADDER = (Role.PRIMARY, Role.SECONDARY, Role.TEAM_LEAD, Role.MANAGER, Role.COMMANDER)
+_KEY = "aiops-"
+Subject = Alert | Incident
+
+
+class Rota(NamedTuple):
+    """Who is on call for a service (all services: empty)."""
+
+    service: str
+    duties: Sequence[Duty]
+
+
+class Paging:
+    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, roster: Roster, directory: Directory) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._rights = rights
+        self._rules = rules
+        self._roster = roster
+        self._directory = directory
+
+    def on_call(self, caller: Caller, services: Sequence[str]) -> list[Rota]:
+        """Who is on call now for each of these services. Raises PagerError."""
+        self._rights.need(caller, Right.READ)
+        return [Rota(service, self._roster.on_call(service)) for service in services]
+
+    def page(self, caller: Caller, subject: Subject, who: str, why: str) -> Duty:
+        """Call somebody by name: a user id, or a team as the pager names it."""
+        self._need(caller, subject)
+        reason = limited("reason", one_line(why), MAX_TEXT)
+        duty = self._named(who)
+        by = self._directory.name(caller.user_id)
+        words = f"{by} asks: {reason}" if reason else f"{by} asks for you"
+        row = owed.page(subject.id, Role.ASKED, words, name=duty.name, user=duty.user_id, email=duty.email)
+        self._ledger.save(
+            Change(owed=(row.model_copy(update={"lane": f"page:{subject.id}:{duty.name}"}),)), self._ledger.clock()
+        )
+        return duty
+
+    def _named(self, who: str) -> Duty:
+        if who[:1] in "UW" and who.isalnum() and who.isupper():
+            try:
+                email = self._directory.email(who)
+            except ChatError as error:
+                log.warning("no e-mail address of %s: %s", who, error)
+                email = None
+            return Duty(role=Role.ASKED, name=self._directory.name(who), user_id=who, email=email)
+        team = self._roster.find(who)
+        if team is None:
+            raise InvalidInput(
+                "person", f"I know no person or team “{who[:60]}”. Mention somebody: /incident page @ana"
+            )
+        return team.model_copy(update={"role": Role.ASKED})
+
+    def escalate(self, caller: Caller, subject: Subject) -> Role:
+        """Call the next in line at once, not when their time comes."""
+        self._need(caller, subject)
+
+        def step(now: datetime) -> tuple[Role, Change]:
+            current = self._reload(subject)
+            role = self._next(current)
+            why = f"escalated by {self._directory.name(caller.user_id)}"
+            if isinstance(current, Alert):
+                change = alert_steps.called(current, role, why, self._rules.policy)
+            else:
+                change = incident_steps.called(current, role, why)
+                change += deadlines.of_incident(
+                    change.incidents[0], self._rules.policy, can_page=bool(current.page_keys)
+                )
+            return role, _again(change)
+
+        return self._ledger.decide(step, subject.id)
+
+    def _next(self, subject: Subject) -> Role:
+        called = {page.role for page in subject.paged}
+        left = [role for role in _LADDER if role not in called]
+        if not left:
+            raise Refused(
+                f"Everybody on the ladder was called for {subject.id} already. /incident page @someone calls a person."
+            )
+        return left[0]
+
+    def _need(self, caller: Caller, subject: Subject) -> None:
+        self._rights.need(caller, Right.RESPOND, subject if isinstance(subject, Incident) else None)
+        if not (subject.is_firing if isinstance(subject, Alert) else subject.is_open):
+            raise Refused(f"{subject.id} is over; nobody needs to be called for it.")
+
+    def _reload(self, subject: Subject) -> Subject:
+        return self._store.alert(subject.number) if isinstance(subject, Alert) else self._store.incident(subject.number)
+
+
+def _again(change: Change) -> Change:
+    """Calls that are made also for what somebody has taken already."""
+    rows: list[Owed] = []
+    for row in change.owed:
+        rows.append(row.model_copy(update={"body": {**row.body, "again": True}}) if "role" in row.body else row)
+    return change.model_copy(update={"owed": tuple(rows)})
+
+
+class PagerSync:
+    """What people do at the pager happens here too. What this bot did there is recognised by its effect: none."""
+
+    def __init__(
+        self, ledger: Ledger, alerts: Alerts, incidents: Incidents, directory: Directory, pager: Pager
+    ) -> None:
+        self._store = ledger.store
+        self._alerts = alerts
+        self._incidents = incidents
+        self._directory = directory
+        self._pager = pager
+
+    def poll(self) -> None:
+        """Ask the pager how the pages stand that are open here. Raises PagerError."""
+        keys = self._store.open_page_keys()
+        for change in self._pager.changes(keys) if keys else ():
+            self.heard(change)
+
+    def heard(self, change: PagerChange) -> None:
+        """Somebody acknowledged or resolved a page there. Programs, ourselves among them, don't count."""
+        key = change.key.partition("/call:")[0]
+        kind, _, number = key.removeprefix(_KEY).partition("-")
+        if not key.startswith(_KEY) or not number.isdigit() or not change.by_name:
+            return
+        if change.state is PagerState.OTHER:
+            return
+        by = self._who(change)
+        if kind == "AL":
+            self._alert(int(number), change, by)
+        elif kind == "INC":
+            self._incident(int(number), change, by)
+
+    def _alert(self, number: int, change: PagerChange, by: By) -> None:
+        known = self._store.alerts([number]).get(number)
+        if known is None or change.at < known.received_at:
+            return
+        taken = self._alerts.acknowledge_elsewhere(number, by)
+        if change.state is PagerState.RESOLVED and taken.incident is not None and taken.incident.is_open:
+            self._incidents.resolve_elsewhere(taken.incident.number, by, _resolution(by, change))
+
+    def _incident(self, number: int, change: PagerChange, by: By) -> None:
+        if not self._incidents.exists(number):
+            return
+        if change.state is PagerState.ACKNOWLEDGED:
+            self._incidents.acknowledge_elsewhere(number, by)
+        else:
+            self._incidents.resolve_elsewhere(number, by, _resolution(by, change))
+
+    def _who(self, change: PagerChange) -> By:
+        try:
+            user = self._directory.by_email(change.by_email) if change.by_email else None
+        except ChatError as error:
+            log.warning("can't look up who acknowledged in PagerDuty: %s", error)
+            user = None
+        return By(user, "PagerDuty" if user else f"PagerDuty, by {change.by_name}")
+
+
+def _resolution(by: By, change: PagerChange) -> str:
+    return f"resolved in PagerDuty by {change.by_name}"
+
+
+def started(subject: Subject) -> datetime:
+    return subject.received_at if isinstance(subject, Alert) else subject.declared_at
+
+
+def next_call(subject: Subject, rules: Rules) -> oncall.Call | None:
+    """Who is called next, if nobody acknowledges."""
+    return oncall.next_call(rules.policy, subject.severity, started(subject), subject.calls)

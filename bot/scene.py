@@ -1,0 +1,143 @@
+"""What a batch of signals is decided on: the stored rows it is about, and what the batch changed of them so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.catalogue import Tags
+from bot.config import same_service
+from bot.models import Alert, Change, Head, Incident, Silence, Storm
+from bot.ports import Event
+from bot.signals import AlarmChanged, AlarmState, Signal
+from bot.store import Store
+
+
+class Scene:
+    """Reads each row once, and shows it as the batch left it. `change` is all that is to be saved."""
+
+    def __init__(self, store: Store, signals: Sequence[Signal], now: datetime) -> None:
+        alarms = [signal for signal in signals if isinstance(signal, AlarmChanged)]
+        keys = [signal.alarm.key for signal in alarms]
+        self._store = store
+        self.now = now
+        self.change = Change(seen=tuple(signal.source_id for signal in signals))
+        self.events: list[Event] = []
+        self.tags: Mapping[str, Tags] = {}
+        self._heads = store.heads(keys)
+        self._alerts = store.alerts(head.number for head in self._heads.values() if head.number is not None)
+        self._parents = store.composites_over(keys)
+        self._silences: list[Silence] | None = None
+        self._incidents: dict[int, Incident] = {}
+        self._by_service: dict[str, int | None] = {}
+        self._groups: dict[str, list[int]] = {}
+        self._storms: dict[str, Storm | None] = {}
+        self.before: dict[int, Incident] = {}
+
+    def apply(self, change: Change) -> None:
+        """The batch changed this too."""
+        self.change += change
+        for alert in change.alerts:
+            self._alerts[alert.number] = alert
+            members = self._groups.get(alert.group)
+            if members is not None and alert.number not in members:
+                members.insert(0, alert.number)
+        for incident in change.incidents:
+            self._incidents[incident.number] = incident
+            self._by_service.setdefault(same_service(incident.service), incident.number)
+        for head in change.heads:
+            self._heads[head.key] = head
+        for storm in change.storms:
+            self._storms[storm.channel] = storm
+
+    def may_be_new(self, signals: Sequence[Signal]) -> list[str]:
+        """The ARNs of the alarms that may become new alerts: those whose tags are of interest."""
+        alarms = [each for each in signals if isinstance(each, AlarmChanged) and each.state is AlarmState.ALARM]
+        return [each.alarm.arn for each in alarms if each.alarm.arn and not self._is_firing(each.alarm.key)]
+
+    def _is_firing(self, key: str) -> bool:
+        head = self._heads.get(key)
+        alert = self._alerts.get(head.number) if head is not None and head.number is not None else None
+        return alert is not None and alert.is_firing
+
+    def head(self, key: str) -> Head | None:
+        return self._heads.get(key)
+
+    def alert(self, number: int | None) -> Alert | None:
+        """The alert as the batch left it."""
+        if number is None:
+            return None
+        if number not in self._alerts:
+            self._alerts.update(self._store.alerts([number]))
+        return self._alerts.get(number)
+
+    def alert_of(self, key: str) -> Alert | None:
+        """The newest alert of a dedup key."""
+        if key not in self._heads:
+            self._heads.update(self._store.heads([key]))
+        head = self._heads.get(key)
+        return self.alert(head.number) if head else None
+
+    def parent_of(self, key: str) -> Alert | None:
+        """The firing composite alarm's alert that stands for this key."""
+        parent = self.alert(self._parents.get(key))
+        return parent if parent is not None and parent.is_firing else None
+
+    def stands_for(self, parent: Alert) -> None:
+        """A composite alarm began to stand for its children within this batch."""
+        self._parents.update(dict.fromkeys(parent.children_keys, parent.number))
+
+    def silences(self) -> list[Silence]:
+        if self._silences is None:
+            self._silences = self._store.silences()
+        return self._silences
+
+    def incident(self, number: int | None) -> Incident | None:
+        if number is None:
+            return None
+        if number not in self._incidents:
+            self._keep(self._store.incident(number))
+        return self._incidents[number]
+
+    def open_incident_of(self, service: str, environment: str) -> Incident | None:
+        """The open incident of a service; one of another environment is none of its."""
+        name = same_service(service)
+        if name not in self._by_service:
+            found = self._store.open_incident_of(service)
+            self._by_service[name] = found.number if found else None
+            if found is not None and found.number not in self._incidents:
+                self._keep(found)
+        number = self._by_service[name]
+        incident = self._incidents[number] if number is not None else None
+        if incident is None or not incident.is_open:
+            return None
+        is_other = bool(incident.environment and environment and incident.environment != environment)
+        return None if is_other else incident
+
+    def _keep(self, incident: Incident) -> None:
+        self._incidents[incident.number] = incident
+        self.before[incident.number] = incident
+
+    def group(self, group: str) -> list[Alert]:
+        """The firing alerts of a group, the newest first."""
+        if not group:
+            return []
+        if group not in self._groups:
+            stored = self._store.alerts_of_group(group)
+            for one in stored:
+                self._alerts.setdefault(one.number, one)
+            mine = [one.number for one in self._alerts.values() if one.group == group]
+            self._groups[group] = sorted({*mine, *(one.number for one in stored)}, reverse=True)
+        found = [self._alerts[number] for number in self._groups[group]]
+        return [one for one in found if one.is_firing]
+
+    def under(self, parent: int) -> list[Alert]:
+        """The firing alerts that a composite one hides."""
+        for one in self._store.alerts_under(parent):
+            self._alerts.setdefault(one.number, one)
+        return [one for one in self._alerts.values() if one.parent == parent and one.is_firing]
+
+    def storm(self, channel: str) -> Storm:
+        if channel not in self._storms:
+            self._storms[channel] = self._store.storm(channel)
+        return self._storms[channel] or Storm(channel=channel, window=self.now)

@@ -1,0 +1,1 @@
+"""The steps of the life of incidents and alerts: pure decisions from what is stored to all that a step writes."""

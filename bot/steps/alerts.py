@@ -1,0 +1,400 @@
+"""The steps of an alert's life, each with what it means for the incident it belongs to. Pure.
+
+An incident counts its firing alerts: the last one that is over resolves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from blocks import alert as shown_as
+from blocks import notes
+from blocks.text import one_line
+from bot import events, oncall
+from bot.config import Flapping
+from bot.errors import Refused
+from bot.models import (
+    Alert,
+    AlertStatus,
+    Change,
+    Decision,
+    EventKind,
+    Incident,
+    Owed,
+    Role,
+    Severity,
+    Shown,
+    Stage,
+    Status,
+    TimelineEvent,
+    Timer,
+)
+from bot.oncall import Policy
+from bot.owed import alerts as owed
+from bot.owed import incidents as owed_to_incident
+from bot.signals import AlarmChanged
+from bot.steps import deadlines
+from bot.steps import incidents as incident_steps
+
+_IMPACT = 600
+
+
+class By(NamedTuple):
+    """Who did it: a Slack user id, or in words where it was done elsewhere and nobody here is known for it."""
+
+    user: str | None
+    via: str = ""
+
+
+def fired(alert: Alert, policy: Policy) -> Change:
+    """A new alert: its card, its page, its clock; what the bus and the mail hear is owed by the batch."""
+    alert = alert.changed(has_stood=alert.shown.has_card)
+    rows: list[Owed] = [*_first_card(alert)]
+    if alert.pages:
+        rows.append(owed.page(alert.id, Role.PRIMARY))
+    return Change(alerts=(alert,), owed=tuple(rows)) + deadlines.of_alert(alert, policy)
+
+
+def _first_card(alert: Alert) -> tuple[Owed, ...]:
+    return owed.cards(alert, is_first=True) if alert.shown.has_card else ()
+
+
+def joined(alert: Alert, incident: Incident, now: datetime) -> Change:
+    """A new alert of a service whose incident somebody works on belongs to it, and needs no acknowledgement of its own
+    unless it is worse: then the incident becomes as bad, and people are paged again."""
+    is_worse = alert.severity < incident.severity
+    values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1}
+    timeline = [_alarm(incident, alert.fired_at, f"{alert.id} fires: {shown_as.summary(alert)}")]
+    rows = [*owed_to_incident.cards(incident)]
+    if is_worse:
+        values["severity"] = alert.severity
+        words = f"{incident.severity.label} → {alert.severity.label}: {alert.alarm.name}"
+        timeline.append(_event(incident, now, EventKind.SEVERITY, words))
+        after = incident.changed(severity=alert.severity)
+        rows += owed_to_incident.note(after, notes.worse(after, incident.severity, alert), broadcast=True)
+    return Change(incidents=(incident.changed(**values),), timeline=tuple(timeline), owed=tuple(rows))
+
+
+def taken_along(alert: Alert, incident: Incident) -> Alert:
+    """The alert as acknowledged with its incident."""
+    return alert.changed(
+        incident=incident.number,
+        acknowledged_by=incident.acknowledged_by or incident.commander,
+        acknowledged_at=incident.acknowledged_at or incident.declared_at,
+        via=incident.via,
+    )
+
+
+def repeated(alert: Alert, change: AlarmChanged) -> Change:
+    """The same alarm again while it fires: counted."""
+    after = alert.changed(
+        count=alert.count + 1,
+        changed_at=max(alert.changed_at, change.at),
+        value=change.value if change.value is not None else alert.value,
+        reason=change.reason or alert.reason,
+        has_no_data=False,
+    )
+    return Change(alerts=(after,), owed=_edits(after))
+
+
+def lost_data(alert: Alert, change: AlarmChanged) -> Change:
+    """INSUFFICIENT_DATA is no OK: it goes on firing, and the card says that nothing is known."""
+    after = alert.changed(has_no_data=True, changed_at=change.at)
+    return Change(alerts=(after,), owed=_edits(after))
+
+
+def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now: datetime, policy: Policy) -> Change:
+    """It fires again soon after its OK: the same card and incident, one flap more, and people are paged again."""
+    after = alert.changed(
+        status=AlertStatus.FIRING,
+        over_at=None,
+        ok_value=None,
+        ok_reason="",
+        settling=None,
+        changed_at=change.at,
+        received_at=now,
+        value=change.value,
+        reason=change.reason,
+        has_no_data=False,
+        count=alert.count + 1,
+        flaps=alert.flaps + 1,
+        returned=(*alert.returned[-19:], change.at),
+        decisions=alert.with_decisions(_flap(alert.flaps + 1, "it fired again soon after its OK: the same alert")),
+    )
+    if incident is None or not (incident.is_open or incident.is_closed_by_alarm):
+        due = alert.due_at - alert.received_at + now if alert.due_at else None
+        fresh = {"incident": None, "acknowledged_at": None, "acknowledged_by": None, "via": ""}
+        after = after.changed(**fresh, due_at=due, missed_at=None, calls=0, paged=())
+        pages = (owed.page(after.id, Role.PRIMARY, "fires again"),) if after.pages else ()
+        return Change(alerts=(after,), owed=(*_edits(after), *pages)) + deadlines.of_alert(after, policy)
+    return Change(alerts=(after,), owed=_edits(after)) + _back_on(incident, after, now)
+
+
+def _back_on(incident: Incident, alert: Alert, now: datetime) -> Change:
+    counted = incident.changed(firing=incident.firing + 1)
+    line = _alarm(incident, alert.fired_at if not alert.returned else alert.returned[-1], f"{alert.id} fires again")
+    if incident.is_open:
+        return Change(incidents=(counted,), timeline=(line,), owed=owed_to_incident.cards(counted))
+    reopened = incident_steps.reopen(counted, now, None, why=f"{alert.alarm.name} fires again")
+    pages = (owed.page(alert.id, Role.PRIMARY, "fires again", again=True),) if alert.pages else ()
+    return Change(timeline=(line,), owed=pages) + (reopened or Change())
+
+
+def is_flapping(alert: Alert, limits: Flapping, now: datetime) -> bool:
+    """Did it come back as often as counts as flapping?"""
+    return sum(now - at <= limits.within for at in alert.returned) >= limits.count
+
+
+def settles(alert: Alert, change: AlarmChanged, wait: timedelta, now: datetime) -> Change:
+    """A flapping alarm's OK: it counts when nothing follows for a while."""
+    why = f"it came back {alert.flaps} times: its OK counts after {int(wait.total_seconds()) // 60} quiet minutes"
+    after = alert.changed(
+        settling=change.at,
+        changed_at=change.at,
+        ok_value=change.value,
+        ok_reason=change.reason,
+        decisions=alert.with_decisions(_flap(alert.flaps, why)),
+    )
+    timer = Timer(kind=deadlines.SETTLE, subject=alert.id, due_at=now + wait)
+    return Change(alerts=(after,), owed=_edits(after), timers=(timer,), cancel_timers=((deadlines.SETTLE, alert.id),))
+
+
+def unsettled(alert: Alert, change: AlarmChanged) -> Change:
+    """It fires again before its OK counted."""
+    after = alert.changed(
+        settling=None,
+        ok_value=None,
+        ok_reason="",
+        changed_at=change.at,
+        value=change.value,
+        reason=change.reason,
+        count=alert.count + 1,
+        flaps=alert.flaps + 1,
+        returned=(*alert.returned[-19:], change.at),
+    )
+    return Change(alerts=(after,), owed=_edits(after), cancel_timers=((deadlines.SETTLE, alert.id),))
+
+
+def over(
+    alert: Alert, incident: Incident | None, group: Sequence[Alert], now: datetime, policy: Policy, **ok: Any
+) -> Change:
+    """The OK counts. `ok` are the values it came with; `group` the alerts that stand under this one's card.
+
+    Its page ends with it, unless an alert of its group still waits: then that one pages in its place.
+    """
+    after = alert.changed(
+        status=AlertStatus.RESOLVED, settling=None, silence=None, parent=None, **{"over_at": now, **ok}
+    )
+    change = Change(alerts=(after,), owed=_edits(after)) + deadlines.of_alert(after, policy)
+    change += Change(cancel_timers=((deadlines.SETTLE, alert.id),))
+    if incident is not None and alert.incident == incident.number:
+        return change + _one_less(incident, after, now, policy)
+    heir = next((one for one in group if one.lead == alert.number and one.awaits), None)
+    if heir is not None:
+        return change + _inherited(alert, heir, group, policy)
+    if alert.pages:
+        change += Change(owed=(owed.pager(alert.id, alert.page_key, "resolve"),))
+    return change
+
+
+def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
+    """The oldest alert that still waits takes the place of the one that is over."""
+    values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
+    leader = heir.changed(lead=None, shown=Shown.CARD, paged=alert.paged, calls=alert.calls, **values)
+    others = tuple(
+        one.changed(lead=heir.number) for one in group if one.lead == alert.number and one.number != heir.number
+    )
+    return Change(alerts=(leader, *others), owed=owed.cards(leader)) + deadlines.of_alert(leader, policy)
+
+
+def _one_less(incident: Incident, alert: Alert, now: datetime, policy: Policy) -> Change:
+    """One alert of the incident is over; the last one ends it."""
+    counted = incident.changed(firing=max(incident.firing - 1, 0))
+    line = _alarm(incident, alert.over_at or now, f"{alert.id} is OK: {shown_as.over_summary(alert)}")
+    change = Change(incidents=(counted,), timeline=(line,), owed=owed_to_incident.cards(counted))
+    if counted.firing or not counted.is_open:
+        return change
+    if incident.started_at is None:
+        return change + Change(owed=owed_to_incident.note(counted, notes.all_quiet(counted)))
+    ended = incident_steps.resolve(counted, now, None, resolution=f"{alert.alarm.name} is OK again")
+    assert ended is not None
+    resolved = ended.incidents[0].changed(is_closed_by_alarm=True)
+    return change + ended.model_copy(update={"incidents": (resolved,)})
+
+
+def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by: By, policy: Policy) -> Change:
+    """These alerts are somebody's now: the record of `incident` holds them from here on."""
+    after = [
+        one.changed(incident=incident.number, acknowledged_by=by.user, acknowledged_at=now, via=by.via)
+        for one in alerts
+    ]
+    told = tuple(
+        owed.pager(one.id, one.page_key, "acknowledge", by.user or by.via) for one in after if one.pages and not by.via
+    )
+    cards = tuple(row for one in after for row in _edits(one))
+    change = Change(alerts=tuple(after), owed=(*cards, *told))
+    for one in after:
+        change += deadlines.of_alert(one, policy)
+    return change + Change(owed=owed.events([events.acknowledged(one, incident) for one in after]))
+
+
+def opened(alerts: Sequence[Alert], number: int, now: datetime, by: By, commander: str | None) -> Incident:
+    """The incident that these alerts' acknowledgement opens: as bad as the worst, from the first one's firing on."""
+    worst = min(alerts, key=lambda one: (one.severity, one.fired_at))
+    user = by.user
+    return Incident(
+        number=number,
+        service=worst.service or f"unknown service ({one_line(worst.alarm.name)[:50]})",
+        impact=impact(worst),
+        severity=worst.severity,
+        status=Status.ACKNOWLEDGED,
+        declared_by=user,
+        declared_at=now,
+        commander=commander,
+        responders=tuple(dict.fromkeys(one for one in (commander, user) if one)),
+        acknowledged_by=user,
+        acknowledged_at=now,
+        via=by.via,
+        environment=worst.environment,
+        started_at=min(one.fired_at for one in alerts),
+        alerts=len(alerts),
+        firing=len(alerts),
+        page_keys=tuple(dict.fromkeys(one.page_key for one in alerts if one.pages)),
+    )
+
+
+def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change:
+    """What the new incident's timeline begins with, and its templates and card."""
+    events_ = [_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in alerts]
+    for one in alerts:
+        events_ += [_paged(incident, page.at, page.role, page.user_id or page.name) for page in one.paged]
+    events_.sort(key=lambda event: event.at)
+    how = incident.via or ""
+    by = incident.acknowledged_by
+    events_.append(TimelineEvent(incident=incident.number, at=now, kind=EventKind.ACKNOWLEDGED, actor=by, text=how))
+    return Change(incidents=(incident,), timeline=tuple(events_), owed=owed_to_incident.declaration(incident))
+
+
+def added(alerts: Sequence[Alert], incident: Incident) -> Change:
+    """An open incident takes these alerts in."""
+    keys = tuple(dict.fromkeys([*incident.page_keys, *(one.page_key for one in alerts if one.pages)]))
+    after = incident.changed(
+        alerts=incident.alerts + len(alerts),
+        firing=incident.firing + len(alerts),
+        severity=min(incident.severity, *(one.severity for one in alerts)),
+        page_keys=keys,
+    )
+    lines = tuple(_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in alerts)
+    return Change(incidents=(after,), timeline=lines, owed=owed_to_incident.cards(after))
+
+
+def impact(alert: Alert) -> str:
+    """What the declared template says of an alarm: its description, else its number against the limit."""
+    text = one_line(alert.alarm.description) or shown_as.summary(alert)
+    return text if len(text) <= _IMPACT else text[: _IMPACT - 1] + "…"
+
+
+def rated(alert: Alert, severity: Severity, response: oncall.Response, by: str, policy: Policy) -> Change | None:
+    """Somebody set another severity: what it gets is decided anew, with a clock that starts now."""
+    if not alert.awaits:
+        raise Refused(f"{alert.id} is not waiting any more; change the severity of its incident.")
+    if alert.severity is severity:
+        return None
+    reason = f"changed from {alert.severity.label} by <@{by}>"
+    decision = Decision(stage=Stage.SEVERITY, outcome=severity.label, reason=reason)
+    pages = response.pages
+    after = alert.changed(
+        severity=severity,
+        pages=pages,
+        due_at=response.due_at,
+        missed_at=None,
+        calls=alert.calls if pages and alert.pages else 0,
+        decisions=alert.with_decisions(decision),
+    )
+    rows = [*_edits(after)]
+    if pages and not alert.pages:
+        rows.append(owed.page(after.id, Role.PRIMARY))
+    if alert.pages and not pages:
+        rows.append(owed.pager(after.id, after.page_key, "resolve"))
+    return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+
+
+def hidden(alert: Alert, how: Shown, policy: Policy, reason: str, **values: Any) -> Change:
+    """A silence or a composite alarm stands for it from now on: its card says so, and nobody is paged for it."""
+    stage = Stage.SILENCE if how is Shown.SILENCED else Stage.INHIBITION
+    decision = Decision(stage=stage, outcome=how.value, reason=reason)
+    after = alert.changed(shown=how, pages=False, decisions=alert.with_decisions(decision), **values)
+    rows = [*_edits(after)]
+    if alert.pages and alert.awaits:
+        rows.append(owed.pager(after.id, after.page_key, "resolve"))
+    return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+
+
+def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: str, *, can_page: bool) -> Change:
+    """What hid it is over and it still fires: now it is shown and paged as if it had just fired."""
+    stage = Stage.SILENCE if alert.shown is Shown.SILENCED else Stage.INHIBITION
+    decision = Decision(stage=stage, outcome="shown", reason=reason)
+    after = alert.changed(
+        shown=Shown.CARD,
+        has_stood=True,
+        silence=None,
+        parent=None,
+        pages=response.pages and can_page,
+        due_at=response.due_at,
+        missed_at=None,
+        calls=0,
+        decisions=alert.with_decisions(decision),
+    )
+    rows = [*owed.cards(after, is_first=not alert.has_stood)]
+    if after.pages and after.awaits:
+        rows.append(owed.page(after.id, Role.PRIMARY, reason))
+    return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+
+
+def missed(alert: Alert, now: datetime, policy: Policy) -> Change | None:
+    """The acknowledgement was due and did not come."""
+    if not alert.awaits or alert.missed_at is not None:
+        return None
+    after = alert.changed(missed_at=now)
+    return Change(
+        alerts=(after,), owed=(*_edits(after), owed.note(after, notes.sla_missed(after)))
+    ) + deadlines.of_alert(after, policy)
+
+
+def _edits(alert: Alert) -> tuple[Owed, ...]:
+    """New looks for cards that stand: also of one that is hidden by now."""
+    return owed.cards(alert) if alert.has_stood else ()
+
+
+def _flap(times: int, reason: str) -> Decision:
+    return Decision(stage=Stage.FLAP, outcome=f"{times} flaps" if times > 1 else "1 flap", reason=reason)
+
+
+def _event(incident: Incident, at: datetime, kind: EventKind, text: str) -> TimelineEvent:
+    return TimelineEvent(incident=incident.number, at=at, kind=kind, text=text)
+
+
+def _alarm(incident: Incident, at: datetime, text: str) -> TimelineEvent:
+    return _event(incident, at, EventKind.ALARM, text)
+
+
+def _paged(incident: Incident, at: datetime, role: Role, who: str) -> TimelineEvent:
+    is_user = who[:1] in "UW" and who.isalnum() and who.isupper()
+    about = who if is_user else None
+    words = role.value if is_user else f"{who} ({role.value})"
+    return TimelineEvent(incident=incident.number, at=at, kind=EventKind.PAGED, about=about, text=words)
+
+
+def called(subject: Alert, role: Role, why: str, policy: Policy) -> Change:
+    """The next in line is called; the one after has a clock of their own."""
+    after = subject.changed(calls=subject.calls + 1)
+    return Change(alerts=(after,), owed=(owed.page(after.id, role, why),)) + deadlines.of_alert(after, policy)
+
+
+def shown_after_storm(alert: Alert, policy: Policy) -> Change:
+    """The storm is over and it still waits: it gets its card."""
+    decision = Decision(stage=Stage.STORM, outcome="shown", reason="the storm is over and it still fires")
+    after = alert.changed(shown=Shown.CARD, has_stood=True, decisions=alert.with_decisions(decision))
+    return Change(alerts=(after,), owed=owed.cards(after, is_first=True)) + deadlines.of_alert(after, policy)

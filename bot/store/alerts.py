@@ -1,0 +1,200 @@
+"""Alerts in the SQLite store: the deduplication table, alerts, silences, storms, deployments, what can't be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from bot.errors import UnknownAlert, VersionConflict
+from bot.models import Alert, Change, Head, Silence, Storm
+from bot.signals import AlarmKind, AlarmState, Deployment, Unreadable
+from bot.store.database import Database, Row, moment, stamp
+
+_CHUNK = 500  # parameters of one statement; SQLite allows more
+K = TypeVar("K", int, str)
+
+
+class AlertRows:
+    """The part of the store that triage works on."""
+
+    _db: Database
+
+    # -- asking
+
+    def next_alert_numbers(self, count: int) -> range:
+        with self._db.transaction():
+            self._db.write("UPDATE incident_numbers SET value = value + ? WHERE id = 2", [count])
+            row = self._db.row("SELECT value FROM incident_numbers WHERE id = 2")
+        assert row is not None
+        return range(row["value"] - count + 1, row["value"] + 1)
+
+    def heads(self, keys: Iterable[str]) -> dict[str, Head]:
+        rows = self._many("SELECT * FROM alert_deduplication WHERE key IN ({marks})", keys)
+        return {row["key"]: _head(row) for row in rows}
+
+    def alert(self, number: int) -> Alert:
+        found = self.alerts([number])
+        if not found:
+            raise UnknownAlert(f"There is no AL-{number}. /incident alerts shows the ones that fire.")
+        return found[number]
+
+    def alerts(self, numbers: Iterable[int]) -> dict[int, Alert]:
+        rows = self._many("SELECT version, data FROM alerts WHERE number IN ({marks})", numbers)
+        return {alert.number: alert for alert in map(_alert, rows)}
+
+    def firing_alerts(self, limit: int = 100) -> list[Alert]:
+        return self._alerts("is_firing = 1 ORDER BY severity, number DESC LIMIT ?", [limit])
+
+    def firing_count(self) -> int:
+        row = self._db.row("SELECT COUNT(*) AS n FROM alerts WHERE is_firing = 1")
+        return int(row["n"]) if row else 0
+
+    def alerts_of_group(self, group: str, limit: int = 200) -> list[Alert]:
+        return self._alerts('"group" = ? AND is_firing = 1 ORDER BY number DESC LIMIT ?', [group, limit])
+
+    def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
+        return self._alerts("incident = ? ORDER BY number LIMIT ?", [number, limit])
+
+    def alerts_silenced_by(self, silence_id: str, limit: int = 500) -> list[Alert]:
+        return self._alerts("silence = ? AND is_firing = 1 ORDER BY number LIMIT ?", [silence_id, limit])
+
+    def alerts_under(self, parent: int, limit: int = 500) -> list[Alert]:
+        return self._alerts("parent = ? AND is_firing = 1 ORDER BY number LIMIT ?", [parent, limit])
+
+    def open_page_keys(self, limit: int = 200) -> list[str]:
+        rows = self._db.rows("SELECT data FROM incidents WHERE is_open = 1 ORDER BY number DESC LIMIT ?", [limit])
+        keys = [key for row in rows for key in json.loads(row["data"]).get("page_keys", ())]
+        keys += [one.page_key for one in self._alerts("is_firing = 1 ORDER BY severity, number DESC LIMIT ?", [limit])
+                 if one.pages and one.awaits]  # fmt: skip
+        return list(dict.fromkeys(keys))[:limit]
+
+    def composites_over(self, keys: Iterable[str]) -> dict[str, int]:
+        rows = self._many(
+            "SELECT child, MAX(parent) AS parent FROM inhibitions WHERE child IN ({marks}) GROUP BY child", keys
+        )
+        return {row["child"]: row["parent"] for row in rows}
+
+    def silence(self, silence_id: str) -> Silence | None:
+        row = self._db.row("SELECT version, data FROM silences WHERE id = ?", [silence_id])
+        return None if row is None else _versioned(Silence, row)
+
+    def silences(self) -> list[Silence]:
+        rows = self._db.rows("SELECT version, data FROM silences WHERE is_active = 1")
+        return [_versioned(Silence, row) for row in rows]
+
+    def storm(self, channel: str) -> Storm | None:
+        row = self._db.row("SELECT version, data FROM storms WHERE channel = ?", [channel])
+        return None if row is None else _versioned(Storm, row)
+
+    def deployments_of(self, service: str, since: datetime, limit: int = 20) -> list[Deployment]:
+        rows = self._db.rows(
+            "SELECT data FROM deployments WHERE service = ? AND at >= ? ORDER BY at DESC LIMIT ?",
+            [service, stamp(since), limit],
+        )
+        return [Deployment.model_validate_json(row["data"]) for row in rows]
+
+    def seen(self, ids: Iterable[str]) -> set[str]:
+        keys = [f"message:{each}" for each in ids]
+        rows = self._many("SELECT key FROM requests WHERE key IN ({marks})", keys)
+        return {row["key"].removeprefix("message:") for row in rows}
+
+    def unreadable_since(self, since: datetime) -> int:
+        row = self._db.row("SELECT COUNT(*) AS n FROM unreadable WHERE at >= ?", [stamp(since)])
+        return int(row["n"]) if row else 0
+
+    def _alerts(self, where: str, parameters: Sequence[Any]) -> list[Alert]:
+        return [_alert(row) for row in self._db.rows(f"SELECT version, data FROM alerts WHERE {where}", parameters)]
+
+    def _many(self, sql: str, values: Iterable[K]) -> Iterator[Row]:
+        wanted = list(dict.fromkeys(values))
+        for start in range(0, len(wanted), _CHUNK):
+            chunk = wanted[start : start + _CHUNK]
+            yield from self._db.rows(sql.replace("{marks}", ", ".join("?" * len(chunk))), chunk)
+
+    # -- writing, within the transaction of a change
+
+    def _save_alerts(self, change: Change, now: datetime) -> None:
+        for source_id in change.seen:
+            self._db.insert("requests", {"key": f"message:{source_id}", "at": stamp(now)}, or_ignore=True)
+        for alert in change.alerts:
+            self._save_alert(alert)
+        for head in change.heads:
+            row = {"number": head.number, "state": head.state.value}
+            times = {"changed_at": stamp(head.changed_at), "expires_at": stamp(head.expires_at)}
+            self._put("alert_deduplication", "key", head.key, head.version, {**row, **times})
+        for silence in change.silences:
+            data = silence.model_dump_json(exclude={"version"})
+            self._put("silences", "id", silence.id, silence.version, {"is_active": silence.is_active, "data": data})
+        for storm in change.storms:
+            data = storm.model_dump_json(exclude={"version"})
+            self._put("storms", "channel", storm.channel, storm.version, {"data": data})
+        for deployment in change.deployments:
+            self._save_deployment(deployment)
+        for each in change.unreadable:
+            self._save_unreadable(each, now)
+
+    def _save_alert(self, alert: Alert) -> None:
+        values: Row = {
+            "is_firing": int(alert.is_firing),
+            "severity": int(alert.severity),
+            "group": alert.group,
+            "incident": alert.incident,
+            "parent": alert.parent,
+            "silence": alert.silence,
+            "data": alert.model_dump_json(exclude={"version"}, exclude_defaults=True),
+        }
+        self._put("alerts", "number", alert.number, alert.version, values)
+        if alert.alarm.kind is AlarmKind.COMPOSITE:
+            self._db.write("DELETE FROM inhibitions WHERE parent = ?", [alert.number])
+            for child in alert.children_keys if alert.is_firing else ():
+                self._db.insert("inhibitions", {"child": child, "parent": alert.number}, or_ignore=True)
+
+    def _save_deployment(self, deployment: Deployment) -> None:
+        row = {"service": deployment.service, "at": stamp(deployment.at), "data": deployment.model_dump_json()}
+        names = ", ".join(row)
+        self._db.write(
+            f"INSERT INTO deployments (id, {names}) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE excluded.at >= deployments.at",
+            [deployment.id, *row.values()],
+        )
+
+    def _save_unreadable(self, each: Unreadable, now: datetime) -> None:
+        raw = each.raw.encode("utf-8", "replace").decode()
+        row = {"id": each.source_id, "at": stamp(now), "problem": each.problem, "raw": raw}
+        self._db.insert("unreadable", row, or_ignore=True)
+
+    def _put(self, table: str, pk: str, key: object, version: int, values: Row) -> None:
+        """Insert (version 0) or update the row while it has this version; raises VersionConflict."""
+        row = {**values, "version": version + 1}
+        if version == 0:
+            written = self._db.insert(table, {pk: key, **row}, or_ignore=True)
+        else:
+            assignments = ", ".join(f'"{name}" = ?' for name in row)
+            sql = f'UPDATE "{table}" SET {assignments} WHERE "{pk}" = ? AND version = ?'
+            written = self._db.write(sql, [*row.values(), key, version])
+        if written != 1:
+            raise VersionConflict(f"{key} changed meanwhile (it was read at version {version}).")
+
+
+V = TypeVar("V", Silence, Storm)
+
+
+def _versioned(kind: type[V], row: Row) -> V:
+    return kind.model_validate_json(row["data"]).model_copy(update={"version": row["version"]})
+
+
+def _alert(row: Row) -> Alert:
+    return Alert.model_validate_json(row["data"]).model_copy(update={"version": row["version"]})
+
+
+def _head(row: Row) -> Head:
+    return Head(
+        key=row["key"],
+        number=row["number"],
+        state=AlarmState(row["state"]),
+        changed_at=moment(row["changed_at"]),
+        expires_at=moment(row["expires_at"]),
+        version=row["version"],
+    )

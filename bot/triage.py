@@ -1,0 +1,356 @@
+"""Triage: what a new alert is about, how bad it is, who hears of it where. Pure stages, each with its reason.
+
+A stage sees the alarm and what is around it, and returns its decision. All of them are kept with the alert and shown
+under “Why?”.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from bot import oncall
+from bot.catalogue import SEVERITY_WORDS, Catalogue, Place, Tags
+from bot.config import Config, Maintenance, Match, Route, SeverityRule
+from bot.models import Alert, Decision, Incident, Role, Severity, Shown, Silence, Stage, Storm, fits
+from bot.oncall import Calendar, Policy
+from bot.owed import Target
+from bot.signals import Alarm, AlarmChanged
+
+_HINTS = {"critical": 1, "high": 2, "medium": 3, "low": 4}
+BUILT_IN = tuple(
+    SeverityRule(
+        alarm=tuple(f"*-{word}" for word, meant in SEVERITY_WORDS.items() if meant is severity), severity=severity
+    )
+    for severity in Severity
+)
+
+
+class Around(NamedTuple):
+    """What triage needs to know beside the alarm.
+
+    tags      the alarm's tags; None: they could not be read
+    parent    a firing composite alarm that stands for this one
+    incident  an open incident of the same service; its `joined_at` is when the newest of its alerts fired
+    group     firing alerts of the same service and environment
+    """
+
+    now: datetime
+    tags: Tags | None = None
+    silences: Sequence[Silence] = ()
+    parent: Alert | None = None
+    incident: Incident | None = None
+    group: Sequence[Alert] = ()
+
+
+class Finding(NamedTuple):
+    """What a stage found: values of the alert, and the decision that says why."""
+
+    values: dict[str, Any]
+    decision: Decision
+
+
+class Rules:
+    """The config file's rules, ready to be asked. `ops` is the incident channel's name, `can_page` whether anybody
+    can be paged at all."""
+
+    def __init__(self, config: Config, ops: str, *, can_page: bool) -> None:
+        self._config = config
+        self._ops = ops
+        self._can_page = can_page
+        self.catalogue = Catalogue(config)
+        self.policy = policy(config)
+        self.triage = config.triage
+
+    def topic(self, severity: Severity) -> str | None:
+        """The SNS topic whose subscribers get e-mail about this severity."""
+        return self._config.topics.get(severity)
+
+    def response(self, service: str, severity: Severity, now: datetime) -> oncall.Response:
+        """What an unacknowledged alert of this service and severity gets now, whether anybody can be paged or not."""
+        return oncall.respond(self.policy, calendar(self._config, service), severity, now)
+
+    @property
+    def can_page(self) -> bool:
+        return self._can_page
+
+    # -- the stages
+
+    def enrich(self, alarm: Alarm, tags: Tags | None) -> tuple[Place, Decision]:
+        place = self.catalogue.place(alarm, tags)
+        unread = "" if tags is not None else "; its tags were not read"
+        if not place.service:
+            return place, Decision(stage=Stage.ENRICHMENT, outcome="unknown service", reason=place.how + unread)
+        missing = "" if place.is_known else "; unknown service: the catalogue has no entry, so no owner and no runbook"
+        outcome = f"{place.service}{' in ' + place.environment if place.environment else ''}"
+        return place, Decision(stage=Stage.ENRICHMENT, outcome=outcome, reason=place.how + missing + unread)
+
+    def severity(self, alarm: Alarm, place: Place, tags: Tags | None) -> tuple[Severity, Decision]:
+        """The first rule that matches; then what the message itself says; then the end of the alarm's name."""
+        for number, rule in enumerate(self._config.severities):
+            if _matches(rule, alarm, place, tags):
+                return _severity(rule.severity, f"rule {_shown(rule)} (config.yml: severities[{number}])")
+        hint = SEVERITY_WORDS.get(alarm.severity.lower().replace("-", ""))
+        if hint is not None:
+            return _severity(hint, f"the message says “{alarm.severity}”")
+        for rule in BUILT_IN:
+            if any(fits(pattern, alarm.name) for pattern in rule.alarm):
+                ending = next(pattern for pattern in rule.alarm if fits(pattern, alarm.name))
+                return _severity(rule.severity, f"built-in rule “{ending}”")
+        return _severity(Severity.SEV3, "no rule matches, and the name does not end in a severity")
+
+    def silence(self, change: AlarmChanged, place: Place, around: Around) -> Finding | None:
+        alarm = change.alarm
+        if change.suppressed:
+            reason = f"CloudWatch suppresses its actions ({change.suppressed})"
+            return _hidden(Shown.SILENCED, Stage.SILENCE, reason, silence=f"CloudWatch:{change.suppressed}")
+        for silence in around.silences:
+            if silence.covers(alarm, around.now):
+                why = f"silenced until {silence.ends_at:%Y-%m-%d %H:%M} UTC: {silence.why}"
+                return _hidden(Shown.SILENCED, Stage.SILENCE, f"“{silence.pattern}” {why}", silence=silence.id)
+        for window in self._config.maintenance:
+            if _matches(window, alarm, place, around.tags) and _is_during(window, around.now):
+                reason = f"maintenance window “{window.name}” of config.yml"
+                return _hidden(Shown.SILENCED, Stage.SILENCE, reason, silence=f"maintenance:{window.name}")
+        return None
+
+    def inhibition(self, around: Around) -> Finding | None:
+        if around.parent is None:
+            return None
+        reason = f"the composite alarm {around.parent.alarm.name} ({around.parent.id}) stands for it"
+        return _hidden(Shown.INHIBITED, Stage.INHIBITION, reason, parent=around.parent.number)
+
+    def routing(self, severity: Severity, place: Place, around: Around, alarm: Alarm) -> Finding:
+        """Channels, e-mail topic and whether to page, from the first route that matches, else from the policy."""
+        number, route = self._route(severity, place, around, alarm)
+        entry = self._config.service(place.service)
+        response = self.response(place.service, severity, around.now)
+        wanted = route.channels or ((entry.channel,) if entry.channel else ()) or (Target.OPS,)
+        channels = tuple(dict.fromkeys(Target.OPS.value if name == self._ops else str(name) for name in wanted))
+        pages = response.pages if route.page is None else route.page
+        why = [response.reason]
+        if route.page is not None and route.page is not response.pages:
+            why.append(f"but routes[{number}] says {'page' if pages else 'no page'}")
+        if pages and not self._can_page:
+            why.append("nobody can be paged: neither PagerDuty nor on_call is set up")
+        if number is not None:
+            why.append(f"shown as routes[{number}] says")
+        topic = route.topic or (self._config.topics.get(severity) if response.mails or response.pages else None)
+        outcome = ", ".join(
+            [
+                *(f"#{self._ops if name == Target.OPS else name}" for name in channels),
+                *(["page"] if pages else []),
+                *(["e-mail"] if topic else []),
+            ]
+        )
+        values = {"channels": channels, "topic": topic, "pages": pages and self._can_page, "due_at": response.due_at}
+        return Finding(values, Decision(stage=Stage.ROUTING, outcome=outcome, reason="; ".join(why)))
+
+    def _route(self, severity: Severity, place: Place, around: Around, alarm: Alarm) -> tuple[int | None, Route]:
+        for number, route in enumerate(self._config.routes):
+            if (not route.severity or severity in route.severity) and _matches(route, alarm, place, around.tags):
+                return number, route
+        return None, Route()
+
+    def grouping(self, severity: Severity, around: Around) -> Finding:
+        """Alerts of one service within the window stand under one card; a worse one gets a card and a page anyway."""
+        window = self.triage.group
+        incident = around.incident
+        if incident is not None and self._is_within(around.now, around.group, incident):
+            if severity < incident.severity:
+                reason = f"joins {incident.id}, which becomes {severity.label} with it"
+                return Finding({"incident": incident.number}, _grouped(incident.id, reason))
+            reason = f"{incident.id} is open for this service and somebody has it"
+            return Finding(
+                {"incident": incident.number, "pages": False, "shown": Shown.THREAD}, _grouped(incident.id, reason)
+            )
+        lead = next((one for one in around.group if one.lead is None and one.shown is Shown.CARD and one.awaits), None)
+        if lead is None or around.now - lead.received_at > window:
+            return Finding({}, _grouped("own card", "no other alert of its service fires"))
+        if severity < lead.severity:
+            return Finding({}, _grouped("own card", f"worse than {lead.id} of the same service"))
+        values = {"lead": lead.number, "pages": False, "shown": Shown.THREAD}
+        return Finding(
+            values, _grouped(lead.id, f"same service within {minutes(window)} of {lead.id}: one page for both")
+        )
+
+    def _is_within(self, now: datetime, group: Sequence[Alert], incident: Incident) -> bool:
+        newest = max(
+            (one.received_at for one in group if one.incident == incident.number), default=incident.declared_at
+        )
+        return now - max(newest, incident.declared_at) <= self.triage.group
+
+    def storm(self, storm: Storm, alert: Alert, now: datetime) -> tuple[Storm, Shown]:
+        """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card, and those not without end."""
+        limits = self.triage.storm
+        is_new_window = now - storm.window >= limits.within
+        recent = 1 if is_new_window else storm.recent + 1
+        values: dict[str, Any] = {"window": now if is_new_window else storm.window, "recent": recent, "newest_at": now}
+        if not storm.is_on and recent <= limits.alerts:
+            return storm.changed(**values), alert.shown
+        if not storm.is_on:
+            values |= {"began_at": values["window"], "ended_at": None, "alerts": recent - 1, "shown": recent - 1}
+            values |= {"hidden": 0, "services": {}, "severities": {}}
+        counted = storm.changed(**values)
+        keeps = (alert.pages or alert.severity is Severity.SEV1) and counted.shown < 2 * limits.alerts
+        shown = alert.shown if keeps else Shown.STORM
+        return _counted(counted, alert, is_hidden=shown is Shown.STORM), shown
+
+
+def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> Alert:
+    """A new alert with all that the stages before the storm decide."""
+    alarm = change.alarm
+    place, enriched = rules.enrich(alarm, around.tags)
+    severity, rated = rules.severity(alarm, place, around.tags)
+    routed = rules.routing(severity, place, around, alarm)
+    grouped = rules.grouping(severity, around)
+    hidden = rules.silence(change, place, around) or rules.inhibition(around)
+    values = {**routed.values, **grouped.values, **(hidden.values if hidden else {})}
+    decisions = [
+        Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {minutes(rules.triage.dedup)}"),
+        *([hidden.decision] if hidden else []),
+        enriched,
+        rated,
+        routed.decision,
+        grouped.decision,
+        Decision(stage=Stage.REMEDIATION, outcome="none", reason="no approved runbook matches"),
+    ]
+    return Alert(
+        number=number,
+        key=alarm.key,
+        alarm=alarm,
+        severity=severity,
+        service=place.service,
+        is_known_service=place.is_known,
+        environment=place.environment,
+        group=group_of(place),
+        fired_at=change.at,
+        received_at=around.now,
+        changed_at=change.at,
+        value=change.value,
+        reason=change.reason,
+        missing=change.missing,
+        decisions=tuple(decisions),
+        **values,
+    )
+
+
+def group_of(place: Place) -> str:
+    """Alerts of one service in one environment; empty where the service is not known: those have nothing in common."""
+    return f"{place.environment}/{place.service}" if place.service else ""
+
+
+def policy(config: Config) -> Policy:
+    """The on-call policy of the config file, defaults where it says nothing."""
+    paging, usual = config.paging, Policy()
+    after = {
+        Role.TEAM_LEAD: paging.team_lead,
+        Role.MANAGER: paging.manager,
+        Role.COMMANDER: paging.commander,
+    }
+    ladder = sorted(
+        (rung._replace(after=after.get(rung.role, rung.after)) for rung in usual.ladder), key=lambda r: r.after
+    )
+    return Policy(
+        acknowledge_within={**usual.acknowledge_within, **paging.acknowledge},
+        secondary_after={**usual.secondary_after, **paging.secondary},
+        paged=frozenset(paging.severities),
+        ladder=tuple(ladder),
+        update_within={**usual.update_within, **paging.update},
+    )
+
+
+def calendar(config: Config, service: str) -> Calendar:
+    hours = config.business_hours
+    return Calendar(config.zone(service), hours.opens, hours.closes, frozenset(hours.days), frozenset(hours.holidays))
+
+
+def minutes(span: timedelta) -> str:
+    """A duration in the words of people: `10 min`, `1 h`, `30 s`."""
+    seconds = int(span.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds % 3600 == 0:
+        return f"{seconds // 3600} h"
+    return f"{seconds // 60} min"
+
+
+def _severity(severity: Severity, reason: str) -> tuple[Severity, Decision]:
+    return severity, Decision(stage=Stage.SEVERITY, outcome=severity.label, reason=reason)
+
+
+def _grouped(outcome: str, reason: str) -> Decision:
+    return Decision(stage=Stage.GROUPING, outcome=outcome, reason=reason)
+
+
+def _hidden(shown: Shown, stage: Stage, reason: str, **values: Any) -> Finding:
+    return Finding(
+        {"shown": shown, "pages": False, "topic": None, **values},
+        Decision(stage=stage, outcome=shown.value, reason=reason),
+    )
+
+
+def _counted(storm: Storm, alert: Alert, *, is_hidden: bool) -> Storm:
+    service = alert.service or "unknown service"
+    services = dict(
+        sorted({**storm.services, service: storm.services.get(service, 0) + 1}.items(), key=lambda e: -e[1])[:200]
+    )
+    severity = int(alert.severity)
+    severities = {**storm.severities, severity: storm.severities.get(severity, 0) + 1}
+    return storm.changed(
+        alerts=storm.alerts + 1,
+        shown=storm.shown + (not is_hidden),
+        hidden=storm.hidden + is_hidden,
+        services=services,
+        severities=severities,
+    )
+
+
+def _matches(match: Match, alarm: Alarm, place: Place, tags: Tags | None) -> bool:
+    """Does all that the match names fit? An empty one fits everything."""
+    pairs = (
+        (match.alarm, alarm.name),
+        (match.namespace, alarm.namespace),
+        (match.metric, alarm.metric),
+        (match.service, place.service),
+        (match.environment, place.environment),
+        (match.account, alarm.account),
+    )
+    if not all(not patterns or any(fits(each, text) for each in patterns) for patterns, text in pairs):
+        return False
+    return all(fits(pattern, (tags or {}).get(name, "")) for name, pattern in match.tags.items())
+
+
+def _shown(rule: Match) -> str:
+    named = [(name, getattr(rule, name)) for name in Match.model_fields if getattr(rule, name)]
+    words = []
+    for name, value in named:
+        pairs = [f"{key}={pattern}" for key, pattern in value.items()] if isinstance(value, dict) else list(value)
+        words.append(f"{name} {', '.join(pairs)}")
+    return f"“{'; '.join(words)}”" if words else "for everything"
+
+
+def _is_during(window: Maintenance, now: datetime) -> bool:
+    return any(starts <= now < ends for starts, ends in spans(window, now))
+
+
+def spans(window: Maintenance, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """When the window is, as far as it could be now: its one span, or those that began today or shortly before."""
+    zone = ZoneInfo(window.time_zone)
+    if window.starts is not None and window.until is not None:
+        yield _in_zone(window.starts, zone), _in_zone(window.until, zone)
+        return
+    assert window.at is not None
+    assert window.lasts is not None
+    today = now.astimezone(zone).date()
+    for back in range(window.lasts.days + 2):
+        day = today - timedelta(days=back)
+        if not window.days or day.weekday() in window.days:
+            starts = datetime.combine(day, time(window.at.hour, window.at.minute), zone)
+            yield starts, starts + window.lasts
+
+
+def _in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -1,0 +1,1 @@
+"""CloudWatch: moto stores alarms and data points, this evaluates them and acts on what it finds."""
