@@ -5,18 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
-from slack_bolt import App
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
-from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from websocket import WebSocketException
 
+from bot import outside
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
@@ -29,11 +27,9 @@ from bot.config import Config
 from bot.errors import ChatError, SettingsError, StoreError
 from bot.health import HealthServer
 from bot.incidents import Incidents
-from bot.integrations.nothing import NoAlarms, NoBus, NoMailer
-from bot.integrations.roster import ConfigRoster, Rosters
-from bot.integrations.slack.api import Identity, SlackApi
+from bot.integrations.slack.api import SlackApi
+from bot.integrations.slack.bolt import bolt
 from bot.integrations.slack.chat import SlackChat
-from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
@@ -41,7 +37,7 @@ from bot.ledger import Ledger
 from bot.outbox import Outbox
 from bot.owed import Target
 from bot.paging import PagerSync, Paging
-from bot.ports import Alarms, Clock, EventBus, Inbox, Mailer, Pager, Roster
+from bot.ports import Clock
 from bot.processes import this_process
 from bot.rights import Rights
 from bot.settings import Settings
@@ -86,18 +82,12 @@ class Bot:
         owner = this_process()
         self.outbox = Outbox(self.store, clock, owner)
         people = SlackPeople(SlackApi(token, settings.slack_api_url, timeout=IDENTITY_SECONDS), self.identity, groups)
-        cloud = _cloud(settings, clock)
-        paging = _paging(settings, config, self._chat, people, clock)
+        cloud = outside.cloud(settings, clock)
+        paging = outside.paging(settings, config, self._chat, people, clock)
         rules = Rules(config, self._ops, can_page=paging.is_on)
         ledger, rights = Ledger(self.store, clock, self.outbox.nudge), Rights(people, config)
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
         alert_cards = AlertCards(self.store, rules, config)
-        self._carriers = Carriers(
-            IncidentCarriers(self.store, self._chat, cards, config, self._ops, clock),
-            AlertCarriers(self.store, self._chat, alert_cards, self._ops),
-            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, clock),
-            CloudCarriers(self.store, cloud.bus, cloud.mailer),
-        )
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         fallback = Target.OPS if settings.fallback_channel == self._ops else settings.fallback_channel
         self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=fallback)
@@ -119,17 +109,26 @@ class Bot:
             bot_user=self.identity.user_id,
             ops=self._ops,
         )
-        self._listener = Listener(desk)
-        self._requests = UnderWay()
-        self._app = _bolt(api, self.identity)
-        self._listener.register(self._app)
-        app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
-        self.socket = Socket(settings.slack_app_token.get_secret_value(), app_client, concurrency=SOCKET_WORKERS)
-        self.socket.socket_mode_request_listeners.append(self._on_request)
+        self._carriers = Carriers(
+            IncidentCarriers(self.store, self._chat, cards, config, self._ops, clock),
+            AlertCarriers(self.store, self._chat, alert_cards, self._ops),
+            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, clock),
+            CloudCarriers(self.store, cloud.bus, cloud.mailer),
+        )
         self._closing = [*cloud.closing, *paging.closing]
         poll = config.pagerduty.poll if paging.can_poll else None
         self._jobs = Jobs(self.store, clock, self.timekeeper, self.sync, self.intake, poll=poll)
         self._health: HealthServer | None = None
+        self._listen(settings, api, Listener(desk))
+
+    def _listen(self, settings: Settings, api: SlackApi, listener: Listener) -> None:
+        self._listener = listener
+        self._requests = UnderWay()
+        self._app = bolt(api, self.identity)
+        self._listener.register(self._app)
+        app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
+        self.socket = Socket(settings.slack_app_token.get_secret_value(), app_client, concurrency=SOCKET_WORKERS)
+        self.socket.socket_mode_request_listeners.append(self._on_request)
 
     def start(self) -> None:
         """Connect, deliver what is owed, keep time. Raises SlackApiError or TimeoutError when Slack is out of reach."""
@@ -200,64 +199,6 @@ class Bot:
             log.warning("#%s: %s. Create the channel and invite the bot, or set INCIDENT_CHANNEL.", self._ops, error)
 
 
-class Cloud(NamedTuple):
-    """What AWS is used for; the null versions where it is not configured."""
-
-    inbox: Inbox | None
-    bus: EventBus
-    mailer: Mailer
-    alarms: Alarms
-    closing: Sequence[Callable[[], None]] = ()
-
-
-def _cloud(settings: Settings, clock: Clock) -> Cloud:
-    """AWS is in use where it is named: a queue, a region or an endpoint."""
-    if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
-        return Cloud(None, NoBus(), NoMailer(), NoAlarms())
-    from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415 - a bot without AWS does without boto3
-    from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
-    from bot.integrations.aws.clients import Clients  # noqa: PLC0415
-    from bot.integrations.aws.queue import SqsInbox  # noqa: PLC0415
-    from bot.integrations.aws.topics import SnsMailer  # noqa: PLC0415
-
-    clients = Clients(settings.aws_region, settings.aws_endpoint_url)
-    inbox = SqsInbox(clients, settings.alert_queue_url) if settings.alert_queue_url else None
-    bus, alarms = EventBridgeBus(clients, settings.alert_bus_name), CloudWatchAlarms(clients, clock)
-    return Cloud(inbox, bus, SnsMailer(clients), alarms, (alarms.close, clients.close))
-
-
-class PagingParts(NamedTuple):
-    """How people are paged, and who is on call. `is_on`: somebody can be paged; `can_poll`: the pager can be asked."""
-
-    pager: Pager
-    roster: Roster
-    is_on: bool
-    can_poll: bool = False
-    closing: Sequence[Callable[[], None]] = ()
-
-
-def _paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeople, clock: Clock) -> PagingParts:
-    """PagerDuty where it is configured; else direct messages to whom the config file names."""
-    named = ConfigRoster(config, people.name, people.email)
-    by_slack = SlackPager(chat, clock, find_user=people.by_email)
-    key, token = settings.pagerduty_routing_key, settings.pagerduty_api_token
-    if key is None and token is None:
-        entries = [config.on_call, *(entry.on_call for entry in config.services.values())]
-        return PagingParts(by_slack, named, is_on=any(entry.primary for entry in entries))
-    from bot.integrations.pagerduty.api import EventsApi, RestApi  # noqa: PLC0415 - a bot without it does without pdpyras
-    from bot.integrations.pagerduty.pager import PagerDuty  # noqa: PLC0415
-    from bot.integrations.roster import PagerDutyRoster  # noqa: PLC0415
-
-    rest = RestApi(token.get_secret_value(), settings.pagerduty_api_url) if token else None
-    roster = Rosters(PagerDutyRoster(rest, config, people.by_email, clock), named) if rest else named
-    closing = [rest.close] if rest else []
-    if key is None:
-        return PagingParts(by_slack, roster, is_on=True, closing=closing)
-    events = EventsApi(key.get_secret_value(), settings.pagerduty_events_url)
-    pager = PagerDuty(events, rest, config, by_slack, clock, email_of=people.email)
-    return PagingParts(pager, roster, is_on=True, can_poll=rest is not None, closing=[*closing, events.close])
-
-
 class UnderWay:
     """Counts what is being done: `with` it, and `wait` until there is nothing left."""
 
@@ -278,27 +219,6 @@ class UnderWay:
         """False when something is still under way after that time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.count == 0, seconds)
-
-
-def _bolt(api: SlackApi, identity: Identity) -> App:
-    """Identity is known already, so Bolt asks Slack nothing on the way of a request."""
-    known = AuthorizeResult(
-        enterprise_id=None,
-        team_id=identity.team_id,
-        bot_user_id=identity.user_id,
-        bot_id=identity.bot_id,
-        bot_token=api.client.token,
-    )
-
-    def authorize() -> AuthorizeResult:
-        return known
-
-    return App(
-        client=WebClient(base_url=api.client.base_url),
-        authorize=authorize,
-        process_before_response=True,
-        logger=logging.getLogger("slack_bolt"),
-    )
 
 
 def _groups(config: Config) -> list[str]:

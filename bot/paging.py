@@ -16,7 +16,7 @@ from bot.incidents import Incidents, limited
 from bot.ledger import Ledger
 from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Role
 from bot.owed import alerts as owed
-from bot.ports import Directory, Pager, Roster
+from bot.ports import AddressBook, Pager, Roster
 from bot.rights import Caller, Rights
 from bot.signals import PagerChange, PagerState
 from bot.steps import alerts as alert_steps
@@ -40,13 +40,13 @@ class Rota(NamedTuple):
 
 
 class Paging:
-    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, roster: Roster, directory: Directory) -> None:
+    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, roster: Roster, book: AddressBook) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
         self._rules = rules
         self._roster = roster
-        self._directory = directory
+        self._book = book
 
     def on_call(self, caller: Caller, services: Sequence[str]) -> list[Rota]:
         """Who is on call now for each of these services. Raises PagerError."""
@@ -58,7 +58,7 @@ class Paging:
         self._need(caller, subject)
         reason = limited("reason", one_line(why), MAX_TEXT)
         duty = self._named(who)
-        by = self._directory.name(caller.user_id)
+        by = self._book.name(caller.user_id)
         words = f"{by} asks: {reason}" if reason else f"{by} asks for you"
         row = owed.page(subject.id, Role.ASKED, words, name=duty.name, user=duty.user_id, email=duty.email)
         self._ledger.save(
@@ -69,11 +69,11 @@ class Paging:
     def _named(self, who: str) -> Duty:
         if who[:1] in "UW" and who.isalnum() and who.isupper():
             try:
-                email = self._directory.email(who)
+                email = self._book.email(who)
             except ChatError as error:
                 log.warning("no e-mail address of %s: %s", who, error)
                 email = None
-            return Duty(role=Role.ASKED, name=self._directory.name(who), user_id=who, email=email)
+            return Duty(role=Role.ASKED, name=self._book.name(who), user_id=who, email=email)
         team = self._roster.find(who)
         if team is None:
             raise InvalidInput(
@@ -88,7 +88,7 @@ class Paging:
         def step(now: datetime) -> tuple[Role, Change]:
             current = self._reload(subject)
             role = self._next(current)
-            why = f"escalated by {self._directory.name(caller.user_id)}"
+            why = f"escalated by {self._book.name(caller.user_id)}"
             if isinstance(current, Alert):
                 change = alert_steps.called(current, role, why, self._rules.policy)
             else:
@@ -130,12 +130,12 @@ class PagerSync:
     """What people do at the pager happens here too. What this bot did there is recognised by its effect: none."""
 
     def __init__(
-        self, ledger: Ledger, alerts: Alerts, incidents: Incidents, directory: Directory, pager: Pager
+        self, ledger: Ledger, alerts: Alerts, incidents: Incidents, book: AddressBook, pager: Pager
     ) -> None:
         self._store = ledger.store
         self._alerts = alerts
         self._incidents = incidents
-        self._directory = directory
+        self._book = book
         self._pager = pager
 
     def poll(self) -> None:
@@ -176,7 +176,7 @@ class PagerSync:
 
     def _who(self, change: PagerChange) -> By:
         try:
-            user = self._directory.by_email(change.by_email) if change.by_email else None
+            user = self._book.by_email(change.by_email) if change.by_email else None
         except ChatError as error:
             log.warning("can't look up who acknowledged in PagerDuty: %s", error)
             user = None

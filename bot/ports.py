@@ -21,6 +21,10 @@ class Directory(Protocol):
 
     def person(self, user_id: str, team_id: str | None) -> Person: ...
 
+
+class AddressBook(Protocol):
+    """How people are found by their e-mail addresses, and what they are called."""
+
     def by_email(self, email: str) -> str | None:
         """The user id behind an e-mail address; None where nobody here has it. Raises ChatError."""
         ...

@@ -41,6 +41,8 @@ def meant(desk: Desk, request: Request, rest: str) -> tuple[Alert | None, str]:
 
 def waiting(desk: Desk, request: Request) -> Reply | Alert:
     """What `ack` means where no incident waits: the only alert that does, or which of them. None: there is none."""
+    if desk.incidents.here(request.caller, request.channel_id, request.thread_ts) is not None:
+        return None
     if any(incident.awaits for incident in desk.incidents.open(request.caller)):
         return None
     awaiting = desk.alerts.awaiting(request.caller)

@@ -288,17 +288,21 @@ def run(desk: Desk, request: Request) -> Reply:
         raise InvalidInput(
             "incident", f"I don't understand “{clip(rest.strip(), 40)}”: /incident {row.name} {row.usage}"
         )
-    if number is None and row.run is acknowledge:
+    if number is not None:
+        return row.run(desk, Call(request, number, rest))
+    return _run_on_what_is_meant(desk, request, row, rest)
+
+
+def _run_on_what_is_meant(desk: Desk, request: Request, row: Subcommand, rest: str) -> Reply:
+    """Nothing was named: the incident of this place, an alert that waits, else the only incident it could be."""
+    if row.run is acknowledge:
         waiting = alerting.waiting(desk, request)
         if isinstance(waiting, Alert):
             return alerting.acknowledge(desk, alerting.AlertCall(request, waiting, ""))
         if waiting is not None:
             return waiting
-    if number is None:
-        number = _meant(desk, request, row, rest)
-    if number is None:
-        return _ask(desk, request, row)
-    return row.run(desk, Call(request, number, rest))
+    number = _meant(desk, request, row, rest)
+    return _ask(desk, request, row) if number is None else row.run(desk, Call(request, number, rest))
 
 
 def _row(text: str) -> tuple[Subcommand, str]:

@@ -11,10 +11,12 @@ import pytest
 from bot.cards import Cards
 from bot.config import Config
 from bot.errors import InvalidInput, NotAllowed, Refused, StoreBusy
-from bot.rights import Caller
 from bot.incidents import Declaration, Incidents
+from bot.ledger import Ledger
 from bot.models import Change, EventKind, OwedKind, Person, PersonKind, Severity, Status
+from bot.rights import Caller, Rights
 from bot.store.sqlite import SqliteStore
+from bot.triage import Rules
 from tests.clock import MovableClock
 
 ANA, BOB, GUS = Caller("U0ANA"), Caller("U0BOB"), Caller("U0GUS")
@@ -48,7 +50,8 @@ def store(tmp_path: Path) -> Racing:
 def use_cases(store: SqliteStore, **permissions: list[str]) -> Incidents:
     config = Config.model_validate({"permissions": permissions})
     cards = Cards(store, config, lambda channel: f"https://huddle.example/{channel}", "ops-incidents")
-    return Incidents(store, People(), cards, config, MovableClock(), lambda: None)
+    ledger = Ledger(store, MovableClock(), lambda: None)
+    return Incidents(ledger, Rights(People(), config), cards, Rules(config, "ops", can_page=False), config)
 
 
 @pytest.fixture

@@ -8,13 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.alert_cards import AlertCards
+from bot.alerts import Alerts
 from bot.cards import Cards
-from bot.errors import InvalidInput, UserError
-from bot.rights import Caller
-from bot.incidents import Incidents
-from bot.models import Change, Person, Severity, Status
 from bot.config import Config
+from bot.errors import InvalidInput, UserError
+from bot.incidents import Incidents
+from bot.integrations.nothing import NoAlarms
+from bot.ledger import Ledger
+from bot.models import Change, Person, Severity, Status
+from bot.rights import Caller, Rights
+from bot.silences import Silences
 from bot.store.sqlite import SqliteStore
+from bot.triage import Rules
 from commands import buttons, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
@@ -38,8 +44,23 @@ class Bench:
     def __init__(self, store: SqliteStore) -> None:
         cards = Cards(store, Config(), lambda channel: f"https://app.slack.com/huddle/T0/{channel}", "ops-incidents")
         self.store = store
-        self.incidents = Incidents(store, Members(), cards, Config(), lambda: NOW, lambda: None)
-        self.desk = Desk(self.incidents, None, store, Config(), lambda: NOW, "U0BOT")  # type: ignore[arg-type]
+        ledger, config = Ledger(store, lambda: NOW, lambda: None), Config()
+        rules, rights = Rules(config, "ops", can_page=False), Rights(Members(), config)
+        self.incidents = Incidents(ledger, rights, cards, rules, config)
+        alert_cards = AlertCards(store, rules, config)
+        self.desk = Desk(
+            incidents=self.incidents,
+            alerts=Alerts(ledger, rights, rules, config, alert_cards, fallback="ops"),
+            silences=Silences(ledger, rights, rules, config),
+            paging=None,  # type: ignore[arg-type]
+            live=NoAlarms(),
+            replies=None,  # type: ignore[arg-type]
+            memory=store,
+            config=config,
+            clock=lambda: NOW,
+            bot_user="U0BOT",
+            ops="ops",
+        )
 
     def have(self, *numbers: int) -> None:
         known = tuple(incident(number, channel_id=f"C{number}") for number in numbers)

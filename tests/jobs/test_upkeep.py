@@ -13,7 +13,6 @@ from bot.models import Change
 from bot.store import database
 from bot.store.sqlite import SqliteStore
 from jobs import upkeep
-from jobs.schedule import scheduler
 from tests.bot.make import NOW, incident, row
 from tests.clock import MovableClock
 
@@ -42,8 +41,3 @@ def test_a_locked_database_is_left_for_the_next_round(
             upkeep.tidy(store, MovableClock())
             other.execute("ROLLBACK")
         assert "upkeep waits for the next round" in caplog.text
-
-
-def test_the_jobs_are_fixed_and_few(tmp_path: Path) -> None:
-    with closing(SqliteStore(tmp_path / "aiops.db")) as store:
-        assert [job.id for job in scheduler(store, MovableClock()).get_jobs()] == ["upkeep"]

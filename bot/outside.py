@@ -1,0 +1,75 @@
+"""The other half of the composition root: AWS and the pager where they are configured, else what stands in for them.
+
+Their libraries are loaded only where they are used: they would be the larger part of the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from bot.config import Config
+from bot.integrations.nothing import NoAlarms, NoBus, NoMailer
+from bot.integrations.roster import ConfigRoster, PagerDutyRoster, Rosters
+from bot.integrations.slack.chat import SlackChat
+from bot.integrations.slack.pager import SlackPager
+from bot.integrations.slack.people import SlackPeople
+from bot.ports import Alarms, Clock, EventBus, Inbox, Mailer, Pager, Roster
+from bot.settings import Settings
+
+
+class Cloud(NamedTuple):
+    """What AWS is used for; the null versions where it is not configured."""
+
+    inbox: Inbox | None
+    bus: EventBus
+    mailer: Mailer
+    alarms: Alarms
+    closing: Sequence[Callable[[], None]] = ()
+
+
+def cloud(settings: Settings, clock: Clock) -> Cloud:
+    """AWS is in use where it is named: a queue, a region or an endpoint."""
+    if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
+        return Cloud(None, NoBus(), NoMailer(), NoAlarms())
+    from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415
+    from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
+    from bot.integrations.aws.clients import Clients  # noqa: PLC0415
+    from bot.integrations.aws.queue import SqsInbox  # noqa: PLC0415
+    from bot.integrations.aws.topics import SnsMailer  # noqa: PLC0415
+
+    clients = Clients(settings.aws_region, settings.aws_endpoint_url)
+    inbox = SqsInbox(clients, settings.alert_queue_url) if settings.alert_queue_url else None
+    bus, alarms = EventBridgeBus(clients, settings.alert_bus_name), CloudWatchAlarms(clients, clock)
+    return Cloud(inbox, bus, SnsMailer(clients), alarms, (alarms.close, clients.close))
+
+
+class PagingParts(NamedTuple):
+    """How people are paged, and who is on call. `is_on`: somebody can be paged; `can_poll`: the pager can be asked."""
+
+    pager: Pager
+    roster: Roster
+    is_on: bool
+    can_poll: bool = False
+    closing: Sequence[Callable[[], None]] = ()
+
+
+def paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeople, clock: Clock) -> PagingParts:
+    """PagerDuty where it is configured; else direct messages to whom the config file names."""
+    named = ConfigRoster(config, people.name, people.email)
+    by_slack = SlackPager(chat, clock, find_user=people.by_email)
+    key, token = settings.pagerduty_routing_key, settings.pagerduty_api_token
+    if key is None and token is None:
+        entries = [config.on_call, *(entry.on_call for entry in config.services.values())]
+        return PagingParts(by_slack, named, is_on=any(entry.primary for entry in entries))
+    from bot.integrations.pagerduty.api import EventsApi, RestApi  # noqa: PLC0415
+    from bot.integrations.pagerduty.pager import PagerDuty  # noqa: PLC0415
+
+    rest = RestApi(token.get_secret_value(), settings.pagerduty_api_url) if token else None
+    roster = Rosters(PagerDutyRoster(rest, config, people.by_email, clock), named) if rest else named
+    closing = [rest.close] if rest else []
+    if key is None:
+        return PagingParts(by_slack, roster, is_on=True, closing=closing)
+    events = EventsApi(key.get_secret_value(), settings.pagerduty_events_url)
+    pager = PagerDuty(events, rest, config, by_slack, clock, email_of=people.email)
+    return PagingParts(pager, roster, is_on=True, can_poll=rest is not None, closing=[*closing, events.close])
