@@ -15,9 +15,12 @@ from bot.config import Config
 from bot.errors import InvalidInput, UserError
 from bot.incidents import Incidents
 from bot.integrations.nothing import NoAlarms
+from bot.integrations.roster import ConfigRoster
 from bot.ledger import Ledger
-from bot.models import Change, Person, Severity, Status
+from bot.models import Alert, Change, Person, Severity, Status
+from bot.paging import Paging
 from bot.rights import Caller, Rights
+from bot.signals import Alarm
 from bot.silences import Silences
 from bot.store.sqlite import SqliteStore
 from bot.triage import Rules
@@ -38,6 +41,19 @@ class Members:
         return Person(id=user_id)
 
 
+class Names:
+    """An address book without addresses."""
+
+    def by_email(self, email: str) -> str | None:
+        return None
+
+    def email(self, user_id: str) -> str | None:
+        return None
+
+    def name(self, user_id: str) -> str:
+        return user_id.removeprefix("U0").capitalize()
+
+
 class Bench:
     """A desk on a real store. `typed` runs what ana types."""
 
@@ -52,7 +68,7 @@ class Bench:
             incidents=self.incidents,
             alerts=Alerts(ledger, rights, rules, config, alert_cards, fallback="ops"),
             silences=Silences(ledger, rights, rules, config),
-            paging=None,  # type: ignore[arg-type]
+            paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
             live=NoAlarms(),
             replies=None,  # type: ignore[arg-type]
             memory=store,
@@ -65,6 +81,12 @@ class Bench:
     def have(self, *numbers: int) -> None:
         known = tuple(incident(number, channel_id=f"C{number}") for number in numbers)
         self.store.save(Change(incidents=known), NOW)
+
+    def have_alert(self, number: int) -> None:
+        alarm = Alarm(name="prod-search-cpu-high")
+        times = {"fired_at": NOW, "received_at": NOW, "changed_at": NOW}
+        alert = Alert(number=number, key=alarm.key, alarm=alarm, severity=Severity.SEV2, **times)
+        self.store.save(Change(alerts=(alert,)), NOW)
 
     def typed(self, text: str, channel: str = "C0OPS", trigger: str | None = "t1") -> Reply:
         asked = Request(key=text, caller=Caller(ANA), channel_id=channel, text=text, trigger_id=trigger)
@@ -140,6 +162,8 @@ def test_every_example_is_a_command_of_its_own_row(row: subcommands.Subcommand) 
 @pytest.mark.parametrize("row", SUBCOMMANDS, ids=lambda row: row.name)
 def test_every_example_does_something(bench: Bench, row: subcommands.Subcommand) -> None:
     bench.have(42, 43)
+    bench.have_alert(17)
+    bench.desk.silences.silence(Caller(ANA), "*checkout-api*", "1h", "load test", "ops")
     if row.on == "over":
         bench.incidents.resolve(Caller(ANA), 42)
     example = row.example.removeprefix("/incident ").replace("@bob", "<@U0BOB|bob>")
