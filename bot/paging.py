@@ -129,9 +129,7 @@ def _again(change: Change) -> Change:
 class PagerSync:
     """What people do at the pager happens here too. What this bot did there is recognised by its effect: none."""
 
-    def __init__(
-        self, ledger: Ledger, alerts: Alerts, incidents: Incidents, book: AddressBook, pager: Pager
-    ) -> None:
+    def __init__(self, ledger: Ledger, alerts: Alerts, incidents: Incidents, book: AddressBook, pager: Pager) -> None:
         self._store = ledger.store
         self._alerts = alerts
         self._incidents = incidents

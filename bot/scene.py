@@ -14,14 +14,14 @@ from bot.store import Store
 
 
 class Scene:
-    """Reads each row once, and shows it as the batch left it. `change` is all that is to be saved."""
+    """Reads each row once, and shows it as the batch left it."""
 
     def __init__(self, store: Store, signals: Sequence[Signal], now: datetime) -> None:
         alarms = [signal for signal in signals if isinstance(signal, AlarmChanged)]
         keys = [signal.alarm.key for signal in alarms]
         self._store = store
         self.now = now
-        self.change = Change(seen=tuple(signal.source_id for signal in signals))
+        self._changes = [Change(seen=tuple(signal.source_id for signal in signals))]
         self.events: list[Event] = []
         self.tags: Mapping[str, Tags] = {}
         self._heads = store.heads(keys)
@@ -34,9 +34,14 @@ class Scene:
         self._storms: dict[str, Storm | None] = {}
         self.before: dict[int, Incident] = {}
 
+    @property
+    def change(self) -> Change:
+        """All that the batch changes."""
+        return Change.joined(self._changes)
+
     def apply(self, change: Change) -> None:
         """The batch changed this too."""
-        self.change += change
+        self._changes.append(change)
         for alert in change.alerts:
             self._alerts[alert.number] = alert
             members = self._groups.get(alert.group)

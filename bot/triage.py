@@ -19,7 +19,7 @@ from bot.oncall import Calendar, Policy
 from bot.owed import Target
 from bot.signals import Alarm, AlarmChanged
 
-_HINTS = {"critical": 1, "high": 2, "medium": 3, "low": 4}
+_SERVICES_COUNTED = 500  # of one storm; alerts of further services are counted in its total
 BUILT_IN = tuple(
     SeverityRule(
         alarm=tuple(f"*-{word}" for word, meant in SEVERITY_WORDS.items() if meant is severity), severity=severity
@@ -293,18 +293,16 @@ def _hidden(shown: Shown, stage: Stage, reason: str, **values: Any) -> Finding:
 
 
 def _counted(storm: Storm, alert: Alert, *, is_hidden: bool) -> Storm:
-    service = alert.service or "unknown service"
-    services = dict(
-        sorted({**storm.services, service: storm.services.get(service, 0) + 1}.items(), key=lambda e: -e[1])[:200]
-    )
-    severity = int(alert.severity)
-    severities = {**storm.severities, severity: storm.severities.get(severity, 0) + 1}
+    service, severity = alert.service or "unknown service", int(alert.severity)
+    services = storm.services
+    if service in services or len(services) < _SERVICES_COUNTED:
+        services = {**services, service: services.get(service, 0) + 1}
     return storm.changed(
         alerts=storm.alerts + 1,
         shown=storm.shown + (not is_hidden),
         hidden=storm.hidden + is_hidden,
         services=services,
-        severities=severities,
+        severities={**storm.severities, severity: storm.severities.get(severity, 0) + 1},
     )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from operator import attrgetter
 from typing import Any
 
 from pydantic import Field
@@ -145,28 +147,29 @@ class Change(Value):
 
     def __add__(self, other: Change) -> Change:
         """Both, in one transaction. A row that both change counts as `other` left it."""
-        mine, theirs = dict(self.__dict__), other.__dict__
-        mine["timers"] = tuple(one for one in self.timers if (one.kind, one.subject) not in other.cancel_timers)
-        return Change.model_construct(None, **{name: _joined(mine[name], theirs[name]) for name in mine})
+        return Change.joined((self, other))
+
+    @classmethod
+    def joined(cls, changes: Sequence[Change]) -> Change:
+        """All of them, as one transaction: each row as the last one left it, no timer that a later one cancels."""
+        timers: list[Timer] = []
+        for change in changes:
+            if change.cancel_timers:
+                timers = [one for one in timers if (one.kind, one.subject) not in change.cancel_timers]
+            timers += change.timers
+        rows: dict[str, Any] = {"timers": tuple(timers)}
+        for name, key in _KEYS.items():
+            newest = {key(row): row for change in changes for row in getattr(change, name)}
+            rows[name] = tuple(newest.values())
+        for name in ("deployments", "unreadable", "seen", "timeline", "owed", "cancel_timers"):
+            rows[name] = tuple(row for change in changes for row in getattr(change, name))
+        return cls.model_construct(None, **rows)
 
 
-def _joined(before: tuple[Any, ...], after: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not before or not after:
-        return before or after
-    replaced = {_name(row) for row in after}
-    return (*(row for row in before if _name(row) not in replaced), *after)
-
-
-def _name(row: Any) -> object:
-    """What tells a versioned row from another; anything else is only itself."""
-    match row:
-        case Incident() | Alert():
-            return (type(row), row.number)
-        case Head():
-            return (Head, row.key)
-        case Silence():
-            return (Silence, row.id)
-        case Storm():
-            return (Storm, row.channel)
-        case _:
-            return id(row)
+_KEYS: dict[str, Callable[[Any], object]] = {
+    "incidents": attrgetter("number"),
+    "alerts": attrgetter("number"),
+    "heads": attrgetter("key"),
+    "silences": attrgetter("id"),
+    "storms": attrgetter("channel"),
+}

@@ -235,14 +235,7 @@ def texts(desk: Desk) -> list[str]:
     return [said.message.text for said in desk.chat.said.values()]
 
 
-OF_INCIDENTS = set(OwedKind) - {
-    OwedKind.ALERT,
-    OwedKind.STORM,
-    OwedKind.PAGE,
-    OwedKind.PAGER,
-    OwedKind.EVENTS,
-    OwedKind.MAIL,
-}
+OF_OTHERS = {OwedKind.ALERT, OwedKind.STORM, OwedKind.PAGE, OwedKind.PAGER, OwedKind.EVENTS, OwedKind.MAIL}
 
 
 def test_a_carrier_is_there_for_every_kind_of_row_of_incidents(desk: Desk) -> None:
