@@ -121,6 +121,8 @@ def _fields(facts: CardFacts) -> list[str]:
         f"*Responders*\n{_people(incident.responders)}",
         f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by {_person(incident.declared_by)}",
         f"*Acknowledged*\n{_acknowledged(incident)}",
+        f"*Alerts*\n{_alerts(incident)}" if incident.alerts else "",
+        f"*Paged*\n{_paged(incident)}" if incident.awaits and incident.paged else "",
         f"*Owner*\n{foreign(facts.owner, 200)}" if facts.owner else "",
         f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
         f"*Channel*\n<#{incident.channel_id}>" if incident.channel_id else "",
@@ -136,11 +138,25 @@ def _people(users: Sequence[str]) -> str:
 
 def _acknowledged(incident: Incident) -> str:
     if incident.acknowledged_at is None:
-        return "nobody yet"
+        due = incident.due_at
+        if due is None or not incident.awaits:
+            return "nobody yet"
+        return f"nobody yet, {'was due' if incident.missed_at else 'due'} {when(due, '{date_short_pretty} {time}')}"
     minutes = int((incident.acknowledged_at - incident.began_at).total_seconds()) // 60
     who = f"<@{incident.acknowledged_by}>" if incident.acknowledged_by else "in"
     via = f" {'in ' if incident.acknowledged_by else ''}{foreign(incident.via, 100)}" if incident.via else ""
     return f"{who}{via} after {minutes} min"
+
+
+def _alerts(incident: Incident) -> str:
+    over = incident.alerts - incident.firing
+    return f"{incident.firing} firing, {over} over" if over else f"{incident.firing} firing"
+
+
+def _paged(incident: Incident) -> str:
+    newest = incident.paged[-1]
+    who = f"<@{newest.user_id}>" if newest.user_id else foreign(newest.name, 80)
+    return f"{who} ({newest.role.value})"
 
 
 def _person(user_id: str | None) -> str:

@@ -107,12 +107,10 @@ class Alerts:
     def _unreadable(self, signal: Unreadable, now: datetime) -> Change:
         """Shown raw, each once; a flood of them as one number."""
         count = self._store.unreadable_since(now - _RAW_WINDOW)
-        message = notes.unreadable(signal.raw, signal.problem)
-        row = owed.post(self._fallback, message)
         if count >= _RAW_SHOWN:
-            since = f"{now - _RAW_WINDOW:%H:%M} UTC"
-            flood = owed.post(self._fallback, notes.more_unreadable(count + 1, since))
-            row = flood.model_copy(update={"coalesce": "unreadable", "not_before": now + timedelta(minutes=1)})
+            row = owed.flood(self._fallback, since=now - _RAW_WINDOW, due=now + timedelta(minutes=1))
+        else:
+            row = owed.post(self._fallback, notes.unreadable(signal.raw, signal.problem))
         return Change(unreadable=(signal,), owed=(row,))
 
     def _alarm(self, scene: Scene, change: AlarmChanged) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
+from blocks import notes
 from blocks.alert import card
 from blocks.storm import summary
 from bot.alert_cards import AlertCards
@@ -65,9 +69,13 @@ class AlertCarriers:
         posted = self._messenger.show(delivery, place, self._messenger.channel(channel), message, target=channel)
         return Settlement((posted,) if posted else ())
 
+    def _flood(self, since: str) -> Message:
+        moment = datetime.fromisoformat(since)
+        return notes.more_unreadable(self._store.unreadable_since(moment), f"{moment:%H:%M} UTC")
+
     def _post(self, delivery: Delivery) -> Settlement:
         body = delivery.owed.body
-        message = Message(body["text"], body["blocks"])
+        message = self._flood(body["unreadable_since"]) if "unreadable_since" in body else _message(body)
         if not body.get("thread"):
             self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)
             return Settlement()
@@ -77,6 +85,10 @@ class AlertCarriers:
         ref = MessageRef(place.channel_id, place.ts)
         self._messenger.once(delivery, ref.channel_id, message, thread_ts=ref.ts)
         return Settlement()
+
+
+def _message(body: dict[str, Any]) -> Message:
+    return Message(body["text"], body["blocks"])
 
 
 def number_of(subject: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bot.models import Alert, Message, Owed, OwedKind, Priority, Role, Severity, Storm
@@ -53,6 +54,18 @@ def post(channel: str, message: Message, subject: str = "") -> Owed:
     """A message in a channel, or to a person, about no card."""
     body = {"text": message.text, "blocks": message.blocks, "channel": channel}
     return Owed(kind=OwedKind.POST, lane=f"post:{channel}", pace=f"post:{channel}", subject=subject, body=body)
+
+
+def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
+    """How many messages could not be read since then, counted when it is told."""
+    return Owed(
+        kind=OwedKind.POST,
+        lane=f"post:{channel}",
+        pace=f"post:{channel}",
+        coalesce="unreadable",
+        body={"channel": channel, "unreadable_since": since.isoformat()},
+        not_before=due,
+    )
 
 
 def page(subject: str, role: Role, why: str = "", **more: Any) -> Owed:
