@@ -60,7 +60,7 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
     """How many messages could not be read since then, counted when it is told."""
     return Owed(
         kind=OwedKind.POST,
-        lane=f"post:{channel}",
+        lane="unreadable",
         pace=f"post:{channel}",
         coalesce="unreadable",
         body={"channel": channel, "unreadable_since": since.isoformat()},

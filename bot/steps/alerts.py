@@ -54,7 +54,8 @@ def fired(alert: Alert, policy: Policy) -> Change:
     rows: list[Owed] = [*_first_card(alert)]
     if alert.pages:
         rows.append(owed.page(alert.id, Role.PRIMARY))
-    return Change(alerts=(alert,), owed=tuple(rows)) + deadlines.of_alert(alert, policy)
+    timers = deadlines.of_alert(alert, policy).timers  # a new one has none to cancel
+    return Change(alerts=(alert,), owed=tuple(rows), timers=timers)
 
 
 def _first_card(alert: Alert) -> tuple[Owed, ...]:

@@ -162,9 +162,8 @@ class Queue:
     def _owe(self, owed: Owed, now: datetime) -> None:
         if owed.coalesce and self._is_owed_already(owed.coalesce, now):
             return
-        values: dict[str, Any] = owed.model_dump(mode="json")
+        values: dict[str, Any] = owed.model_dump(mode="json", exclude={"body", "not_before"})
         due = max(now, owed.not_before) if owed.not_before else now
-        values.pop("not_before")
         self._db.insert(
             "outbox",
             {
