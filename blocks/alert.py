@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Stag
 from bot.signals import AlarmKind, Deployment
 
 _DEPLOYMENTS_SHOWN = 3
+_ID = re.compile(r"[USW][A-Z0-9]{4,}")
 _UNITS = {
     "seconds": " s",
     "milliseconds": " ms",
@@ -195,11 +197,9 @@ def _due_form(alert: Alert) -> str:
 
 def owner(name: str) -> Piece:
     """A user or user group is mentioned; anything else is words."""
-    if name[:1] in "UW" and name.isalnum() and name.isupper() and len(name) > 4:
-        return user(name)
-    if name[:1] == "S" and name.isalnum() and name.isupper() and len(name) > 4:
-        return {"type": "usergroup", "usergroup_id": name}
-    return words(name, 200)
+    if not _ID.fullmatch(name):
+        return words(name, 200)
+    return {"type": "usergroup", "usergroup_id": name} if name.startswith("S") else user(name)
 
 
 def _why(alert: Alert) -> Line:

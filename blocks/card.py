@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -32,6 +33,7 @@ from blocks.text import (
 from bot.models import Incident, Message, OwedKind, Status, TimelineEvent, Trouble
 
 TIMELINE_SHOWN = 4
+_ID = re.compile(r"[USW][A-Z0-9]{4,}")
 _IMPACT_SHOWN = 600
 _RESPONDERS_SHOWN = 8
 _LINKS_SHOWN = 5
@@ -123,7 +125,7 @@ def _fields(facts: CardFacts) -> list[str]:
         f"*Acknowledged*\n{_acknowledged(incident)}",
         f"*Alerts*\n{_alerts(incident)}" if incident.alerts else "",
         f"*Paged*\n{_paged(incident)}" if incident.awaits and incident.paged else "",
-        f"*Owner*\n{foreign(facts.owner, 200)}" if facts.owner else "",
+        f"*Owner*\n{_owner(facts.owner)}" if facts.owner else "",
         f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
         f"*Channel*\n<#{incident.channel_id}>" if incident.channel_id else "",
     ]
@@ -146,6 +148,13 @@ def _acknowledged(incident: Incident) -> str:
     who = f"<@{incident.acknowledged_by}>" if incident.acknowledged_by else "in"
     via = f" {'in ' if incident.acknowledged_by else ''}{foreign(incident.via, 100)}" if incident.via else ""
     return f"{who}{via} after {minutes} min"
+
+
+def _owner(owner: str) -> str:
+    """A user or user group by its id is mentioned; anything else is words."""
+    if not _ID.fullmatch(owner):
+        return foreign(owner, 200)
+    return f"<!subteam^{owner}>" if owner.startswith("S") else f"<@{owner}>"
 
 
 def _alerts(incident: Incident) -> str:
@@ -186,7 +195,8 @@ def _update(incident: Incident) -> list[Block]:
 
 
 def _resolution(incident: Incident) -> list[Block]:
-    return [rich([bold("What fixed it: "), words(incident.resolution, 900)])] if incident.resolution else []
+    head = "Over: " if incident.is_closed_by_alarm else "What fixed it: "
+    return [rich([bold(head), words(incident.resolution, 900)])] if incident.resolution else []
 
 
 def _timeline(events: Sequence[TimelineEvent]) -> list[Block]:

@@ -211,6 +211,9 @@ class Alerts:
             scene.apply(steps.joined(alert, incident, scene.now))
             alert = alert if is_worse else steps.taken_along(alert, incident)
         self._announce(scene, alert)
+        lead = scene.alert(alert.lead)
+        if lead is not None and alert.shown is Shown.THREAD:
+            scene.apply(Change(owed=owed.cards(lead)))
         if alert.alarm.children:
             self._stand_for_children(scene, alert)
         return alert
