@@ -181,6 +181,7 @@ class Incident(Stored):
                 "resolved_at": None,
                 "reopened": self.reopened + 1,
                 "resolution": "",
+                "is_closed_by_alarm": False,
             }
         return self.changed(**values)
 
