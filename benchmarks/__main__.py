@@ -9,14 +9,16 @@ import time
 from types import FrameType
 
 from benchmarks.acks import acks
+from benchmarks.alarms import alarms
 from benchmarks.declare import declare
 from benchmarks.process import process
 from benchmarks.recovery import recovery
 from benchmarks.report import Report
 from benchmarks.scale import scale
-from benchmarks.world import KINDS
+from benchmarks.triage import triage
+from benchmarks.world import ALERTMANAGER, KINDS, LOOP
 
-BENCHMARKS = {run.__name__: run for run in (acks, declare, process, scale, recovery)}
+BENCHMARKS = {run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms)}
 
 
 def main() -> int:
@@ -27,7 +29,7 @@ def main() -> int:
     if unknown:
         parser.error(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
     signal.signal(signal.SIGTERM, _leave)
-    report = Report([kind.name for kind in KINDS])
+    report = Report([kind.name for kind in (*KINDS, LOOP, ALERTMANAGER)])
     for name in names:
         started = time.monotonic()
         BENCHMARKS[name](report)

@@ -9,20 +9,25 @@ from typing import NamedTuple
 
 
 class Aim(NamedTuple):
-    """`value` must not exceed `limit`."""
+    """`value` must not exceed `limit`; with `is_least`, it must reach it."""
 
     what: str
     value: float
     limit: float
     unit: str
+    is_least: bool = False
 
     @property
     def is_met(self) -> bool:
-        return self.value <= self.limit
+        return self.value >= self.limit if self.is_least else self.value <= self.limit
+
+    @property
+    def sign(self) -> str:
+        return "≥" if self.is_least else "≤"
 
 
 class Report:
-    """Rows by measure, one column a bot."""
+    """Rows by measure, one column a bot; a column that nothing was measured for is left out."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -36,11 +41,20 @@ class Report:
     def aim(self, what: str, value: float, limit: float, unit: str = "") -> None:
         self._aims.append(Aim(what, value, limit, unit))
 
+    def aim_at_least(self, what: str, value: float, limit: float, unit: str = "") -> None:
+        self._aims.append(Aim(what, value, limit, unit, is_least=True))
+
     def __str__(self) -> str:
-        lines = [["", *self._columns]]
-        lines += [[measure, *(values.get(column, "") for column in self._columns)] for measure, values in self._rows]
+        columns = [column for column in self._columns if any(column in values for _, values in self._rows)]
+        lines = [["", *columns]]
+        lines += [[measure, *(values.get(column, "") for column in columns)] for measure, values in self._rows]
         aims = [
-            ["✓" if aim.is_met else "✗", aim.what, f"{_short(aim.value)}{aim.unit}", f"≤ {_short(aim.limit)}{aim.unit}"]
+            [
+                "✓" if aim.is_met else "✗",
+                aim.what,
+                f"{_short(aim.value)}{aim.unit}",
+                f"{aim.sign} {_short(aim.limit)}{aim.unit}",
+            ]
             for aim in self._aims
         ]
         return "\n".join([*_aligned(lines), "", "Aims", *_aligned(aims, left=2)])

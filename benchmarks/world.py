@@ -32,6 +32,8 @@ BUILTIN = Kind("bare Bolt", ("benchmarks.peers.bolt", "builtin"))
 WEBSOCKET_CLIENT = Kind("bare Bolt, websocket_client", ("benchmarks.peers.bolt", "websocket_client"))
 OURS = Kind("this bot", ("bot",))
 KINDS = (RAW, BUILTIN, WEBSOCKET_CLIENT, OURS)
+LOOP = Kind("bare loop", ("benchmarks.peers.alarms",))
+ALERTMANAGER = Kind("Alertmanager", ())
 
 
 class Bot:
@@ -66,7 +68,7 @@ class World:
         self.url = url
         self.keyboard = keyboard
         self.page = page
-        self._folder = folder
+        self.folder = folder
         self._runs = 0
         keyboard.post("/control/limits", enforce=False)
         self.ops = self._channel("ops-incidents")
@@ -105,31 +107,43 @@ class World:
         return int(self.keyboard.get(f"/control/log?since={2**40}")["n"])
 
     @contextmanager
-    def bot(self, kind: Kind, database: Path | None = None) -> Iterator[Bot]:
-        """Start one and wait until it is connected; end it afterwards and wait until it is gone."""
+    def bot(self, kind: Kind, database: Path | None = None, more: dict[str, str] | None = None) -> Iterator[Bot]:
+        """Start one and wait until it is connected; end it afterwards and wait until it is gone.
+
+        `more` goes into its environment.
+        """
         self._runs += 1
-        home = self._folder / f"{self._runs}"
+        home = self.folder / f"{self._runs}"
         home.mkdir()
         database = database or home / "aiops.db"
         environment = {
-            "PATH": os.environ.get("PATH", ""),
             "SLACK_BOT_TOKEN": "xoxb-bench",
             "SLACK_APP_TOKEN": "xapp-bench",
             "SLACK_API_URL": f"{self.url}/api/",
             "DATABASE_URL": f"sqlite:///{database}",
+            **(more or {}),
         }
         self.page.forget()
-        started = time.perf_counter()
+        begun = time.perf_counter()
         with (
             open(home / "log", "wb") as log,
-            _process(kind.arguments, environment, stdout=log, stderr=log) as process,
+            started(kind.arguments, environment, stdout=log, stderr=log) as process,
         ):
             try:
                 connected = self.page.wait(_is_connected, f"the connection of {kind.name}").at
             except TimeoutError as error:
                 raise RuntimeError(f"{error}; it said:\n{(home / 'log').read_text(encoding='utf-8')}") from None
-            yield Bot(kind, process, connected - started, database)
+            yield Bot(kind, process, connected - begun, database)
         self.page.wait(_is_gone, f"the end of {kind.name}")
+
+    @contextmanager
+    def peer(self, kind: Kind, more: dict[str, str]) -> Iterator[None]:
+        """Start one that needs no socket; it says when it is ready."""
+        environment = {"SLACK_BOT_TOKEN": "xoxb-bench", "SLACK_API_URL": f"{self.url}/api/", **more}
+        with started(kind.arguments, environment, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            yield
 
 
 def _is_connected(seen: Seen) -> bool:
@@ -145,9 +159,8 @@ def world() -> Iterator[World]:
     """A server process of its own, on a free port of this machine."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aiops-bench-")))
-        environment = {"PATH": os.environ.get("PATH", "")}
         arguments = ("sandbox.slack", "--port", "0")
-        process = stack.enter_context(_process(arguments, environment, stdout=subprocess.PIPE))
+        process = stack.enter_context(started(arguments, {}, stdout=subprocess.PIPE))
         assert process.stdout is not None
         url = process.stdout.readline().decode().split()[-1]
         keyboard = stack.enter_context(closing(Keyboard(url)))
@@ -156,11 +169,12 @@ def world() -> Iterator[World]:
 
 
 @contextmanager
-def _process(
+def started(
     arguments: tuple[str, ...], environment: dict[str, str], **streams: object
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m …` from the project's folder."""
     command = [sys.executable, "-m", *arguments]
+    environment = {"PATH": os.environ.get("PATH", ""), **environment}
     process: subprocess.Popen[bytes] = subprocess.Popen(command, env=environment, cwd=ROOT, **streams)  # type: ignore[call-overload]
     with process:
         try:

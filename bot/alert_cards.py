@@ -47,7 +47,7 @@ class AlertCards:
     def _grouped(self, alert: Alert) -> int:
         if not alert.awaits or alert.lead is not None:
             return 0
-        return sum(one.lead == alert.number for one in self._store.alerts_of_group(alert.group)) if alert.group else 0
+        return self._store.count_led_by(alert.number)
 
     def _children(self, alert: Alert) -> list[str]:
         return [one.alarm.name for one in self._store.alerts_under(alert.number)] if alert.alarm.children else []

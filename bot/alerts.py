@@ -40,10 +40,10 @@ from bot.signals import AlarmChanged, AlarmState, Deployment, Signal, Unreadable
 from bot.steps import alerts as steps
 from bot.steps import consequences
 from bot.steps.alerts import By
-from bot.triage import Around, Rules, decide, minutes
+from bot.triage import Around, Rules, decide, group_of, minutes
 
 STORM = "storm"  # a timer: look whether the storm of a channel is over
-_NUMBERS_AT_ONCE = 20
+_NUMBERS_AT_ONCE = 200
 _RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
 _RAW_WINDOW = timedelta(minutes=10)
 
@@ -69,6 +69,7 @@ class Alerts:
         self._config = config
         self._cards = cards
         self._fallback = fallback
+        self._receiving = threading.Lock()
         self._numbering = threading.Lock()
         self._numbers: Iterator[int] = iter(())
 
@@ -76,7 +77,8 @@ class Alerts:
 
     def receive(self, signals: Sequence[Signal], alarms: Alarms) -> None:
         """Store what follows from these signals, in their order; what was taken care of before changes nothing."""
-        self._ledger.decide(lambda now: (None, self._follow(signals, alarms, now)), "an alert")
+        with self._receiving:  # batches of one process would only get in each other's way
+            self._ledger.decide(lambda now: (None, self._follow(signals, alarms, now)), "an alert")
 
     def _follow(self, signals: Sequence[Signal], alarms: Alarms, now: datetime) -> Change | None:
         known = self._store.seen(signal.source_id for signal in signals)
@@ -89,7 +91,7 @@ class Alerts:
         for signal in fresh:
             self._take(scene, signal)
         self._add_consequences(scene)
-        scene.apply(Change(owed=owed.events(scene.events)))
+        scene.apply(Change(owed=(*scene.storms_told.values(), *owed.events(scene.events))))
         return scene.change
 
     def _take(self, scene: Scene, signal: Signal) -> None:
@@ -234,7 +236,7 @@ class Alerts:
         storm, shown = self._rules.storm(before, alert, scene.now)
         scene.apply(Change(storms=(storm,)))
         if storm.is_on:
-            scene.apply(Change(owed=(owed.storm(storm, is_first=not before.is_on),)))
+            scene.storms_told.setdefault(storm.id, owed.storm(storm, is_first=not before.is_on))
         if storm.is_on and not before.is_on:
             look = Timer(kind=STORM, subject=channel, due_at=scene.now + self._rules.triage.storm.calm)
             scene.apply(Change(timers=(look,), cancel_timers=((STORM, channel),)))
@@ -249,10 +251,11 @@ class Alerts:
         """What triage looks at beside the alarm."""
         tags = scene.tags.get(change.alarm.arn)
         place = self._rules.catalogue.place(change.alarm, tags)
-        group = scene.group(f"{place.environment}/{place.service}") if place.service else []
         incident = scene.open_incident_of(place.service, place.environment) if place.service else None
         parent = scene.parent_of(change.alarm.key)
-        return Around(scene.now, tags, scene.silences(), parent, incident, group)
+        newest = scene.newest_of(incident.number) if incident is not None else None
+        lead = scene.lead_of(group_of(place)) if incident is None else None
+        return Around(scene.now, tags, scene.silences(), parent, incident, newest, lead)
 
     def _stand_for_children(self, scene: Scene, parent: Alert) -> None:
         scene.stands_for(parent)
@@ -274,7 +277,7 @@ class Alerts:
             self._end(scene, current, at=change.at, ok_value=change.value, ok_reason=change.reason)
 
     def _end(self, scene: Scene, alert: Alert, *, at: datetime, ok_value: float | None = None, ok_reason: str) -> None:
-        incident, group = scene.incident(alert.incident), scene.group(alert.group)
+        incident, group = scene.incident(alert.incident), scene.led_by(alert.number)
         ok = {"over_at": at, "changed_at": at, "ok_value": ok_value, "ok_reason": ok_reason}
         scene.apply(steps.over(alert, incident, group, scene.now, self._rules.policy, **ok))
         if alert.alarm.children:

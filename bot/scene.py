@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.catalogue import Tags
 from bot.config import same_service
-from bot.models import Alert, Change, Head, Incident, Silence, Storm
+from bot.models import Alert, Change, Head, Incident, Owed, Silence, Storm
 from bot.ports import Event
 from bot.signals import AlarmChanged, AlarmState, Signal
 from bot.store import Store
@@ -23,6 +23,7 @@ class Scene:
         self.now = now
         self._changes = [Change(seen=tuple(signal.source_id for signal in signals))]
         self.events: list[Event] = []
+        self.storms_told: dict[str, Owed] = {}
         self.tags: Mapping[str, Tags] = {}
         self._heads = store.heads(keys)
         self._alerts = store.alerts(head.number for head in self._heads.values() if head.number is not None)
@@ -30,7 +31,7 @@ class Scene:
         self._silences: list[Silence] | None = None
         self._incidents: dict[int, Incident] = {}
         self._by_service: dict[str, int | None] = {}
-        self._groups: dict[str, list[int]] = {}
+        self._led: set[str] = set()
         self._storms: dict[str, Storm | None] = {}
         self.before: dict[int, Incident] = {}
 
@@ -44,9 +45,6 @@ class Scene:
         self._changes.append(change)
         for alert in change.alerts:
             self._alerts[alert.number] = alert
-            members = self._groups.get(alert.group)
-            if members is not None and alert.number not in members:
-                members.insert(0, alert.number)
         for incident in change.incidents:
             self._incidents[incident.number] = incident
             self._by_service.setdefault(same_service(incident.service), incident.number)
@@ -123,18 +121,31 @@ class Scene:
         self._incidents[incident.number] = incident
         self.before[incident.number] = incident
 
-    def group(self, group: str) -> list[Alert]:
-        """The firing alerts of a group, the newest first."""
+    def lead_of(self, group: str) -> Alert | None:
+        """The newest alert of a group under whose card others can stand."""
         if not group:
-            return []
-        if group not in self._groups:
-            stored = self._store.alerts_of_group(group)
-            for one in stored:
+            return None
+        if group not in self._led:
+            self._led.add(group)
+            for one in self._store.leads_of(group):
                 self._alerts.setdefault(one.number, one)
-            mine = [one.number for one in self._alerts.values() if one.group == group]
-            self._groups[group] = sorted({*mine, *(one.number for one in stored)}, reverse=True)
-        found = [self._alerts[number] for number in self._groups[group]]
-        return [one for one in found if one.is_firing]
+        mine = [one for one in self._alerts.values() if one.group == group and one.leads]
+        return max(mine, key=lambda one: one.number, default=None)
+
+    def led_by(self, number: int) -> list[Alert]:
+        """The firing alerts that stand under this one's card, the oldest first."""
+        for one in self._store.alerts_led_by(number):
+            self._alerts.setdefault(one.number, one)
+        mine = [one for one in self._alerts.values() if one.lead == number and one.is_firing]
+        return sorted(mine, key=lambda one: one.number)
+
+    def newest_of(self, incident: int) -> Alert | None:
+        """The alert that joined an incident last."""
+        stored = self._store.newest_alert_of(incident)
+        if stored is not None:
+            self._alerts.setdefault(stored.number, stored)
+        mine = [one for one in self._alerts.values() if one.incident == incident]
+        return max(mine, key=lambda one: one.number, default=None)
 
     def under(self, parent: int) -> list[Alert]:
         """The firing alerts that a composite one hides."""

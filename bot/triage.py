@@ -33,8 +33,8 @@ class Around(NamedTuple):
 
     tags      the alarm's tags; None: they could not be read
     parent    a firing composite alarm that stands for this one
-    incident  an open incident of the same service; its `joined_at` is when the newest of its alerts fired
-    group     firing alerts of the same service and environment
+    incident  an open incident of the same service; newest: the alert that joined it last
+    lead      a firing alert of the same service and environment under whose card this one could stand
     """
 
     now: datetime
@@ -42,7 +42,8 @@ class Around(NamedTuple):
     silences: Sequence[Silence] = ()
     parent: Alert | None = None
     incident: Incident | None = None
-    group: Sequence[Alert] = ()
+    newest: Alert | None = None
+    lead: Alert | None = None
 
 
 class Finding(NamedTuple):
@@ -158,7 +159,7 @@ class Rules:
         """Alerts of one service within the window stand under one card; a worse one gets a card and a page anyway."""
         window = self.triage.group
         incident = around.incident
-        if incident is not None and self._is_within(around.now, around.group, incident):
+        if incident is not None and self._is_within(around, incident):
             if severity < incident.severity:
                 reason = f"joins {incident.id}, which becomes {severity.label} with it"
                 return Finding({"incident": incident.number}, _grouped(incident.id, reason))
@@ -166,7 +167,7 @@ class Rules:
             return Finding(
                 {"incident": incident.number, "pages": False, "shown": Shown.THREAD}, _grouped(incident.id, reason)
             )
-        lead = next((one for one in around.group if one.lead is None and one.shown is Shown.CARD and one.awaits), None)
+        lead = around.lead
         if lead is None or around.now - lead.received_at > window:
             return Finding({}, _grouped("own card", "no other alert of its service fires"))
         if severity < lead.severity:
@@ -176,11 +177,10 @@ class Rules:
             values, _grouped(lead.id, f"same service within {minutes(window)} of {lead.id}: one page for both")
         )
 
-    def _is_within(self, now: datetime, group: Sequence[Alert], incident: Incident) -> bool:
-        newest = max(
-            (one.received_at for one in group if one.incident == incident.number), default=incident.declared_at
-        )
-        return now - max(newest, incident.declared_at) <= self.triage.group
+    def _is_within(self, around: Around, incident: Incident) -> bool:
+        """Did the incident, or the newest of its alerts, begin within the window?"""
+        newest = around.newest.received_at if around.newest else incident.declared_at
+        return around.now - max(newest, incident.declared_at) <= self.triage.group
 
     def storm(self, storm: Storm, alert: Alert, now: datetime) -> tuple[Storm, Shown]:
         """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card, and those not without end."""

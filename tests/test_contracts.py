@@ -16,7 +16,9 @@ import yaml
 from pydantic import BaseModel
 
 from blocks.ids import Action, Input, Shortcut, View
-from bot.config import Channels, Config, Permissions, Service
+from bot import config as config_model
+from bot import triage
+from bot.config import Config
 from bot.settings import Settings, load_config
 from commands import listener, shortcuts, views
 from commands.buttons import BUTTONS
@@ -355,18 +357,54 @@ def test_every_subcommand_is_in_the_docs(row: Any) -> None:
     assert re.search(rf"`(?:/incident )?{re.escape(row.name)}\b", read("README.md", "docs/commands.md"))
 
 
-def test_every_key_of_the_config_file_is_in_the_docs_and_in_the_example() -> None:
-    sections: list[type[BaseModel]] = [Config, Service, Channels, Permissions]
-    docs, example = read("README.md", "docs/configuration.md"), read("config.example.yml")
-    for section in sections:
-        for key in section.model_fields:
-            assert re.search(rf"\b{key}\b", docs), f"{section.__name__}.{key} in the docs"
-            assert re.search(rf"\b{key}:", example), f"{section.__name__}.{key} in config.example.yml"
+SECTIONS: list[type[BaseModel]] = [
+    each
+    for each in vars(config_model).values()
+    if isinstance(each, type) and issubclass(each, BaseModel) and each.__module__ == config_model.__name__
+]
+
+
+def keys() -> Iterator[Any]:
+    """Every key of every section, as it is written in the file."""
+    for section in SECTIONS:
+        for name, field in section.model_fields.items():
+            yield pytest.param(field.alias or name, id=f"{section.__name__}.{name}")
+
+
+def test_the_sections_of_the_config_file_are_all_found() -> None:
+    assert {"Config", "Service", "Channels", "Permissions", "Triage", "Maintenance"} <= {
+        section.__name__ for section in SECTIONS
+    }
+
+
+@pytest.mark.parametrize("key", list(keys()))
+def test_every_key_of_the_config_file_is_in_the_docs_and_in_the_example(key: str) -> None:
+    docs, example = read("docs/configuration.md"), read("config.example.yml")
+    assert re.search(rf"\b{key}\b", docs), "in the docs"
+    assert re.search(rf"\b{key}:", example), "in config.example.yml"
+
+
+def test_the_docs_name_no_key_that_is_not_there() -> None:
+    """Only the first part of each row's key; the parts after it are tested above."""
+    tables = read("docs/configuration.md").partition("## `config.yml`")[2]
+    rows = re.findall(r"^\| `([a-z_]+)", tables, flags=re.MULTILINE)
+    assert len(rows) > 20
+    assert set(rows) <= set(Config.model_fields) | {"match"}
 
 
 def test_the_example_config_file_is_right() -> None:
     config = load_config(ROOT / "config.example.yml")
     assert config.services, "and shows what a service looks like"
+    assert all(getattr(config, name) for name in ("accounts", "severities", "routes", "topics", "maintenance"))
+
+
+@pytest.mark.parametrize("section", ["triage", "paging"])
+def test_the_example_shows_the_defaults_of_the_policies(section: str) -> None:
+    example, usual = load_config(ROOT / "config.example.yml"), Config()
+    if section == "triage":
+        assert example.triage == usual.triage
+    else:
+        assert triage.policy(example) == triage.policy(usual)
 
 
 def test_links_between_the_docs_lead_somewhere() -> None:

@@ -86,6 +86,7 @@ class Workspace:
         self.control("clock", advance=seconds)
         if self.bot is not None:
             self.bot.outbox.nudge()
+            self.bot._jobs.nudge()
 
     def channel(self, name: str) -> Channel:
         return Channel(self, name)
@@ -101,11 +102,11 @@ class Workspace:
         calls = self.get("/control/log")["calls"]
         return [call for call in calls if method in (None, call["method"])]
 
-    def settled(self) -> None:
+    def settled(self, patience: float = PATIENCE) -> None:
         """Wait until nothing that could be delivered waits."""
         bot = self.bot
         assert bot is not None
-        wait_for(lambda: bot.store.next_delivery_at() is None, "an empty outbox")
+        wait_for(lambda: bot.store.next_delivery_at() is None, "an empty outbox", patience)
 
     def get(self, path: str) -> Json:
         return _call(urllib.request.Request(self.server.url + path))
@@ -164,6 +165,23 @@ class Channel:
         except AssertionError as error:
             said = "\n".join(each.text for each in self.messages(thread_ts))
             raise AssertionError(f"{error}; it has:\n{said}") from None
+
+    def becomes(self, message: Message, text: str, *, thread_ts: str | None = None) -> Message:
+        """This message, edited or not, as soon as it says `text`."""
+
+        def look() -> Message | None:
+            found = [each for each in self.messages(thread_ts) if each.ts == message.ts]
+            return next((each for each in found if text in each.text), None)
+
+        try:
+            return wait_for(look, f"“{text}” on the message")
+        except AssertionError as error:
+            said = [each.text for each in self.messages(thread_ts) if each.ts == message.ts]
+            raise AssertionError(f"{error}; it says:\n{said}") from None
+
+    def now(self, message: Message, *, thread_ts: str | None = None) -> Message:
+        """This message as it is at the moment."""
+        return next(each for each in self.messages(thread_ts) if each.ts == message.ts)
 
     def count(self, text: str) -> int:
         return sum(text in each.text for each in self.messages())

@@ -152,6 +152,11 @@ class Alert(Stored):
         return self.acknowledged_at is not None
 
     @property
+    def leads(self) -> bool:
+        """Can later alerts of its group stand under its card?"""
+        return self.awaits and self.lead is None and self.shown is Shown.CARD
+
+    @property
     def awaits(self) -> bool:
         """Does somebody have to acknowledge it?"""
         return self.is_firing and not self.is_acknowledged

@@ -102,8 +102,22 @@ class Store(Protocol):
 
     def firing_count(self) -> int: ...
 
-    def alerts_of_group(self, group: str, limit: int = 200) -> list[Alert]:
+    def alerts_of_group(self, group: str, limit: int = 1000) -> list[Alert]:
         """Firing alerts of a group, the newest first."""
+        ...
+
+    def leads_of(self, group: str, limit: int = 5) -> list[Alert]:
+        """Alerts of a group under whose card others can stand, the newest first."""
+        ...
+
+    def alerts_led_by(self, number: int, limit: int = 1000) -> list[Alert]:
+        """Firing alerts that stand under this one's card, the oldest first."""
+        ...
+
+    def count_led_by(self, number: int) -> int: ...
+
+    def newest_alert_of(self, incident: int) -> Alert | None:
+        """The alert that joined this incident last."""
         ...
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:

@@ -51,8 +51,22 @@ class AlertRows:
         row = self._db.row("SELECT COUNT(*) AS n FROM alerts WHERE is_firing = 1")
         return int(row["n"]) if row else 0
 
-    def alerts_of_group(self, group: str, limit: int = 200) -> list[Alert]:
+    def alerts_of_group(self, group: str, limit: int = 1000) -> list[Alert]:
         return self._alerts('"group" = ? AND is_firing = 1 ORDER BY number DESC LIMIT ?', [group, limit])
+
+    def leads_of(self, group: str, limit: int = 5) -> list[Alert]:
+        return self._alerts('"group" = ? AND leads = 1 ORDER BY number DESC LIMIT ?', [group, limit])
+
+    def alerts_led_by(self, number: int, limit: int = 1000) -> list[Alert]:
+        return self._alerts("lead = ? AND is_firing = 1 ORDER BY number LIMIT ?", [number, limit])
+
+    def count_led_by(self, number: int) -> int:
+        row = self._db.row("SELECT COUNT(*) AS n FROM alerts WHERE lead = ? AND is_firing = 1", [number])
+        return int(row["n"]) if row else 0
+
+    def newest_alert_of(self, incident: int) -> Alert | None:
+        found = self._alerts("incident = ? ORDER BY number DESC LIMIT 1", [incident])
+        return found[0] if found else None
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
         return self._alerts("incident = ? ORDER BY number LIMIT ?", [number, limit])
@@ -143,6 +157,8 @@ class AlertRows:
             "incident": alert.incident,
             "parent": alert.parent,
             "silence": alert.silence,
+            "lead": alert.lead,
+            "leads": int(alert.leads),
             "data": alert.model_dump_json(exclude={"version"}, exclude_defaults=True),
         }
         self._put("alerts", "number", alert.number, alert.version, values)

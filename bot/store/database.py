@@ -91,8 +91,8 @@ class Database:
             self._db.commit()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        with self._lock, self._typed_errors():
-            cursor = self._db.execute(sql, parameters)
+        with self._lock:
+            cursor = self._execute(sql, parameters)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -102,8 +102,14 @@ class Database:
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement, in the open transaction or in its own; how many rows it changed."""
-        with self._lock, self._typed_errors():
-            return self._db.execute(sql, parameters).rowcount
+        with self._lock:
+            return self._execute(sql, parameters).rowcount
+
+    def _execute(self, sql: str, parameters: Sequence[Any]) -> sqlite3.Cursor:
+        try:
+            return self._db.conn.execute(sql, parameters)
+        except (sqlite3.Error, OSError, UnicodeError) as error:
+            raise self._typed(error) from error
 
     def insert(self, table: str, row: Row, *, or_ignore: bool = False) -> int:
         columns = ", ".join(f'"{name}"' for name in row)
@@ -119,15 +125,18 @@ class Database:
     def _typed_errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            text = str(error)
-            if "locked" in text or "busy" in text:
-                raise StoreBusy(
-                    f"The database {self._where} is locked by another process; nothing was changed. Try again."
-                ) from error
-            raise StoreError(f"The database {self._where} did not take it: {text}. Nothing was changed.") from error
-        except (sqlite3.DatabaseError, OSError, UnicodeError) as error:
-            raise StoreError(f"The database {self._where} can't be used: {error}.") from error
+        except (sqlite3.Error, OSError, UnicodeError) as error:
+            raise self._typed(error) from error
+
+    def _typed(self, error: Exception) -> StoreError:
+        text = str(error)
+        if not isinstance(error, sqlite3.OperationalError):
+            return StoreError(f"The database {self._where} can't be used: {error}.")
+        if "locked" in text or "busy" in text:
+            return StoreBusy(
+                f"The database {self._where} is locked by another process; nothing was changed. Try again."
+            )
+        return StoreError(f"The database {self._where} did not take it: {text}. Nothing was changed.")
 
 
 def _registered() -> set[str]:

@@ -160,13 +160,17 @@ def m006_alerts(db: Database) -> None:
             "incident": int,
             "parent": int,
             "silence": str,
+            "lead": int,
+            "leads": int,
             "data": str,
         },
         pk="number",
-        not_null={"version", "is_firing", "severity", "group", "data"},
+        not_null={"version", "is_firing", "severity", "group", "leads", "data"},
     )
     db.execute("CREATE INDEX alerts_firing ON alerts (severity, number DESC) WHERE is_firing = 1")
     db.execute('CREATE INDEX alerts_group ON alerts ("group", number DESC) WHERE is_firing = 1')
+    db.execute('CREATE INDEX alerts_leads ON alerts ("group", number DESC) WHERE leads = 1')
+    db.execute("CREATE INDEX alerts_led ON alerts (lead, number) WHERE lead IS NOT NULL AND is_firing = 1")
     db.execute("CREATE INDEX alerts_incident ON alerts (incident, number) WHERE incident IS NOT NULL")
     db.execute("CREATE INDEX alerts_parent ON alerts (parent) WHERE parent IS NOT NULL AND is_firing = 1")
     db.execute("CREATE INDEX alerts_silence ON alerts (silence) WHERE silence IS NOT NULL AND is_firing = 1")

@@ -3,6 +3,7 @@
 from sandbox.pagerduty.account import Account, Level, Policy, Schedule, Service, User
 
 ANA, BOB, CY, DEE, KIM = "PANA001", "PBOB001", "PCY0001", "PDEE001", "PKIM001"
+ROBOT = "PBOT001"
 SHOP, SEARCH = "PSHOPSV", "PSRCHSV"
 SHOP_POLICY, SEARCH_POLICY, COMMANDERS = "PSHOPEP", "PSRCHEP", "PCMDREP"
 SHOP_PRIMARY, SHOP_SECONDARY, SEARCH_PRIMARY, COMMANDER_ROTA = "PSHOPS1", "PSHOPS2", "PSRCHS1", "PCMDRS1"
@@ -16,6 +17,7 @@ USERS = (
     User(CY, "Cy Lindqvist", "cy@shop.example", "Engineer", "Europe/Stockholm", "blue"),
     User(DEE, "Dee Rahman", "dee@shop.example", "Engineering manager", "Europe/London", "brown"),
     User(KIM, "Kim Porter", "kim@vendor.example", "Vendor, search", "America/Chicago", "red"),
+    User(ROBOT, "AIOps Bot", "aiops@shop.example", "Whose name the bot's calls bear", "Etc/UTC", "grey"),
 )
 SCHEDULES = (
     (SHOP_PRIMARY, "Shop primary", BOB),

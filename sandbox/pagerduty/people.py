@@ -6,6 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from sandbox.pagerduty.account import Actor, Incident, Json
+from sandbox.pagerduty.cast import ROBOT
 from sandbox.pagerduty.desk import by_user
 from sandbox.pagerduty.errors import Refusal, invalid_input
 from sandbox.pagerduty.state import PAGERDUTY, PagerDuty
@@ -60,7 +61,11 @@ def _who(duty: PagerDuty, given: Json) -> Actor:
 def seen(duty: PagerDuty) -> Json:
     account = duty.account
     return {
-        "people": [{"id": u.id, "name": u.name, "email": u.email, "color": u.color} for u in account.users.values()],
+        "people": [
+            {"id": u.id, "name": u.name, "email": u.email, "color": u.color}
+            for u in account.users.values()
+            if u.id != ROBOT
+        ],
         "on_call": [
             {
                 "policy": policy.name,

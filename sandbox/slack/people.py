@@ -59,6 +59,7 @@ async def state(slack: Slack, person: Person, _: Json) -> Json:
         ],
         "bot": slack.bot(),
         "now": slack.clock.now(),
+        **({"world": slack.world} if slack.world else {}),
     }
 
 

@@ -39,6 +39,7 @@ class Slack:
         self.limits = Limits(self.clock.now)
         self.delivery = Delivery(self.sockets, self.clock, manifest.events)
         self.base_url = ""
+        self.world: dict[str, str] = {}
         self.reset()
 
     def reset(self) -> None:

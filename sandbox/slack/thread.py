@@ -25,9 +25,12 @@ async def start(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
 
 
 class SandboxServer:
-    def __init__(self, manifest: Path | None = None, port: int = 0) -> None:
+    """`world`: where the shop's AWS and PagerDuty are (`{"aws": url, "pagerduty": url}`), for the page's panel."""
+
+    def __init__(self, manifest: Path | None = None, port: int = 0, world: dict[str, str] | None = None) -> None:
         self.url = ""
         self._app = create_app(manifest)
+        self._app[SLACK].world = dict(world or {})
         self._port = port
         self._ready = threading.Event()
         self._failure: OSError | None = None

@@ -141,7 +141,7 @@ def test_a_card_shows_what_slack_has_not_taken_and_why() -> None:
         Trouble(kind=OwedKind.PIN, error="timeout", attempts=1),
     ]
     words = shown(card(CardFacts(incident(), troubles=troubles)))
-    assert "⚠ Slack has not taken" in words
+    assert "⚠ Not taken yet: " in words
     assert "incident channel (missing_scope: channels:manage, try 3, trying again)" in words
     assert "pinned card (timeout, try 1, trying again)" in words
 

@@ -18,13 +18,34 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from blocks import answers, card, forms, notes, templates, timeline
+from blocks import alert as alert_card
+from blocks import alert_answers, answers, card, forms, notes, storm, templates, timeline
 from blocks import pages as paging
 from blocks.ids import Input
 from blocks.text import clean, escape
-from bot.models import EventKind, Incident, Link, Message, Page, Role, Severity, Status, TimelineEvent, Update
+from bot.catalogue import Context
+from bot.models import (
+    Duty,
+    EventKind,
+    Incident,
+    Link,
+    Message,
+    OwedKind,
+    Page,
+    Role,
+    Severity,
+    Silence,
+    Stage,
+    Status,
+    Storm,
+    TimelineEvent,
+    Trouble,
+    Update,
+)
+from bot.signals import Deployment, DeploymentState
 from commands.subcommands import SUBCOMMANDS
 from sandbox.slack.validate import message_errors, view_errors
+from tests.blocks import alerts as made
 from tests.blocks.incidents import URL, events, facts, incidents
 from tests.blocks.texts import NASTY, can_be_sent, strings, texts
 from tests.bot.make import ANA, NOW, after, event, incident
@@ -73,6 +94,15 @@ paged = st.builds(
     link=st.sampled_from([None, URL]),
     details=st.dictionaries(texts, texts, max_size=12),
 )
+firing = st.sampled_from([0, 1, 20, 21, 50]).flatmap(
+    lambda count: st.builds(lambda one: [one.changed(number=n + 1) for n in range(count)], made.alerts())
+)
+many_silences = st.builds(
+    lambda one, count: [one.changed(id=f"{n:08d}") for n in range(count)],
+    made.silences,
+    st.sampled_from([0, 1, 20, 25]),
+)
+windows = st.sampled_from([0, 1, 3, 25]).map(lambda count: [(made.window("w" * 100), NOW)] * count)
 bridges = st.sampled_from(["https://app.slack.com/huddle/T0/C0", URL])
 
 MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
@@ -96,6 +126,21 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     answers.offer_declare: (st.just("d" * 32),),
     answers.shown: (facts,),
     answers.timeline: (incidents(), st.lists(events, max_size=30), st.just(300)),
+    notes.worse: (incidents(), severities, made.alerts()),
+    notes.all_quiet: (incidents(),),
+    notes.sla_missed: (incidents() | made.alerts(),),
+    notes.paged: (st.just("AL-17"), st.sampled_from(Role), st.sampled_from([None, ANA]), texts, texts),
+    notes.nobody: (st.just("INC-999999999"), st.sampled_from(Role)),
+    notes.update_due: (incidents(), st.just("30 min")),
+    notes.silence_over: (texts, st.sampled_from([0, 1, 2000])),
+    notes.unreadable: (texts, texts),
+    notes.more_unreadable: (st.just(10**6), st.just("03:00 UTC")),
+    alert_card.card: (made.alert_facts,),
+    alert_answers.listing: (firing, st.sampled_from([1, 500]), st.just(NOW), st.sampled_from(["", "Which one?"])),
+    alert_answers.why: (made.alerts(),),
+    alert_answers.silences: (many_silences, windows),
+    alert_answers.on_call: (st.lists(st.tuples(texts, st.lists(made.duties, max_size=5)), max_size=10),),
+    storm.summary: (made.storms, st.sampled_from([0, 10**6])),
 }
 VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] = {
     forms.declare: (drafts, carried),
@@ -104,11 +149,32 @@ VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] =
     forms.resolution: (incidents(), carried),
     forms.add_to_timeline: (some, st.none(), texts, carried),
     timeline.page: (incidents(), pages | long_page, st.integers(0, 10**6)),
+    forms.resolve_anyway: (incidents(), st.lists(texts, max_size=10), carried),
+    forms.silence: (made.alerts(), carried),
+    forms.alert_severity: (made.alerts(), carried),
+    alert_answers.why_view: (made.alerts(),),
 }
 OUR_WORDS = {answers.say, answers.help_page, answers.help_on}
 """Messages in which nothing foreign is: tested with the words that we have for them."""
 PARTS = {forms.incident_option, forms.about, card.buttons, card.title, card.summary}
 PARTS_OF_TIMELINE = {timeline.line, timeline.tail, timeline.listing}
+PARTS_OF_ALERTS = {
+    alert_card.title,
+    alert_card.icon,
+    alert_card.service_name,
+    alert_card.headline,
+    alert_card.summary,
+    alert_card.over_summary,
+    alert_card.quantity,
+    alert_card.owner,
+    alert_card.reason,
+    alert_card.buttons,
+    alert_card.entry,
+    alert_card.for_mail,
+}
+MODULES = (alert_answers, alert_card, answers, card, forms, notes, paging, storm, templates, timeline)
+WORDS_ONLY = {"ids", "rich", "text"}
+"""Modules of blocks/ that build no message: ids, and the pieces that everything is built from."""
 
 
 def public(module: Any) -> set[Callable[..., Any]]:
@@ -118,10 +184,15 @@ def public(module: Any) -> set[Callable[..., Any]]:
 
 
 def test_every_builder_is_under_test() -> None:
-    built = set().union(*(public(module) for module in (answers, card, forms, notes, paging, templates, timeline)))
-    covered = {*MESSAGES, *VIEWS, *OUR_WORDS, *PARTS, *PARTS_OF_TIMELINE}
+    built = set().union(*(public(module) for module in MODULES))
+    covered = {*MESSAGES, *VIEWS, *OUR_WORDS, *PARTS, *PARTS_OF_TIMELINE, *PARTS_OF_ALERTS}
     assert {one.__qualname__ for one in built - covered} == set()
     assert {one.__qualname__ for one in covered - built} == set()
+
+
+def test_no_module_of_builders_is_left_out() -> None:
+    files = {path.stem for path in Path(alert_card.__file__).parent.glob("*.py")} - {"__init__"}
+    assert files - WORDS_ONLY == {module.__name__.partition(".")[2] for module in MODULES}
 
 
 def check(message: Message) -> None:
@@ -173,7 +244,82 @@ def over(typed: str) -> Incident:
     return about(typed, Status.RESOLVED)
 
 
+def alarming(typed: str) -> alert_card.AlertFacts:
+    """An alert that says this everywhere, with everything on its card that can be there."""
+    alarm = made.alarm(
+        name=typed, metric=typed, label=typed, unit=typed, description=typed, children=(typed,) * 100, threshold=1e300
+    )
+    one = made.alert(
+        999_999_999_999_999,
+        alarm,
+        service=typed,
+        reason=typed,
+        value=-1e300,
+        missing=(typed,) * 9,
+        is_known_service=False,
+        has_no_data=True,
+        parent=999_999_999,
+        settling=NOW,
+        flaps=9,
+        count=9,
+        decisions=tuple(made.decision(stage, typed, typed) for stage in Stage),
+    )
+    return alert_card.AlertFacts(
+        one,
+        context=Context(owner=typed, runbook=URL, dashboard=URL, console=URL, account=typed, slo=typed),
+        incident=about(typed),
+        troubles=[Trouble(kind=kind, error=typed, attempts=999_999) for kind in (OwedKind.PAGE, OwedKind.MAIL)] * 2,
+        deployments=[
+            Deployment(
+                source_id="s", id="d", service=typed, state=DeploymentState.FAILED, at=NOW, version=typed, by=typed
+            )
+        ]
+        * 5,
+        grouped=999_999,
+        children=(typed,) * 100,
+        silence=typed,
+        to_call=typed,
+    )
+
+
+def silenced(typed: str) -> Silence:
+    return Silence(id="0a1b2c3d", pattern=typed, by=ANA, why=typed, starts_at=NOW, ends_at=after(7200), channel="C0OPS")
+
+
 SAYING: dict[str, Callable[[str], Message]] = {
+    "alert": lambda typed: alert_card.card(alarming(typed)),
+    "acknowledged alert": lambda typed: alert_card.card(
+        alarming(typed)._replace(alert=made.acknowledged(about=alarming(typed).alert.alarm, via=typed, service=typed))
+    ),
+    "alert that is over": lambda typed: alert_card.card(
+        alarming(typed)._replace(
+            alert=made.over(4_000_000, about=alarming(typed).alert.alarm, value=-1e300, ok_value=1e300, service=typed)
+        )
+    ),
+    "alerts": lambda typed: alert_answers.listing([alarming(typed).alert] * 21, 21, NOW),
+    "why": lambda typed: alert_answers.why(alarming(typed).alert),
+    "silences": lambda typed: alert_answers.silences(
+        [silenced(typed).changed(id=f"{n:08d}") for n in range(25)], [(made.window("w" * 100), NOW)] * 25
+    ),
+    "on call": lambda typed: alert_answers.on_call(
+        [(typed, [Duty(role=role, name=typed or "–") for role in Role])] * 10
+    ),
+    "storm": lambda typed: storm.summary(
+        Storm(
+            channel="ops",
+            window=NOW,
+            began_at=NOW,
+            alerts=10**9,
+            hidden=10**9,
+            services={f"{typed}{n}": 10**9 for n in range(50)},
+            severities={n: 10**9 for n in range(1, 5)},
+        ),
+        10**9,
+    ),
+    "paged": lambda typed: notes.paged("AL-17", Role.MANAGER, None, typed, typed),
+    "worse": lambda typed: notes.worse(about(typed), Severity.SEV2, alarming(typed).alert),
+    "unreadable": lambda typed: notes.unreadable(typed, typed),
+    "silence over": lambda typed: notes.silence_over(typed, 3),
     "declared": lambda typed: templates.declared(about(typed), "https://example.com"),
     "resolved": lambda typed: templates.resolved(over(typed)),
     "card": lambda typed: card.card(card.CardFacts(over(typed), events=[event(text=typed)] * 4)),
@@ -202,6 +348,10 @@ SAYING: dict[str, Callable[[str], Message]] = {
     "timeline": lambda typed: answers.timeline(about(typed), [event(text=typed)] * 30, 30),
 }
 ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
+    "why": lambda typed: alert_answers.why_view(alarming(typed).alert),
+    "resolve anyway": lambda typed: forms.resolve_anyway(about(typed), [typed] * 10, {}),
+    "silence": lambda typed: forms.silence(alarming(typed).alert, {}),
+    "alert severity": lambda typed: forms.alert_severity(alarming(typed).alert, {}),
     "declare": lambda typed: forms.declare(forms.DeclareDraft(ANA, typed, typed, None, [typed] * 20), {}),
     "update": lambda typed: forms.update(about(typed), {}, typed),
     "severity": lambda typed: forms.severity(about(typed), {}),
@@ -269,6 +419,9 @@ def test_every_id_of_an_input_is_a_field_that_errors_can_name() -> None:
         forms.severity(one, {}),
         forms.resolution(one, {}),
         forms.add_to_timeline([one], None, "", {}),
+        forms.resolve_anyway(one, ["an-alarm: ALARM"], {}),
+        forms.silence(made.alert(), {}),
+        forms.alert_severity(made.alert(), {}),
     ):
         fields = [block for block in view["blocks"] if block["type"] == "input"]
         assert fields

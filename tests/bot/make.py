@@ -5,7 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.models import Delivery, EventKind, Incident, Owed, OwedKind, Severity, TimelineEvent, Timer
+from bot.models import (
+    Alert,
+    Delivery,
+    EventKind,
+    Head,
+    Incident,
+    Owed,
+    OwedKind,
+    Severity,
+    Silence,
+    Storm,
+    TimelineEvent,
+    Timer,
+)
+from bot.signals import Alarm, AlarmState
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 ANA, BOB, CY = "U0ANA", "U0BOB", "U0CY"
@@ -53,3 +67,25 @@ def delivery(owed: Owed, **values: Any) -> Delivery:
 def timer(due: float = 0.0, **values: Any) -> Timer:
     facts: dict[str, Any] = {"kind": "remind", "subject": "INC-1"}
     return Timer(due_at=after(due), **{**facts, **values})
+
+
+def alert(number: int = 1, **values: Any) -> Alert:
+    """A firing alert, by itself."""
+    alarm = Alarm(name=f"prod-shop-latency{number}-medium", account="123456789012", region="us-east-1")
+    facts: dict[str, Any] = {"alarm": alarm, "severity": Severity.SEV3, "service": "shop", "key": alarm.key}
+    times = {"fired_at": NOW, "received_at": NOW, "changed_at": NOW}
+    return Alert(number=number, **{**facts, **times, **values})
+
+
+def head(key: str, **values: Any) -> Head:
+    facts: dict[str, Any] = {"state": AlarmState.ALARM, "changed_at": NOW, "expires_at": after(600)}
+    return Head(key=key, **{**facts, **values})
+
+
+def silence(silence_id: str, **values: Any) -> Silence:
+    facts: dict[str, Any] = {"pattern": "prod-shop-*", "by": ANA, "why": "known", "starts_at": NOW}
+    return Silence(id=silence_id, **{**facts, "ends_at": after(3600), **values})
+
+
+def storm(channel: str, **values: Any) -> Storm:
+    return Storm(channel=channel, **{"window": NOW, **values})

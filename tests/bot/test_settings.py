@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Config
+from bot.config import Config, parse_duration
 from bot.errors import SettingsError
 from bot.models import Severity
 from bot.settings import Settings, load_config, load_settings
@@ -356,3 +356,52 @@ def test_a_key_that_stands_twice_is_named_with_its_line(path: Path) -> None:
     path.write_text("services:\n  search: {}\n  checkout: {}\n  search: {owner: me}\n")
     with pytest.raises(SettingsError, match=r"config.yml:4: search: stands twice"):
         load_config(path)
+
+
+# -- alarms, people and time
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("triage:\n  dedup: soon\n", "triage.dedup"),
+        ("triage:\n  dedup: 0s\n", "triage.dedup"),
+        ("triage:\n  flapping:\n    count: 1\n", "triage.flapping.count"),
+        ("paging:\n  acknowledge:\n    1: 5\n", "paging.acknowledge"),
+        ("time_zone: Europe/Nowhere\n", "time_zone"),
+        ("business_hours:\n  opens: 9\n", "business_hours.opens"),
+        ("business_hours:\n  days: [someday]\n", "business_hours.days"),
+        ("business_hours:\n  days: []\n", "business_hours.days"),
+        ("routes:\n  - alarm: /(/\n", "routes"),
+        ("topics:\n  1: sev1\n", "topics"),
+        ("on_call:\n  primary: ana\n", "on_call.primary"),
+        ("on_call:\n  primary: S0TEAM\n", "on_call.primary"),
+        ("pagerduty:\n  sender: nobody\n", "pagerduty.sender"),
+        ("maintenance:\n  - name: night\n    alarm: x\n", "maintenance"),
+        ("maintenance:\n  - name: night\n    at: '02:00'\n    lasts: 1h\n", "maintenance"),
+        (
+            "maintenance:\n  - name: o\n    alarm: x\n    from: 2026-12-02 00:00:00\n    until: 2026-12-01T00:00\n",
+            "maintenance",
+        ),
+        ("services:\n  shop:\n    slo:\n      target: 100\n", "services.shop.slo.target"),
+    ],
+)
+def test_what_is_wrong_about_alarms_people_and_time_is_told_by_key(path: Path, text: str, key: str) -> None:
+    assert key in fault(path, text)
+
+
+def test_the_policies_hold_without_a_file() -> None:
+    config = Config()
+    assert config.paging.severities == (1, 2)
+    assert config.triage.dedup.total_seconds() == 600
+    assert config.pagerduty.poll.total_seconds() == 30
+    assert str(config.zone("anything")) == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("5m", 300), ("1h30m", 5400), ("2d", 172_800), ("1 H", 3600), ("0s", None), ("", None), ("5", None)],
+)
+def test_a_duration_is_read_as_it_is_written(text: str, seconds: int | None) -> None:
+    found = parse_duration(text)
+    assert (found.total_seconds() if found else None) == seconds

@@ -10,9 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import boto3
+import pytest
 
+from bot.config import Config
+from jobs import intake
 from sandbox.aws.server import AwsServer
-from tests.workspace import Workspace
+from tests.workspace import PATIENCE, Workspace, wait_for
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 
@@ -43,6 +46,19 @@ class Queue:
         body = envelope(alarm(name, state, self._world.clock() - timedelta(seconds=ago), value=value, **more))
         self.put(body)
         return body
+
+    def taken(self) -> None:
+        """Wait until the bot has taken all there is, and shown what follows."""
+        bot = self._world.bot
+        assert bot is not None
+        wait_for(lambda: self.left() == 0, "an empty queue", 2 * PATIENCE)
+        self._world.settled(2 * PATIENCE)
+        wait_for(lambda: bot.store.claim_owners() == [], "no delivery under way")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, when nothing is under way any more."""
+        self.taken()
+        self._world.advance(seconds)
 
     def left(self) -> int:
         """Messages that wait or are hidden."""
@@ -103,3 +119,17 @@ def alarm(name: str, state: str, at: datetime, *, value: float = 2.41, **more: A
 def queue(world: Workspace) -> Iterator[Queue]:
     with AwsServer() as aws:
         yield Queue(aws, world)
+
+
+@contextmanager
+def alerted(world: Workspace, **config: Any) -> Iterator[Queue]:
+    """The alert queue of a running bot with this config file."""
+    with pytest.MonkeyPatch.context() as patch, queue(world) as made:
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
+        world.start_bot(Config.model_validate(config), **made.environment)
+        try:
+            yield made
+        finally:
+            world.stop_bot()

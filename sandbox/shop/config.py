@@ -1,0 +1,93 @@
+"""The config file that the shop's operators would write for the bot, with durations that demo time can shorten."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox.aws.server import ACCOUNT
+from sandbox.pagerduty import cast
+from sandbox.shop.catalogue import RUNBOOKS
+from sandbox.shop.provision import Resources
+
+Json = dict[str, Any]
+ANA, BOB, CY, DEE, ON_CALL = "U0ANA", "U0BOB", "U0CY", "U0DEE", "S0ONCALL"
+DASHBOARDS = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#dashboards/dashboard"
+SENDER = "aiops@shop.example"
+
+_SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+# What the shop does takes as long as ever: an alarm flaps every few seconds, and a storm rises over some ticks.
+_FLAPS, _GUST = timedelta(seconds=90), timedelta(seconds=10)
+
+
+def config(made: Resources, speed: float = 1.0) -> Json:
+    """The whole file. What people and policies wait for is `speed` times shorter, and a second at least."""
+
+    def in_time(real: timedelta, least: timedelta = _SECOND) -> str:
+        return _written(max(real / speed, least))
+
+    def by_severity(*real: timedelta) -> dict[int, str]:
+        return {severity: in_time(each) for severity, each in enumerate(real, 1)}
+
+    return {
+        "services": _services(),
+        "accounts": {ACCOUNT: {"alias": "shop"}},
+        "topics": dict(made.severity_topics),
+        "on_call": {"primary": BOB, "secondary": CY, "team_lead": DEE, "manager": DEE, "commander": ANA},
+        "channels": {"invite": [ON_CALL]},
+        "paging": {
+            "acknowledge": by_severity(5 * _MINUTE, 15 * _MINUTE, _HOUR),
+            "secondary": by_severity(5 * _MINUTE, 15 * _MINUTE),
+            "update": by_severity(30 * _MINUTE, _HOUR, 4 * _HOUR),
+            "team_lead": in_time(15 * _MINUTE),
+            "manager": in_time(30 * _MINUTE),
+            "commander": in_time(_HOUR),
+        },
+        "pagerduty": {"service": cast.SHOP, "escalation_policy": cast.SHOP_POLICY, "sender": SENDER},
+        "triage": {
+            "dedup": in_time(10 * _MINUTE),
+            "group": in_time(30 * _MINUTE),
+            "flapping": {"within": in_time(30 * _MINUTE, _FLAPS), "settle": in_time(10 * _MINUTE, _GUST)},
+            "storm": {"within": in_time(_MINUTE, _GUST), "calm": in_time(5 * _MINUTE, _GUST)},
+        },
+    }
+
+
+def write(made: Resources, file: Path, speed: float = 1.0) -> Path:
+    file.write_text(yaml.safe_dump(config(made, speed), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return file
+
+
+def _services() -> dict[str, Json]:
+    def service(name: str, owner: str, dimensions: dict[str, str], **more: Any) -> Json:
+        shown = {"dashboard": f"{DASHBOARDS}/{name}", "runbook": f"{RUNBOOKS}/{name}"}
+        return {"owner": owner, "dimensions": dimensions, **shown, **more}
+
+    checkout = {"ServiceName": "checkout-api", "TargetGroup": "targetgroup/checkout-api/*"}
+    berlin = {"time_zone": "Europe/Berlin"}
+    return {
+        "checkout-api": service(
+            "checkout-api",
+            "Team Checkout",
+            checkout,
+            slo={"target": 99.9, "name": "availability"},
+            responders=[BOB, CY],
+        )
+        | berlin,
+        "search-api": service(
+            "search-api", "Team Discovery", {"Service": "search-api"}, slo={"target": 99.5, "metric": "*latency*"}
+        ),
+        "payments-worker": service(
+            "payments-worker", "Team Payments", {"QueueName": "payments-work*"}, slo={"target": 99.95}, responders=[CY]
+        )
+        | berlin,
+        "catalog-db": service("catalog-db", "Team Platform", {"DBInstanceIdentifier": "catalog-db"}),
+    }
+
+
+def _written(span: timedelta) -> str:
+    """`1h30m`, as the config file has it; parts of a second are left out."""
+    minutes, seconds = divmod(int(span.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    return "".join(f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (seconds, "s")) if n)

@@ -1,0 +1,448 @@
+"""What alerts go through, through the use cases and a store: stories one by one, and whatever order life brings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+from itertools import count, permutations
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from bot.alert_cards import AlertCards
+from bot.alerts import Alerts
+from bot.cards import Cards
+from bot.config import Config
+from bot.errors import UserError
+from bot.incidents import Declaration, Incidents
+from bot.ledger import Ledger
+from bot.models import Alert, AlertStatus, Incident, Person, Severity, Shown, Status
+from bot.paging import PagerSync
+from bot.ports import Standing
+from bot.rights import Caller, Rights
+from bot.signals import Alarm, AlarmChanged, AlarmState, PagerChange, PagerState
+from bot.silences import Silences
+from bot.steps.alerts import By
+from bot.store.sqlite import SqliteStore
+from bot.timekeeper import Timekeeper
+from bot.triage import Rules
+from tests.bot.make import NOW
+
+ANA, BOB = Caller("U0ANA"), Caller("U0BOB")
+FIRES, OK, NO_DATA = AlarmState.ALARM, AlarmState.OK, AlarmState.INSUFFICIENT_DATA
+LATENCY, ERRORS, CPU = (
+    "prod-checkout-latency-high",
+    "prod-checkout-errors-critical",
+    "prod-checkout-cpu-warning",
+)
+SEARCH, INDEX = "prod-search-latency-critical", "prod-search-freshness-medium"
+NAMES = (LATENCY, ERRORS, CPU, SEARCH, INDEX)
+
+
+class People:
+    """Everybody is a member, and known by their id alone."""
+
+    def person(self, user_id: str, team_id: str | None) -> Person:
+        return Person(id=user_id)
+
+    def by_email(self, email: str) -> str | None:
+        return None
+
+    def email(self, user_id: str) -> str | None:
+        return None
+
+    def name(self, user_id: str) -> str:
+        return user_id
+
+
+class NoTags:
+    """CloudWatch knows nothing more."""
+
+    def tags(self, arns: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        return {}
+
+    def states(self, names: Sequence[str], region: str) -> Mapping[str, Standing]:
+        return {}
+
+
+class SilentPager:
+    """A pager on which nothing happens."""
+
+    def changes(self, keys: Sequence[str]) -> list[PagerChange]:
+        return []
+
+
+class Shop:
+    """The use cases around a store and a clock that stands still until it is moved."""
+
+    def __init__(self, **config: Any) -> None:
+        parsed = Config.model_validate({"on_call": {"primary": "U0BOB"}, **config})
+        self.now = NOW
+        self.store = SqliteStore(":memory:")
+        self.rules = Rules(parsed, "ops-incidents", can_page=True)
+        people = People()
+        ledger, rights = Ledger(self.store, lambda: self.now, lambda: None), Rights(people, parsed)
+        alert_cards = AlertCards(self.store, self.rules, parsed)
+        cards = Cards(self.store, parsed, lambda _: "https://huddle.example", "ops-incidents")
+        self.alerts = Alerts(ledger, rights, self.rules, parsed, alert_cards, fallback="ops")
+        self.incidents = Incidents(ledger, rights, cards, self.rules, parsed)
+        self.silences = Silences(ledger, rights, self.rules, parsed)
+        pager: Any = SilentPager()
+        self.sync = PagerSync(ledger, self.alerts, self.incidents, people, pager)
+        self.timekeeper = Timekeeper(ledger, self.rules, self.alerts, self.silences, "me")
+        self._ids = count(1)
+
+    def close(self) -> None:
+        self.store.close()
+
+    def news(
+        self, name: str, state: AlarmState = FIRES, *, ago: float = 0.0, at: datetime | None = None, **more: Any
+    ) -> AlarmChanged:
+        alarm = {"account": "123456789012", "region": "us-east-1", **more.pop("alarm", {})}
+        previous = OK if state is FIRES else FIRES
+        return AlarmChanged(
+            source_id=f"m{next(self._ids)}",
+            alarm=Alarm(name=name, **alarm),
+            state=state,
+            previous=more.pop("previous", previous),
+            at=at or self.now - timedelta(seconds=ago),
+            **more,
+        )
+
+    def receive(self, *news: AlarmChanged) -> None:
+        self.alerts.receive(news, NoTags())
+
+    def hear(self, name: str, state: AlarmState = FIRES, **more: Any) -> Alert | None:
+        """One message; the newest alert of its alarm afterwards."""
+        news = self.news(name, state, **more)
+        self.receive(news)
+        return self.newest(news.alarm.key)
+
+    def fires(self, name: str, **more: Any) -> Alert:
+        alert = self.hear(name, FIRES, **more)
+        assert alert is not None
+        return alert
+
+    def newest(self, key: str) -> Alert | None:
+        head = self.store.heads([key]).get(key)
+        return self.store.alert(head.number) if head is not None and head.number is not None else None
+
+    def pass_time(self, seconds: float) -> None:
+        """Time goes by, and what it brings happens."""
+        self.now += timedelta(seconds=seconds)
+        self.timekeeper.run()
+
+    def all(self) -> list[Alert]:
+        rows = self.store._db.rows("SELECT number FROM alerts ORDER BY number")
+        return list(self.store.alerts(row["number"] for row in rows).values())
+
+    def timers(self) -> Counter[tuple[str, str]]:
+        return Counter((row["kind"], row["subject"]) for row in self.store._db.rows("SELECT kind, subject FROM timers"))
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with closing(Shop()) as made:
+        yield made
+
+
+# -- stories
+
+
+def test_a_worse_alert_of_an_open_incident_is_counted_once_when_it_is_acknowledged(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    shop.now += timedelta(seconds=5)
+    worse = shop.fires(ERRORS)
+    assert (worse.incident, worse.awaits) == (1, True)
+    shop.alerts.acknowledge(BOB, worse.number)
+    assert shop.store.incident(1).firing == 2
+    shop.now += timedelta(seconds=5)
+    shop.receive(shop.news(ERRORS, OK), shop.news(LATENCY, OK))
+    assert shop.store.incident(1).status is Status.RESOLVED
+
+
+def test_a_worse_alert_that_comes_back_before_anybody_took_it_has_its_clock_again(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    for state in (FIRES, OK, FIRES):
+        shop.now += timedelta(seconds=5)
+        worse = shop.hear(ERRORS, state)
+    assert worse is not None
+    assert worse.awaits
+    assert shop.timers()[("sla", worse.id)] == 1
+
+
+def test_an_alert_that_gets_another_incident_leaves_the_first(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    shop.now += timedelta(seconds=5)
+    worse = shop.fires(ERRORS)
+    shop.incidents.resolve(ANA, 1, "it was the cache")
+    shop.alerts.acknowledge(ANA, worse.number)
+    assert shop.store.alert(worse.number).incident == 2
+    assert shop.store.incident(1).firing == 1
+
+
+def test_an_alarm_does_not_reopen_what_people_cancelled(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    shop.now += timedelta(seconds=5)
+    shop.hear(LATENCY, OK)
+    shop.incidents.reopen(ANA, 1, "a closer look")
+    shop.incidents.cancel(ANA, 1, "nothing there")
+    shop.now += timedelta(seconds=5)
+    again = shop.fires(LATENCY)
+    assert shop.store.incident(1).status is Status.CANCELLED
+    assert again.awaits
+
+
+def test_the_members_of_a_silenced_card_are_still_somebodys(shop: Shop) -> None:
+    lead = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    member = shop.fires(LATENCY)
+    assert (member.shown, member.lead, member.pages) == (Shown.THREAD, lead.number, False)
+    shop.silences.silence_alert(ANA, lead.number, "1h", "known", "ops")
+    left = shop.store.alert(member.number)
+    assert left.pages
+    assert left.lead is None
+
+
+def test_the_members_of_a_card_that_is_rated_down_are_still_paged(shop: Shop) -> None:
+    lead = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    member = shop.fires(LATENCY)
+    shop.alerts.change_severity(ANA, lead.number, Severity.SEV4)
+    assert shop.store.alert(member.number).pages
+
+
+def test_the_same_message_twice_in_one_batch_counts_once(shop: Shop) -> None:
+    news = shop.news(LATENCY)
+    shop.receive(news, news)
+    assert [each.count for each in shop.all()] == [1]
+
+
+def test_a_firing_behind_its_own_ok_is_shown_also_when_the_alarm_fired_long_before(shop: Shop) -> None:
+    shop.fires(LATENCY)
+    shop.now += timedelta(seconds=60)
+    shop.hear(LATENCY, OK)
+    shop.now += timedelta(days=3)
+    for state, ago in ((OK, 1), (FIRES, 9)):
+        shop.hear(LATENCY, state, ago=ago)
+    assert [(each.count, each.is_firing) for each in shop.all()] == [(1, False), (1, False)]
+
+
+@pytest.mark.parametrize("state", [PagerState.RESOLVED, PagerState.ACKNOWLEDGED])
+def test_news_of_the_page_of_a_merged_or_cancelled_incident_is_no_error(shop: Shop, state: PagerState) -> None:
+    for service in ("checkout", "search", "mail"):
+        shop.incidents.declare(ANA, Declaration(service, "it is slow", Severity.SEV1))
+    shop.incidents.merge(ANA, 1, 2)
+    shop.incidents.cancel(ANA, 3)
+    for key in ("aiops-INC-1", "aiops-INC-3"):
+        shop.sync.heard(PagerChange(source_id="p", key=key, state=state, at=shop.now, by_name="Kim"))
+    assert [shop.store.incident(number).status for number in (1, 3)] == [Status.MERGED, Status.CANCELLED]
+
+
+# -- the order of messages
+
+
+STORIES = {
+    "fires": (FIRES,),
+    "over": (FIRES, OK),
+    "again": (FIRES, OK, FIRES),
+    "over again": (FIRES, OK, FIRES, OK),
+    "without data": (FIRES, NO_DATA),
+    "over, then without data": (FIRES, OK, NO_DATA),
+    "data comes back": (FIRES, NO_DATA, OK),
+}
+
+
+@pytest.mark.parametrize("at_once", [True, False], ids=["in one batch", "one by one"])
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_whatever_the_order_of_arrival_the_newest_state_counts(story: tuple[AlarmState, ...], at_once: bool) -> None:
+    """No data is no news about whether it fires: then the newest ALARM or OK counts."""
+    is_firing = [state for state in story if state is not NO_DATA][-1] is FIRES
+    for order in permutations(range(len(story))):
+        with closing(Shop()) as shop:
+            shop.now += timedelta(seconds=60)
+            news = [shop.news(LATENCY, story[place], at=NOW + timedelta(seconds=place)) for place in order]
+            for batch in [news] if at_once else [[one] for one in news]:
+                shop.receive(*batch)
+            assert bool(shop.store.firing_count()) is is_firing, [each.state.value for each in news]
+
+
+# -- whatever order life brings
+
+
+class Life(RuleBasedStateMachine):
+    """Alarms of two services change as they like, and people do what the bot lets them do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shop = Shop()
+        self.by_hand: set[int] = set()  # incidents that somebody opened or opened again: they may be without an alarm
+
+    def teardown(self) -> None:
+        self.shop.close()
+
+    def _tries(self, call: Any, *args: Any, **more: Any) -> Any:
+        """People are refused what makes no sense; that is no error."""
+        try:
+            return call(*args, **more)
+        except UserError:
+            return None
+
+    @initialize()
+    def begins(self) -> None:
+        self.shop.fires(LATENCY)
+
+    @rule(name=st.sampled_from(NAMES), state=st.sampled_from(AlarmState))
+    def alarm_changes(self, name: str, state: AlarmState) -> None:
+        self.shop.now += timedelta(seconds=1)
+        self.shop.hear(name, state)
+
+    @rule(
+        changes=st.lists(
+            st.tuples(st.sampled_from(NAMES), st.sampled_from(AlarmState), st.integers(0, 900)), min_size=2, max_size=6
+        )
+    )
+    def batch_out_of_order_arrives(self, changes: list[tuple[str, AlarmState, int]]) -> None:
+        self.shop.now += timedelta(seconds=1)
+        news = [self.shop.news(name, state, ago=ago) for name, state, ago in changes]
+        self.shop.receive(*news, news[0])
+
+    @rule(minutes=st.sampled_from((1, 4, 9, 12, 45)))
+    def time_passes(self, minutes: int) -> None:
+        self.shop.pass_time(minutes * 60)
+
+    def _alert(self, data: st.DataObject) -> Alert:
+        firing = self.shop.store.firing_alerts()
+        return data.draw(st.sampled_from(sorted(firing, key=lambda one: one.number)))
+
+    def _incident(self, data: st.DataObject) -> Incident:
+        known = self.shop.store.recent_incidents(limit=50)
+        return data.draw(st.sampled_from(sorted(known, key=lambda one: one.number)))
+
+    def _has_firing(self) -> bool:
+        return bool(self.shop.store.firing_count())
+
+    def _has_incident(self) -> bool:
+        return bool(self.shop.store.recent_incidents(limit=1))
+
+    @precondition(_has_firing)
+    @rule(data=st.data())
+    def somebody_acknowledges(self, data: st.DataObject) -> None:
+        self.shop.alerts.acknowledge(ANA, self._alert(data).number)
+
+    @precondition(_has_firing)
+    @rule(data=st.data())
+    def somebody_acknowledges_at_the_pager(self, data: st.DataObject) -> None:
+        self.shop.alerts.acknowledge_elsewhere(self._alert(data).number, By("U0BOB", "PagerDuty"))
+
+    @precondition(_has_firing)
+    @rule(data=st.data(), lasts=st.sampled_from(("5m", "1h")))
+    def somebody_silences(self, data: st.DataObject, lasts: str) -> None:
+        self.shop.silences.silence_alert(ANA, self._alert(data).number, lasts, "known", "ops")
+
+    @rule()
+    def somebody_ends_the_silences(self) -> None:
+        for silence in self.shop.store.silences():
+            self.shop.silences.end(silence.id, by="U0ANA")
+
+    @precondition(_has_firing)
+    @rule(data=st.data(), severity=st.sampled_from(Severity))
+    def somebody_rates(self, data: st.DataObject, severity: Severity) -> None:
+        self._tries(self.shop.alerts.change_severity, ANA, self._alert(data).number, severity)
+
+    @rule(service=st.sampled_from(("checkout", "search")))
+    def somebody_declares(self, service: str) -> None:
+        made = self.shop.incidents.declare(ANA, Declaration(service, "it is slow", Severity.SEV3))
+        self.by_hand.add(made.number)
+
+    @precondition(_has_incident)
+    @rule(data=st.data())
+    def somebody_resolves(self, data: st.DataObject) -> None:
+        self._tries(self.shop.incidents.resolve, ANA, self._incident(data).number, "it was the cache")
+
+    @precondition(_has_incident)
+    @rule(data=st.data())
+    def somebody_reopens(self, data: st.DataObject) -> None:
+        number = self._incident(data).number
+        done = self._tries(self.shop.incidents.reopen, ANA, number, "not over")
+        if done is not None and done.changed:
+            self.by_hand.add(number)
+
+    @precondition(_has_incident)
+    @rule(data=st.data())
+    def somebody_cancels(self, data: st.DataObject) -> None:
+        self._tries(self.shop.incidents.cancel, ANA, self._incident(data).number, "a test")
+
+    @precondition(_has_incident)
+    @rule(data=st.data())
+    def somebody_merges(self, data: st.DataObject) -> None:
+        mine, other = self._incident(data).number, self._incident(data).number
+        done = self._tries(self.shop.incidents.merge, ANA, mine, other)
+        if done is not None and done.changed and mine in self.by_hand:
+            self.by_hand.add(other)
+
+    # -- what holds at any time
+
+    @invariant()
+    def incidents_count_their_firing_alerts(self) -> None:
+        firing = Counter(one.incident for one in self.shop.all() if one.is_firing)
+        for incident in self.shop.store.recent_incidents(limit=100):
+            if incident.status is not Status.MERGED:
+                assert incident.firing == firing[incident.number], incident.id
+            else:
+                assert not firing[incident.number], f"{incident.id} is merged and keeps alerts"
+
+    @invariant()
+    def an_open_incident_has_an_alarm_or_somebody_opened_it(self) -> None:
+        firing = {one.incident for one in self.shop.all() if one.is_firing}
+        for incident in self.shop.store.open_incidents():
+            assert incident.number in firing or incident.number in self.by_hand, incident.id
+
+    @invariant()
+    def an_alarm_fires_once(self) -> None:
+        keys = Counter(one.key for one in self.shop.all() if one.is_firing)
+        assert all(number == 1 for number in keys.values()), keys
+        for key in keys:
+            newest = self.shop.newest(key)
+            assert newest is not None
+            assert newest.is_firing, f"{newest.id} is over and an older alert of its alarm still fires"
+
+    @invariant()
+    def a_clock_runs_for_what_waits_and_for_nothing_else(self) -> None:
+        timers = self.shop.timers()
+        assert all(number == 1 for number in timers.values()), timers
+        for alert in self.shop.all():
+            waits = alert.awaits and alert.shown.has_card
+            assert timers[("sla", alert.id)] == (waits and alert.missed_at is None), alert.id
+            assert timers[("call", alert.id)] <= (waits and alert.pages), alert.id
+            assert timers[("settle", alert.id)] == (alert.settling is not None), alert.id
+        for incident in self.shop.store.recent_incidents(limit=100):
+            assert timers[("sla", incident.id)] == (incident.awaits and incident.missed_at is None), incident.id
+            assert timers[("update", incident.id)] <= (incident.is_open and not incident.awaits), incident.id
+
+    @invariant()
+    def what_fires_and_waits_pages_somebody_unless_it_is_hidden(self) -> None:
+        """Each alert of a severity that pages has a page, its own or that of the card it stands under."""
+        alerts = {one.number: one for one in self.shop.all()}
+        for alert in alerts.values():
+            lead = alerts[alert.lead] if alert.lead is not None else alert
+            if alert.awaits and alert.shown.has_card and alert.severity <= Severity.SEV2:
+                assert alert.pages or (lead.pages and lead.awaits), f"nobody is paged for {alert.id}"
+
+    @invariant()
+    def what_is_over_is_over_and_what_fires_is_not(self) -> None:
+        for alert in self.shop.all():
+            assert (alert.over_at is None) == alert.is_firing, alert.id
+            assert alert.status is AlertStatus.FIRING or alert.settling is None, alert.id
+            assert not alert.is_acknowledged or alert.incident is not None, alert.id
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(
+    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+)

@@ -1,0 +1,536 @@
+"""Pages by PagerDuty: who is called, what is acknowledged where, and what becomes of it when PagerDuty is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from sandbox.pagerduty.cast import BOB, KIM
+from tests.flows.duty import CONFIG, Site, mentions, site
+from tests.workspace import Workspace, wait_for
+
+HOUR = timedelta(hours=1)
+NAME = "prod-checkout-api-latency-critical"
+WORSE = "prod-checkout-api-errors-critical"
+SEV2 = "prod-checkout-api-latency-high"
+SEV3 = "prod-checkout-api-latency-medium"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+
+
+@pytest.fixture
+def empty_duty(empty_world: Workspace) -> Iterator[Site]:
+    with site(empty_world, with_pagerduty=True) as made:
+        yield made
+
+
+@pytest.fixture
+def duty(empty_duty: Site) -> Site:
+    """With the bot; it hears of PagerDuty by asking."""
+    empty_duty.start()
+    return empty_duty
+
+
+@pytest.fixture
+def told(empty_world: Workspace) -> Iterator[Site]:
+    """With the bot; PagerDuty's events come by the queue."""
+    with site(empty_world, with_pagerduty=True, events=True) as made:
+        made.start(CONFIG.model_copy(update={"pagerduty": CONFIG.pagerduty.model_copy(update={"poll": HOUR})}))
+        yield made
+
+
+# -- the page
+
+
+def test_a_sev1_alarm_pages_and_the_card_says_whom(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    incident = duty.stands("aiops-AL-1", "triggered")
+    assert "SEV-1 checkout-api: p99 TargetResponseTime 2.41 s" in incident["title"]
+    assert duty.paged() == [("Bob", "level 1")]
+    shown = duty.shows(card, "paged ", "(primary)")
+    assert "paged <@U0BOB> (primary)" in mentions(shown)
+    assert "acknowledge by" in mentions(shown).lower()
+    note = duty.ops.expect("for AL-1", thread_ts=card.ts)
+    assert "📟 Paging <@U0BOB> (primary) for AL-1" in mentions(note)
+
+
+def test_a_sev3_alarm_pages_nobody(duty: Site) -> None:
+    duty.alerts.alarm(SEV3)
+    duty.ops.expect("SEV-3 · checkout-api")
+    duty.advance(1801)
+    assert duty.incidents() == []
+    assert duty.sent("trigger") == []
+
+
+def test_duplicates_and_more_alarms_of_the_service_do_not_page_again(duty: Site) -> None:
+    body = duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.alerts.put(body)
+    duty.alerts.alarm(NAME, ago=10, OldStateValue="ALARM")
+    duty.alerts.alarm(WORSE)
+    duty.shows(card, "seen 2×", "1 more alert")
+    duty.quiet()
+    assert duty.paged() == [("Bob", "level 1")]
+    assert duty.sent("trigger") == ["aiops-AL-1"]
+
+
+def test_its_ok_resolves_the_page_and_a_new_firing_pages_again(duty: Site) -> None:
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.alerts.alarm(NAME, "OK", ago=20)
+    duty.shows(card, "🟢")
+    duty.stands("aiops-AL-1", "resolved")
+    duty.alerts.alarm(NAME, ago=10)
+    duty.shows(card, "🔴", "flapped 1×")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.shows(card, "(primary)")
+    assert duty.paged() == [("Bob", "level 1")] * 2
+    assert duty.ops.count("SEV-1 · checkout-api") == 1
+
+
+# -- acknowledged and resolved, here and there
+
+
+def test_acknowledged_in_slack_it_is_in_pagerduty_without_an_echo(told: Site) -> None:
+    told.alerts.alarm(NAME)
+    card = told.ops.expect("SEV-1 · checkout-api")
+    told.stands("aiops-AL-1", "triggered")
+    told.quiet()
+    told.world.ana.click(card, "Acknowledge")
+    told.ops.expect("INCIDENT DECLARED — SEV-1")
+    told.stands("aiops-AL-1", "acknowledged")
+    told.pd.settle()
+    told.quiet()
+    bot = told.world.bot
+    assert bot is not None
+    bot.sync.poll()
+    told.quiet()
+    assert told.sent("acknowledge") == ["aiops-AL-1"]
+    assert told.ops.count("INCIDENT DECLARED") == 1
+    assert "Acknowledged by <@U0ANA> after" in mentions(told.now(card))
+
+
+@pytest.mark.parametrize("how", ["asked", "told"])
+def test_acknowledged_in_pagerduty_it_is_in_slack(how: str, request: pytest.FixtureRequest) -> None:
+    duty: Site = request.getfixturevalue("duty" if how == "asked" else "told")
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-AL-1", user=BOB)
+    if how == "asked":
+        bot = duty.world.bot
+        assert bot is not None
+        bot.sync.poll()
+    declared = duty.ops.expect("INCIDENT DECLARED — SEV-1")
+    assert "*Commander:* <@U0BOB>" in declared.plain
+    shown = duty.shows(card, "Acknowledged", "in ", "PagerDuty")
+    assert "Acknowledged by <@U0BOB> in PagerDuty after " in mentions(shown)
+    duty.quiet()
+    assert duty.sent("acknowledge") == []
+    assert duty.stands("aiops-AL-1", "acknowledged")
+
+
+@pytest.mark.parametrize("how", ["asked", "told"])
+def test_acknowledged_by_somebody_whom_slack_does_not_know(how: str, request: pytest.FixtureRequest) -> None:
+    duty: Site = request.getfixturevalue("duty" if how == "asked" else "told")
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-AL-1", user=KIM)
+    if how == "asked":
+        bot = duty.world.bot
+        assert bot is not None
+        bot.sync.poll()
+    declared = duty.ops.expect("INCIDENT DECLARED — SEV-1")
+    assert "*Commander:* <@U0BOB>" in declared.plain
+    assert "Acknowledged in PagerDuty, by Kim Porter" in mentions(duty.shows(card, "Kim Porter"))
+
+
+def test_acknowledged_by_a_stranger_while_nobody_is_on_call_here(empty_duty: Site) -> None:
+    duty = empty_duty
+    duty.start(CONFIG.model_copy(update={"on_call": type(CONFIG.on_call)()}))
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-AL-1", user=KIM)
+    bot = duty.world.bot
+    assert bot is not None
+    bot.sync.poll()
+    declared = duty.ops.expect("INCIDENT DECLARED — SEV-1")
+    assert "*Commander:* nobody yet" in declared.plain
+    duty.shows(card, "PagerDuty, by Kim Porter")
+
+
+def test_the_second_is_told_who_was_first(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-AL-1", user=KIM)
+    bot = duty.world.bot
+    assert bot is not None
+    bot.sync.poll()
+    duty.shows(card, "Kim Porter")
+    duty.world.ana.run("/incident ack AL-1")
+    duty.world.ana.told("Kim Porter")
+    assert duty.ops.count("INCIDENT DECLARED") == 1
+
+
+@pytest.mark.parametrize("how", ["asked", "told"])
+def test_resolved_in_pagerduty(how: str, request: pytest.FixtureRequest) -> None:
+    duty: Site = request.getfixturevalue("duty" if how == "asked" else "told")
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.world.bob.click(card, "Acknowledge")
+    duty.stands("aiops-AL-1", "acknowledged")
+    duty.advance(5)
+    duty.pd.control("resolve", incident="aiops-AL-1", user=BOB)
+    if how == "asked":
+        bot = duty.world.bot
+        assert bot is not None
+        bot.sync.poll()
+    duty.ops.expect("INCIDENT RESOLVED — SEV-1")
+    duty.quiet()
+    assert duty.ops.count("INCIDENT RESOLVED") == 1
+
+
+def test_the_alarms_ok_resolves_incident_and_page(duty: Site) -> None:
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.world.bob.click(card, "Acknowledge")
+    duty.stands("aiops-AL-1", "acknowledged")
+    duty.quiet()
+    duty.alerts.alarm(NAME, "OK")
+    duty.ops.expect("INCIDENT RESOLVED — SEV-1")
+    duty.stands("aiops-AL-1", "resolved")
+    duty.quiet()
+    assert set(duty.sent("resolve")) == {"aiops-AL-1"}
+    assert duty.paged() == [("Bob", "level 1")]
+
+
+def test_two_pages_of_one_service_are_acknowledged_together(duty: Site) -> None:
+    duty.alerts.alarm(SEV2, ago=30)
+    first = duty.ops.expect("SEV-2 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.alerts.alarm(WORSE)
+    duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-2", "triggered")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-AL-2", user=BOB)
+    bot = duty.world.bot
+    assert bot is not None
+    bot.sync.poll()
+    duty.shows(first, "Acknowledged")
+    duty.stands("aiops-AL-1", "acknowledged")
+
+
+# -- PagerDuty is away
+
+
+def test_while_pagerduty_is_down_the_card_stands_and_says_whom_to_call(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="error", status=503, times=None)
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    shown = duty.shows(card, "paging failed, retrying (")
+    assert "call <@U0BOB> yourself" in mentions(shown)
+    duty.pd.control("faults/clear")
+    duty.stands("aiops-AL-1", "triggered")
+    shown = duty.shows(card, "(primary)")
+    assert "paging failed" not in shown.text
+
+
+def test_the_whole_of_pagerduty_is_down(duty: Site) -> None:
+    duty.pd.control("fault", path="*", kind="drop_before", times=None)
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "paging failed, retrying (")
+    duty.pd.control("faults/clear")
+    duty.stands("aiops-AL-1", "triggered")
+    assert "paging failed" not in duty.shows(card, "(primary)").text
+    assert duty.paged() == [("Bob", "level 1")]
+
+
+def test_a_page_whose_answer_was_lost_pages_once(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="drop_after", times=2)
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    assert duty.paged() == [("Bob", "level 1")]
+
+
+def test_pagerdutys_rate_limit_is_waited_for(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="ratelimited", times=1, reset=1)
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.shows(card, "(primary)")
+    assert duty.paged() == [("Bob", "level 1")]
+
+
+def test_taken_while_pagerduty_was_down_nobody_is_paged_afterwards(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="error", status=503, times=None)
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.world.bob.click(card, "Acknowledge")
+    duty.shows(card, "Acknowledged")
+    duty.pd.control("faults/clear")
+    wait_for(lambda: "aiops-AL-1" in duty.sent("acknowledge"), "PagerDuty heard", 20)
+    assert duty.paged() == []
+
+
+def test_fired_again_while_pagerduty_was_down_the_page_stays(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="error", status=503, times=None)
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "paging failed")
+    duty.alerts.alarm(NAME, "OK", ago=20)
+    duty.shows(card, "🟢")
+    duty.alerts.alarm(NAME, ago=10)
+    duty.shows(card, "🔴")
+    duty.pd.control("faults/clear")
+    bot = duty.world.bot
+    assert bot is not None
+    wait_for(lambda: bot.store.next_delivery_at() is None, "an empty outbox", 20)
+    duty.quiet()
+    duty.stands("aiops-AL-1", "triggered")
+
+
+# -- nobody answers
+
+
+def test_nobody_answers_a_sev1(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.advance(290)
+    assert [name for name, _ in duty.paged()] == ["Bob"]
+    duty.advance(11)
+    shown = duty.shows(card, "(secondary)", "cknowledgement was due")
+    assert "paged <@U0CY> (secondary)" in mentions(shown)
+    assert duty.paged()[-1] == ("Cy", "escalated to level 2")
+    duty.ops.expect("AL-1 was not acknowledged in time (SEV-1)", thread_ts=card.ts)
+    duty.advance(600)
+    assert "paged <@U0ANA> (team lead)" in mentions(duty.shows(card, "(team lead)"))
+    duty.advance(900)
+    assert "paged <@U0DEE> (engineering manager)" in mentions(duty.shows(card, "(engineering manager)"))
+    assert [name for name, _ in duty.paged()][-1] == "Dee"
+    duty.advance(1800)
+    nobody = duty.ops.expect("has nobody to call as incident commander", thread_ts=card.ts)
+    assert "Name one as on_call.commander in config.yml" in nobody.text
+    duty.advance(7200)
+    assert duty.sent("trigger") == ["aiops-AL-1"]
+
+
+def test_an_acknowledgement_stops_the_ladder(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.advance(301)
+    duty.shows(card, "(secondary)")
+    duty.world.cy.click(card, "Acknowledge")
+    duty.shows(card, "Acknowledged")
+    duty.advance(1200)
+    assert [name for name, _ in duty.paged()] == ["Bob", "Cy"]
+    duty.stands("aiops-AL-1", "acknowledged")
+
+
+def test_a_sev2_waits_for_fifteen_minutes(duty: Site) -> None:
+    duty.alerts.alarm(SEV2)
+    card = duty.ops.expect("SEV-2 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.advance(890)
+    assert [name for name, _ in duty.paged()] == ["Bob"]
+    duty.advance(11)
+    duty.shows(card, "cknowledgement was due")
+    assert ("Cy", "escalated to level 2") in duty.paged()
+
+
+def test_a_restart_keeps_the_clock(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.advance(200)
+    duty.world.stop_bot()
+    duty.world.clock.advance(101)
+    duty.world.control("clock", advance=101)
+    duty.pd.control("clock", advance=101)
+    duty.start()
+    duty.shows(card, "(secondary)")
+    assert [name for name, _ in duty.paged()] == ["Bob", "Cy"]
+
+
+def test_what_was_over_while_the_bot_was_away_calls_nobody(duty: Site) -> None:
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.quiet()
+    duty.world.stop_bot()
+    duty.world.clock.advance(600)
+    duty.world.control("clock", advance=600)
+    duty.pd.control("clock", advance=600)
+    duty.alerts.alarm(NAME, "OK", ago=400)
+    duty.alerts.alarm(SEV2, ago=300)
+    duty.alerts.alarm(SEV2, "OK", ago=200)
+    duty.start()
+    duty.shows(card, "🟢")
+    duty.stands("aiops-AL-1", "resolved")
+    duty.tick()
+    assert duty.paged() == [("Bob", "level 1")]
+
+
+# -- declared by hand
+
+
+def test_a_declared_sev1_pages_too(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev1 checkout-api "payments fail"')
+    duty.ops.expect("INCIDENT DECLARED — SEV-1")
+    incident = duty.stands("aiops-INC-1", "triggered")
+    assert "payments fail" in incident["title"]
+    duty.quiet()
+    duty.world.bob.run("/incident ack")
+    duty.stands("aiops-INC-1", "acknowledged")
+    duty.quiet()
+    duty.advance(1200)
+    assert [name for name, _ in duty.paged()] == ["Bob"]
+    duty.world.bob.run("/incident resolve rolled back")
+    duty.stands("aiops-INC-1", "resolved")
+
+
+def test_a_declared_sev1_is_acknowledged_in_pagerduty(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev1 checkout-api "payments fail"')
+    duty.stands("aiops-INC-1", "triggered")
+    card = duty.ops.expect("INC-1 · SEV-1")
+    duty.advance(5)
+    duty.pd.control("ack", incident="aiops-INC-1", user=BOB)
+    bot = duty.world.bot
+    assert bot is not None
+    bot.sync.poll()
+    duty.shows(card, "acknowledged")
+    duty.quiet()
+    assert duty.sent("acknowledge") == []
+
+
+def test_a_declared_sev1_nobody_acknowledges(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev1 checkout-api "payments fail"')
+    duty.stands("aiops-INC-1", "triggered")
+    duty.ops.expect("INC-1 · SEV-1")
+    duty.advance(301)
+    assert duty.paged()[-1] == ("Cy", "escalated to level 2")
+
+
+def test_made_worse_by_hand_it_pages(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev3 checkout-api "payments are slow"')
+    duty.ops.expect("INC-1 · SEV-3")
+    duty.quiet()
+    duty.world.ana.run("/incident sev 1")
+    duty.ops.expect("INC-1 · SEV-1")
+    duty.stands("aiops-INC-1", "triggered")
+
+
+# -- calling people by hand
+
+
+def test_calling_somebody_for_an_incident_of_an_alarm(duty: Site) -> None:
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.world.bob.click(card, "Acknowledge")
+    duty.ops.expect("INCIDENT DECLARED")
+    duty.quiet()
+    duty.world.bob.run('/incident page <@U0CY> "database expert needed"')
+    duty.world.bob.told("Paging <@U0CY> for *INC-1*")
+    wait_for(lambda: "Cy" in [name for name, _ in duty.paged()], "Cy was paged")
+    duty.quiet()
+    duty.alerts.alarm(NAME, "OK")
+    duty.ops.expect("INCIDENT RESOLVED")
+    duty.quiet()
+    wait_for(lambda: set(duty.statuses().values()) == {"resolved"}, f"all resolved: {duty.statuses()}")
+
+
+def test_escalating_an_incident_of_an_alarm(duty: Site) -> None:
+    duty.alerts.alarm(NAME, ago=30)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.world.bob.click(card, "Acknowledge")
+    duty.ops.expect("INCIDENT DECLARED")
+    duty.quiet()
+    duty.world.bob.run("/incident escalate")
+    duty.world.bob.told("Calling the secondary for *INC-1* now")
+    wait_for(lambda: "Cy" in [name for name, _ in duty.paged()], "Cy was paged")
+    duty.alerts.alarm(NAME, "OK")
+    duty.ops.expect("INCIDENT RESOLVED")
+    duty.quiet()
+    wait_for(lambda: set(duty.statuses().values()) == {"resolved"}, f"all resolved: {duty.statuses()}")
+
+
+def test_escalating_an_alert_calls_the_secondary_at_once(duty: Site) -> None:
+    duty.alerts.alarm(NAME)
+    card = duty.ops.expect("SEV-1 · checkout-api")
+    duty.shows(card, "(primary)")
+    duty.quiet()
+    duty.world.ana.run("/incident escalate AL-1")
+    duty.world.ana.told("Calling the secondary for *AL-1* now")
+    duty.shows(card, "(secondary)")
+    duty.advance(301)
+    assert [name for name, _ in duty.paged()] == ["Bob", "Cy"]
+
+
+def test_who_is_on_call(duty: Site) -> None:
+    duty.world.ana.run("/incident oncall")
+    answer = duty.world.ana.told("On call")
+    said = mentions(answer)
+    assert "<@U0BOB> (primary), <@U0CY> (secondary), <@U0ANA> (team lead), <@U0DEE> (engineering manager)" in said
+
+
+def test_a_team_is_called_by_name(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev3 checkout-api "odd"')
+    duty.ops.expect("INC-1 · SEV-3")
+    duty.quiet()
+    duty.world.bob.run('/incident page "Search on-call" "index is stale"')
+    duty.world.bob.told("Paging Kim Porter for *INC-1*")
+    wait_for(lambda: "Kim" in [name for name, _ in duty.paged()], "Kim was paged")
+    duty.quiet()
+    duty.world.ana.run("/incident resolve nothing")
+    duty.ops.expect("INCIDENT RESOLVED")
+    duty.quiet()
+    wait_for(lambda: set(duty.statuses().values()) == {"resolved"}, f"all resolved: {duty.statuses()}")
+
+
+def test_a_worse_alarm_of_an_incident_pages_and_the_end_is_the_end_of_all(duty: Site) -> None:
+    duty.alerts.alarm(SEV2, ago=40)
+    card = duty.ops.expect("SEV-2 · checkout-api")
+    duty.stands("aiops-AL-1", "triggered")
+    duty.quiet()
+    duty.world.bob.click(card, "Acknowledge")
+    duty.ops.expect("INCIDENT DECLARED")
+    duty.quiet()
+    duty.alerts.alarm(WORSE, ago=20)
+    duty.stands("aiops-AL-2", "triggered")
+    duty.quiet()
+    duty.world.bob.run("/incident ack AL-2")
+    duty.stands("aiops-AL-2", "acknowledged")
+    duty.quiet()
+    duty.alerts.alarm(SEV2, "OK", ago=10)
+    duty.alerts.alarm(WORSE, "OK", ago=5)
+    duty.ops.expect("INCIDENT RESOLVED")
+    duty.quiet()
+    assert duty.statuses() == {"aiops-AL-1": "resolved", "aiops-AL-2": "resolved"}
