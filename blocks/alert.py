@@ -28,6 +28,7 @@ from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Stag
 from bot.signals import AlarmKind, Deployment
 
 _DEPLOYMENTS_SHOWN = 3
+_PERCENTILE = re.compile(r"(?i)(?:p|tm|wm|tc|ts)\d[\d.]*")
 _ID = re.compile(r"[USW][A-Z0-9]{4,}")
 _UNITS = {
     "seconds": " s",
@@ -59,7 +60,6 @@ class AlertFacts(NamedTuple):
     children: Sequence[str] = ()
     silence: str = ""
     to_call: str = ""
-    can_page: bool = False
 
 
 def card(facts: AlertFacts) -> Message:
@@ -122,7 +122,7 @@ def over_summary(alert: Alert) -> str:
 def _metric(alert: Alert) -> str:
     statistic = alert.alarm.statistic
     name = clip(one_line(alert.alarm.label or alert.alarm.metric or alert.alarm.name), 60)
-    return f"{statistic} {name}" if statistic.lower().startswith(("p", "tm")) and statistic[1:2].isdigit() else name
+    return f"{statistic} {name}" if _PERCENTILE.fullmatch(statistic) else name
 
 
 def _limit(alert: Alert) -> str:
@@ -140,9 +140,10 @@ def quantity(value: float | None, unit: str) -> str:
     """A number with its unit, at most four digits that matter."""
     if value is None:
         return "no data"
+    unit = clip(one_line(unit), 20)
     if unit.lower() in ("bytes", "kilobytes", "megabytes"):
         return _bytes(value * {"kilobytes": 1000, "megabytes": 1_000_000}.get(unit.lower(), 1))
-    digits = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    digits = f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
     return f"{digits}{_UNITS.get(unit.lower(), f' {unit}' if unit else '')}"
 
 
@@ -181,12 +182,8 @@ def _care(facts: AlertFacts) -> list[Line]:
         line += [own(f" · {verb}" if line else verb.capitalize()), moment(alert.due_at, _due_form(alert))]
     if alert.awaits and alert.paged:
         newest = alert.paged[-1]
-        line += [
-            own(" · " if line else ""),
-            own("paged "),
-            user(newest.user_id) if newest.user_id else words(newest.name, 80),
-        ]
-        line.append(own(f" ({newest.role.value})"))
+        who = user(newest.user_id) if newest.user_id else words(newest.name, 80)
+        line += [own(" · paged " if line else "Paged "), who, own(f" ({newest.role.value})")]
     return [line] if line else []
 
 
@@ -265,8 +262,15 @@ def _warnings(facts: AlertFacts) -> list[Line]:
 def _trouble(trouble: Trouble, to_call: str) -> Line:
     if trouble.kind is OwedKind.PAGE:
         how = "given up" if trouble.is_given_up else f"retrying ({trouble.attempts})"
-        who = f"call {to_call} yourself" if to_call else "call the on-call engineer yourself"
-        return [bold(f"⚠ paging failed, {how}"), own(" — "), words(f"{who} ({trouble.error})", 400)]
+        who = owner(to_call) if to_call else own("the on-call engineer")
+        return [
+            bold(f"⚠ paging failed, {how}"),
+            own(" — call "),
+            who,
+            own(" yourself ("),
+            words(trouble.error, 300),
+            own(")"),
+        ]
     kinds = {OwedKind.MAIL: "e-mail", OwedKind.EVENTS: "event", OwedKind.PAGER: "news to the pager"}
     return [own(f"⚠ {kinds.get(trouble.kind, 'message')} not taken: "), words(trouble.error, 200)]
 

@@ -14,6 +14,7 @@ from bot.config import Maintenance
 from bot.models import Alert, Duty, Message, Silence, Stage
 
 _LISTED = 20
+_SILENCES_LISTED = 15  # a message has 50 blocks, a silence two
 
 
 def listing(alerts: Sequence[Alert], total: int, now: datetime, head: str = "") -> Message:
@@ -63,14 +64,17 @@ def silences(active: Sequence[Silence], maintenance: Sequence[tuple[Maintenance,
         return say("Nothing is silenced. `/incident silence *checkout-api* 2h why` hides alarms for a while.")
     total = len(active) + len(maintenance)
     blocks: list[Block] = [section(f"*{total} {'silence' if total == 1 else 'silences'}*")]
-    for silence in active[:_LISTED]:
+    for silence in active[:_SILENCES_LISTED]:
         ends = [own(" until "), moment(silence.ends_at, "{date_short_pretty} {time}"), own(" by "), user(silence.by)]
         blocks.append(rich([words(silence.pattern, 300), *ends, own(": "), words(silence.why, 300)]))
         end = button("End it", Action.ALERT_UNSILENCE, silence.id)
         blocks.append({"type": "actions", "block_id": f"silence-{silence.id}", "elements": [end]})
-    for window, ends_at in maintenance[:_LISTED]:
+    for window, ends_at in maintenance[:_SILENCES_LISTED]:
         ends = [own(" until "), moment(ends_at, "{date_short_pretty} {time}"), own(" (config.yml)")]
         blocks.append(rich([bold("Maintenance: "), words(window.name, 100), *ends]))
+    more = total - len(active[:_SILENCES_LISTED]) - len(maintenance[:_SILENCES_LISTED])
+    if more > 0:
+        blocks.append(context(f"… and {more} more."))
     return Message(f"{total} silences", blocks)
 
 

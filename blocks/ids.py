@@ -65,5 +65,4 @@ class Input(StrEnum):
     RESOLUTION = "resolution"
     NOTE = "note"
     INCIDENT = "incident"
-    PATTERN = "alarms"
     DURATION = "duration"

@@ -65,4 +65,4 @@ class AlertCards:
         """Whom to call by hand while paging fails, as far as the config file knows."""
         own, common = self._config.service(alert.service).on_call, self._config.on_call
         user = own.primary or common.primary
-        return f"<@{user}>" if user else ""
+        return user or ""

@@ -33,6 +33,7 @@ from bot.models import (
     Timer,
 )
 from bot.owed import alerts as owed
+from bot.owed import incidents as owed_to_incident
 from bot.ports import Alarms
 from bot.rights import Caller, Rights
 from bot.scene import Scene
@@ -40,9 +41,10 @@ from bot.signals import AlarmChanged, AlarmState, Deployment, Signal, Unreadable
 from bot.steps import alerts as steps
 from bot.steps import consequences
 from bot.steps.alerts import By
-from bot.triage import Around, Rules, decide, group_of, minutes
+from bot.triage import Around, Finding, Rules, decide, group_of, minutes
 
 STORM = "storm"  # a timer: look whether the storm of a channel is over
+REVEAL = "reveal"  # a timer: the maintenance window that hides an alert ends
 _NUMBERS_AT_ONCE = 200
 _RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
 _RAW_WINDOW = timedelta(minutes=10)
@@ -82,7 +84,8 @@ class Alerts:
 
     def _follow(self, signals: Sequence[Signal], alarms: Alarms, now: datetime) -> Change | None:
         known = self._store.seen(signal.source_id for signal in signals)
-        fresh = [signal for signal in signals if signal.source_id not in known]
+        once = {signal.source_id: signal for signal in reversed(signals)}
+        fresh = [signal for signal in reversed(once.values()) if signal.source_id not in known]
         if not fresh:
             return None
         scene = Scene(self._store, fresh, now)
@@ -119,6 +122,10 @@ class Alerts:
         """Older news than what is known never overwrites it."""
         head = scene.head(change.alarm.key)
         current = scene.alert(head.number) if head else None
+        if change.state is AlarmState.INSUFFICIENT_DATA:  # says nothing of whether it fires, so it orders nothing
+            if current is not None and current.is_firing and change.at > current.changed_at:
+                scene.apply(steps.lost_data(current, change))
+            return
         if head is not None and change.at <= head.changed_at:
             self._late(scene, head, current, change)
             return
@@ -127,8 +134,6 @@ class Alerts:
                 current = self._fires(scene, current, change)
             case AlarmState.OK:
                 self._is_ok(scene, current, change)
-            case AlarmState.INSUFFICIENT_DATA if current is not None and current.is_firing:
-                scene.apply(steps.lost_data(current, change))
         number = current.number if current is not None else None
         self._keep_head(scene, head, change, number)
 
@@ -147,7 +152,7 @@ class Alerts:
         """A duplicate is counted; a firing whose OK came first is shown as what it is: over."""
         if change.state is not AlarmState.ALARM:
             return
-        if current is not None:
+        if current is not None and (current.over_at is None or change.at <= current.over_at):
             scene.apply(steps.repeated(current, change.model_copy(update={"value": current.value, "reason": ""})))
             return
         alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
@@ -200,8 +205,17 @@ class Alerts:
             values = {key: value for key, value in hidden.values.items() if key in ("silence", "parent")}
             how: Shown = hidden.values["shown"]
             scene.apply(steps.hidden(alert, how, self._rules.policy, hidden.decision.reason, **values))
-        elif was_hidden:
-            scene.apply(self._revealed(alert, scene.now, "what hid it is over"))
+        elif was_hidden or self._stands_alone(scene, alert):
+            scene.apply(self._revealed(alert, scene.now, "it fires again, and stands alone by now"))
+
+    def _stands_alone(self, scene: Scene, alert: Alert) -> bool:
+        """What its card stood under is over, or the storm that it was part of is."""
+        if not alert.awaits:
+            return False
+        if alert.shown is Shown.STORM:
+            return not scene.storm(alert.channels[0]).is_on
+        lead = scene.alert(alert.lead)
+        return alert.shown is Shown.THREAD and (lead is None or not lead.is_firing)
 
     def _new(self, scene: Scene, change: AlarmChanged) -> Alert:
         alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
@@ -211,14 +225,30 @@ class Alerts:
         if incident is not None:
             is_worse = alert.severity < incident.severity
             scene.apply(steps.joined(alert, incident, scene.now))
+            self._open_channel(scene, incident.number)
             alert = alert if is_worse else steps.taken_along(alert, incident)
         self._announce(scene, alert)
+        if alert.shown is Shown.SILENCED:
+            scene.apply(self._look_again(alert))
+        if alert.shown is Shown.INHIBITED:
+            self._redraw(scene, alert.parent)
         lead = scene.alert(alert.lead)
         if lead is not None and alert.shown is Shown.THREAD:
             scene.apply(Change(owed=owed.cards(lead)))
         if alert.alarm.children:
             self._stand_for_children(scene, alert)
         return alert
+
+    def _open_channel(self, scene: Scene, number: int) -> None:
+        """A worse alarm may make it an incident with a channel of its own."""
+        incident = scene.incident(number)
+        if (
+            incident is not None
+            and not incident.wants_channel
+            and incident.severity in self._config.channels.severities
+        ):
+            after = incident.changed(wants_channel=True)
+            scene.apply(Change(incidents=(after,), owed=(owed_to_incident.own_channel(after),)))
 
     def _announce(self, scene: Scene, alert: Alert) -> None:
         """Its card, page and clock; what the bus and the mail hear."""
@@ -263,7 +293,11 @@ class Alerts:
             child = scene.alert_of(key)
             if child is not None and child.awaits and child.number != parent.number:
                 reason = f"the composite alarm {parent.alarm.name} ({parent.id}) stands for it"
-                scene.apply(steps.hidden(child, Shown.INHIBITED, self._rules.policy, reason, parent=parent.number))
+                scene.apply(self._under(scene, child, parent, reason))
+
+    def _under(self, scene: Scene, child: Alert, parent: Alert, reason: str) -> Change:
+        group, policy = scene.led_by(child.number), self._rules.policy
+        return steps.hidden(child, Shown.INHIBITED, policy, reason, group=group, parent=parent.number)
 
     # -- OK
 
@@ -280,12 +314,64 @@ class Alerts:
         incident, group = scene.incident(alert.incident), scene.led_by(alert.number)
         ok = {"over_at": at, "changed_at": at, "ok_value": ok_value, "ok_reason": ok_reason}
         scene.apply(steps.over(alert, incident, group, scene.now, self._rules.policy, **ok))
+        self._redraw(scene, alert.lead)
+        self._redraw(scene, alert.parent)
         if alert.alarm.children:
             for child in scene.under(alert.number):
                 scene.apply(self._revealed(child, scene.now, f"{alert.alarm.name} is OK, and this one still fires"))
 
+    def _redraw(self, scene: Scene, number: int | None) -> None:
+        """The card above says how many stand under it."""
+        above = scene.alert(number)
+        if above is not None and above.has_stood:
+            scene.apply(Change(owed=owed.cards(above)))
+
     def _revealed(self, alert: Alert, now: datetime, reason: str) -> Change:
+        """Shown, unless something else hides it too."""
+        other = self._rules.still_hidden(alert, self._store.silences(), now)
+        if other is not None:
+            return self._kept_hidden(alert, other)
         response = self._rules.response(alert.service, alert.severity, now)
+        return steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
+
+    def _kept_hidden(self, alert: Alert, other: Finding) -> Change:
+        """Hidden by something else from now on."""
+        after = alert.changed(
+            shown=Shown.SILENCED,
+            silence=other.values["silence"],
+            parent=None,
+            pages=False,
+            decisions=alert.with_decisions(other.decision),
+        )
+        return Change(alerts=(after,), owed=owed.cards(after) if after.has_stood else ()) + self._look_again(after)
+
+    def _look_again(self, alert: Alert) -> Change:
+        """A maintenance window has no row whose end is a timer: the alert it hides has one."""
+        end = self._rules.maintenance_end(alert, self._ledger.clock())
+        if end is None:
+            return Change()
+        timer = Timer(kind=REVEAL, subject=alert.id, due_at=end)
+        return Change(timers=(timer,), cancel_timers=((REVEAL, alert.id),))
+
+    def reveal(self, number: int) -> None:
+        """What hid it may be over: then it is shown, if it still fires."""
+
+        def step(now: datetime) -> tuple[None, Change | None]:
+            alert = self._store.alert(number)
+            if not alert.is_firing or alert.shown is not Shown.SILENCED:
+                return None, None
+            return None, self._revealed(alert, now, "what hid it is over and it still fires")
+
+        self._ledger.decide(step, f"AL-{number}")
+
+    def after_silence(self, alert: Alert, now: datetime, ended: str) -> Change:
+        """The silence `ended` hides it no more; something else may."""
+        silences = [one for one in self._store.silences() if one.id != ended]
+        other = self._rules.still_hidden(alert, silences, now)
+        if other is not None:
+            return self._kept_hidden(alert, other)
+        response = self._rules.response(alert.service, alert.severity, now)
+        reason = "its silence is over and it still fires"
         return steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
 
     def _next_number(self) -> int:
@@ -355,10 +441,22 @@ class Alerts:
         else:
             incident = self._opened(visible, by, now)
             change = steps.record(visible, incident, now)
+        change += self._left_behind(visible, incident)
         change += consequences.of(joined, incident, self._rules)
         change += steps.acknowledged(visible, incident, now, by, self._rules.policy)
         mine = next(one for one in change.alerts if one.number == alert.number)
         return Taken(mine, incident), change
+
+    def _left_behind(self, alerts: Sequence[Alert], incident: Incident) -> Change:
+        """Alerts that belonged to an incident which ended without them count there no more."""
+        gone = Change()
+        for number in {one.incident for one in alerts} - {None, incident.number}:
+            before = self._store.incident(number) if number is not None else incident
+            moved = sum(one.incident == number for one in alerts)
+            gone += Change(
+                incidents=(before.changed(alerts=before.alerts - moved, firing=max(before.firing - moved, 0)),)
+            )
+        return gone
 
     def _opened(self, alerts: Sequence[Alert], by: By, now: datetime) -> Incident:
         number = self._store.next_number()
@@ -384,7 +482,10 @@ class Alerts:
     def may_change(self, caller: Caller, number: int) -> Alert:
         """The alert, if this person may change it; so that nobody fills in a form in vain."""
         self._may_take(caller, None)
-        return self._store.alert(number)
+        alert = self._store.alert(number)
+        if not alert.is_firing:
+            raise Refused(f"{alert.id} is over: its alarm is OK again.")
+        return alert
 
     def change_severity(self, caller: Caller, number: int, severity: Severity) -> Taken:
         self._may_take(caller, None)
@@ -397,7 +498,8 @@ class Alerts:
                 )
             response = self._rules.response(alert.service, severity, now)
             response = response._replace(pages=response.pages and self._rules.can_page)
-            change = steps.rated(alert, severity, response, caller.user_id, self._rules.policy)
+            group = self._store.alerts_led_by(number)
+            change = steps.rated(alert, severity, response, caller.user_id, self._rules.policy, group)
             return Taken(change.alerts[0] if change else alert, None, changed=change is not None), change
 
         return self._ledger.decide(step, f"AL-{number}")
@@ -420,7 +522,8 @@ class Alerts:
 
     def awaiting(self, caller: Caller) -> list[Alert]:
         """Firing alerts that nobody has acknowledged."""
-        return [alert for alert in self.firing(caller)[0] if alert.awaits]
+        hidden = (Shown.SILENCED, Shown.INHIBITED)
+        return [alert for alert in self.firing(caller)[0] if alert.awaits and alert.shown not in hidden]
 
     # -- what time brings
 

@@ -91,7 +91,7 @@ class Bot:
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         fallback = Target.OPS if settings.fallback_channel == self._ops else settings.fallback_channel
         self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=fallback)
-        self.silences = Silences(ledger, rights, rules, config)
+        self.silences = Silences(ledger, rights, rules, config, self.alerts)
         self.paging = Paging(ledger, rights, rules, paging.roster, people)
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
         self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, owner)

@@ -26,10 +26,12 @@ from bot.models import (
     Change,
     Incident,
     Link,
+    Role,
     Severity,
     Status,
     TimelineEvent,
 )
+from bot.owed import alerts as owed
 from bot.rights import Caller, Rights
 from bot.steps import consequences
 from bot.steps import incidents as steps
@@ -210,9 +212,22 @@ class Incidents:
         def step(incident: Incident, now: datetime, by: str) -> Change | None:
             if incident.severity is not severity:
                 steps.need_seen(incident, seen)
-            return steps.change_severity(incident, now, by, severity=severity, why=why, wants_channel=wants)
+            change = steps.change_severity(incident, now, by, severity=severity, why=why, wants_channel=wants)
+            return self._with_its_clock(incident, change, now)
 
         return self._change(caller, number, Right.COMMAND, step)
+
+    def _with_its_clock(self, before: Incident, change: Change | None, now: datetime) -> Change | None:
+        """While nobody has acknowledged it, another severity means another clock, and maybe a page."""
+        if change is None or not before.awaits:
+            return change
+        after = change.incidents[0]
+        response = self._rules.response(after.service, after.severity, now)
+        pages = response.pages and self._rules.can_page and not after.page_keys
+        keys = (after.page_key,) if pages else after.page_keys
+        after = after.changed(due_at=response.due_at, missed_at=None, page_keys=keys)
+        rows = (owed.page(after.id, Role.PRIMARY),) if pages else ()
+        return change + Change(incidents=(after,), owed=rows)
 
     def set_status(self, caller: Caller, number: int, status: Status, text: str = "") -> Result:
         """Move along the lifecycle; `text` becomes the status update that says why."""

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bot.carriers.common import SHOWN_AT_TRY, Settlement
 from bot.errors import ChatError, DeliveryError, Outcome, StoreError, VersionConflict
-from bot.models import Change, Delivery
+from bot.models import Change, Delivery, OwedKind
 from bot.pace import Paces
 from bot.ports import Clock
 from bot.processes import is_dead
@@ -189,6 +189,7 @@ class Outbox:
 
     def _show(self, carrier: Carrier, delivery: Delivery, error: DeliveryError, now: datetime) -> None:
         is_first = delivery.attempts == SHOWN_AT_TRY if error.retryable else not delivery.is_aside
+        is_first = is_first or delivery.owed.kind is OwedKind.PAGE  # people wait for it: each try is shown
         change = carrier.trouble(delivery, error) if is_first else None
         if change is not None:
             self._store.save(change, now)

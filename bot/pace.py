@@ -37,7 +37,9 @@ class Paces:
         if rate is not None:
             with self._lock:
                 self._forget(now)
-                self._full_at[key] = max(self._full_at.get(key, now), now) + timedelta(seconds=rate.every)
+                latest = now + timedelta(seconds=rate.every * rate.burst)  # a clock may be set back
+                full_at = min(max(self._full_at.get(key, now), now), latest)
+                self._full_at[key] = full_at + timedelta(seconds=rate.every)
 
     def block(self, key: str, until: datetime) -> None:
         """Slack said Retry-After. Edits share one limit, so one refusal closes them all."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from blocks.text import one_line
 from bot import oncall
 from bot.access import Right
 from bot.alerts import Alerts
-from bot.errors import ChatError, InvalidInput, Refused
+from bot.errors import ChatError, DeliveryError, InvalidInput, PagerError, Refused
 from bot.incidents import Incidents, limited
 from bot.ledger import Ledger
 from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Role
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LADDER = (Role.PRIMARY, Role.SECONDARY, Role.TEAM_LEAD, Role.MANAGER, Role.COMMANDER)
 _KEY = "aiops-"
+_CLOCKS_APART = timedelta(seconds=5)  # PagerDuty tells whole seconds, and clocks differ
 Subject = Alert | Incident
 
 
@@ -101,13 +102,21 @@ class Paging:
         return self._ledger.decide(step, subject.id)
 
     def _next(self, subject: Subject) -> Role:
-        called = {page.role for page in subject.paged}
-        left = [role for role in _LADDER if role not in called]
+        called = {*(page.role for page in subject.paged), *subject.called}
+        left = [role for role in _LADDER if role not in called and role in self._filled(subject.service)]
         if not left:
             raise Refused(
                 f"Everybody on the ladder was called for {subject.id} already. /incident page @someone calls a person."
             )
         return left[0]
+
+    def _filled(self, service: str) -> set[Role]:
+        """The roles that somebody has; all of them where that can't be told."""
+        try:
+            return {duty.role for duty in self._roster.on_call(service)} or set(_LADDER)
+        except PagerError as error:
+            log.warning("can't see who is on call for %s: %s", service, error)
+            return set(_LADDER)
 
     def _need(self, caller: Caller, subject: Subject) -> None:
         self._rights.need(caller, Right.RESPOND, subject if isinstance(subject, Incident) else None)
@@ -158,7 +167,7 @@ class PagerSync:
 
     def _alert(self, number: int, change: PagerChange, by: By) -> None:
         known = self._store.alerts([number]).get(number)
-        if known is None or change.at < known.received_at:
+        if known is None or change.at < known.received_at - _CLOCKS_APART:
             return
         taken = self._alerts.acknowledge_elsewhere(number, by)
         if change.state is PagerState.RESOLVED and taken.incident is not None and taken.incident.is_open:
@@ -169,16 +178,18 @@ class PagerSync:
             return
         if change.state is PagerState.ACKNOWLEDGED:
             self._incidents.acknowledge_elsewhere(number, by)
-        else:
+        elif self._store.incident(number).is_open:
             self._incidents.resolve_elsewhere(number, by, _resolution(by, change))
 
     def _who(self, change: PagerChange) -> By:
+        key = change.key.partition("/call:")[0]
         try:
-            user = self._book.by_email(change.by_email) if change.by_email else None
-        except ChatError as error:
+            email = change.by_email or (self._pager.email_of(change.by_id) if change.by_id else None)
+            user = self._book.by_email(email) if email else None
+        except DeliveryError as error:
             log.warning("can't look up who acknowledged in PagerDuty: %s", error)
             user = None
-        return By(user, "PagerDuty" if user else f"PagerDuty, by {change.by_name}")
+        return By(user, "PagerDuty" if user else f"PagerDuty, by {change.by_name}", change.by_name, key)
 
 
 def _resolution(by: By, change: PagerChange) -> str:
@@ -191,4 +202,5 @@ def started(subject: Subject) -> datetime:
 
 def next_call(subject: Subject, rules: Rules) -> oncall.Call | None:
     """Who is called next, if nobody acknowledges."""
-    return oncall.next_call(rules.policy, subject.severity, started(subject), subject.calls)
+    left = oncall.uncalled(rules.policy, subject.severity, started(subject), subject.called)
+    return left[0] if left else None

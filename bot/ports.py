@@ -153,6 +153,10 @@ class Pager(Protocol):
 
     def resolve(self, key: str) -> None: ...
 
+    def email_of(self, person_id: str) -> str | None:
+        """The e-mail address of somebody the pager names by its own id; None where it does not tell."""
+        ...
+
     def changes(self, keys: Sequence[str]) -> list[PagerChange]:
         """How these pages stand by now, as far as people acknowledged or resolved them on the pager's side."""
         ...

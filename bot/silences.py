@@ -10,6 +10,7 @@ from typing import NamedTuple
 from blocks import notes
 from blocks.text import one_line
 from bot.access import Right
+from bot.alerts import Alerts
 from bot.config import Config, Maintenance, parse_duration
 from bot.errors import InvalidInput, Refused
 from bot.incidents import limited, required
@@ -48,12 +49,13 @@ class _What(NamedTuple):
 
 
 class Silences:
-    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config) -> None:
+    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config, alerts: Alerts) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
         self._rules = rules
         self._config = config
+        self._alerts = alerts
 
     def silence(self, caller: Caller, pattern: str, lasts: str, why: str, channel: str) -> Hidden:
         """Hide the alarms whose names match a glob; its end is told in `channel`."""
@@ -89,7 +91,9 @@ class Silences:
             change = Change(silences=(silence,), timers=(timer,))
             for alert in hidden[:_HIDDEN_AT_ONCE]:
                 words = f"“{silence.pattern}” silenced by <@{silence.by}>: {silence.why}"
-                change += steps.hidden(alert, Shown.SILENCED, self._rules.policy, words, silence=silence.id)
+                group = self._store.alerts_led_by(alert.number)
+                values = {"silence": silence.id, "parent": None}
+                change += steps.hidden(alert, Shown.SILENCED, self._rules.policy, words, group=group, **values)
             return Hidden(silence, len(hidden)), change
 
         return self._ledger.decide(step, "the silence")
@@ -132,9 +136,7 @@ class Silences:
             still = self._store.alerts_silenced_by(silence_id)
             change = Change(silences=(ended,), cancel_timers=((SILENCE, silence_id),))
             for alert in still:
-                response = self._rules.response(alert.service, alert.severity, now)
-                reason = "its silence is over and it still fires"
-                change += steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
+                change += self._alerts.after_silence(alert, now, silence_id)
             told = owed.post(silence.channel, notes.silence_over(silence.pattern, len(still)))
             return None, change + Change(owed=(told,))
 

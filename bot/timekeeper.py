@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from bot import oncall
-from bot.alerts import STORM, Alerts
+from bot.alerts import REVEAL, STORM, Alerts
 from bot.errors import StoreError, UserError
 from bot.ledger import Ledger
 from bot.models import Alert, Change, Incident, Timer
@@ -43,6 +43,7 @@ class Timekeeper:
             deadlines.UPDATE: self._remind,
             deadlines.SETTLE: lambda timer: self._alerts.settle(_number(timer)),
             SILENCE: lambda timer: self._silences.end(timer.subject),
+            REVEAL: lambda timer: self._alerts.reveal(_number(timer)),
             STORM: lambda timer: self._alerts.calm(timer.subject),
         }
 

@@ -7,7 +7,7 @@ under “Why?”.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from bot.config import Config, Maintenance, Match, Route, SeverityRule
 from bot.models import Alert, Decision, Incident, Role, Severity, Shown, Silence, Stage, Storm, fits
 from bot.oncall import Calendar, Policy
 from bot.owed import Target
-from bot.signals import Alarm, AlarmChanged
+from bot.signals import Alarm, AlarmChanged, AlarmState
 
 _SERVICES_COUNTED = 500  # of one storm; alerts of further services are counted in its total
 BUILT_IN = tuple(
@@ -117,6 +117,23 @@ class Rules:
                 return _hidden(Shown.SILENCED, Stage.SILENCE, reason, silence=f"maintenance:{window.name}")
         return None
 
+    def still_hidden(self, alert: Alert, silences: Sequence[Silence], now: datetime) -> Finding | None:
+        """What hides a stored alert now: a silence or a maintenance window."""
+        change = AlarmChanged(source_id="", alarm=alert.alarm, state=AlarmState.ALARM, at=now)
+        place = Place(alert.service, alert.environment, alert.is_known_service, "")
+        return self.silence(change, place, Around(now, silences=silences))
+
+    def maintenance_end(self, alert: Alert, now: datetime) -> datetime | None:
+        """When the maintenance window that hides this alert ends; None where none does."""
+        named = (alert.silence or "").removeprefix("maintenance:")
+        ends = [
+            end
+            for window in self._config.maintenance
+            for begin, end in spans(window, now)
+            if window.name == named and begin <= now < end
+        ]
+        return min(ends, default=None)
+
     def inhibition(self, around: Around) -> Finding | None:
         if around.parent is None:
             return None
@@ -207,7 +224,7 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
     routed = rules.routing(severity, place, around, alarm)
     grouped = rules.grouping(severity, around)
     hidden = rules.silence(change, place, around) or rules.inhibition(around)
-    values = {**routed.values, **grouped.values, **(hidden.values if hidden else {})}
+    values = {**routed.values, **(hidden.values if hidden else grouped.values)}
     decisions = [
         Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {minutes(rules.triage.dedup)}"),
         *([hidden.decision] if hidden else []),
@@ -346,7 +363,7 @@ def spans(window: Maintenance, now: datetime) -> Iterator[tuple[datetime, dateti
     for back in range(window.lasts.days + 2):
         day = today - timedelta(days=back)
         if not window.days or day.weekday() in window.days:
-            starts = datetime.combine(day, time(window.at.hour, window.at.minute), zone)
+            starts = datetime.combine(day, time(window.at.hour, window.at.minute), zone).astimezone(UTC)
             yield starts, starts + window.lasts
 
 

@@ -27,6 +27,8 @@ def acknowledged(result: Result, now: datetime, by: str) -> Message:
     since = ago((now - incident.acknowledged_at).total_seconds())
     if incident.acknowledged_by == by:
         return answers.say(f"You acknowledged *{incident.id}* already, {since}.")
+    if incident.acknowledged_by is None:
+        return answers.say(f"*{incident.id}* was already acknowledged in {foreign(incident.via, 100)}, {since}.")
     return answers.say(f"*{incident.id}* was already acknowledged by <@{incident.acknowledged_by}>, {since}.")
 
 

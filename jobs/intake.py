@@ -86,9 +86,9 @@ class Intake:
             self._is_well()
             if len(taken) == BATCH:
                 self._busy.set()
-            else:
-                self.caught_up.set()
             self._safely(taken)
+            if len(taken) < BATCH:
+                self.caught_up.set()
 
     def _help(self) -> None:
         """Take batches while there are full ones."""
@@ -132,7 +132,7 @@ class Intake:
         done = self._stored(batch)
         with self._counting:
             self.received += len(batch)
-            self.unreadable += sum(read.is_unreadable for read in batch)
+            self.unreadable += sum(read.is_unreadable and read.message.attempts == 1 for read in batch)
         receipts = [read.message.receipt for read in done if not read.is_unreadable]
         if receipts:
             self._inbox.delete(receipts)
@@ -156,13 +156,20 @@ class Intake:
                     self._sync.heard(change)
             except StoreError as error:
                 log.error("%d messages can't be stored yet: %s", len(batch), error)
-                self._inbox.extend([read.message.receipt for read in batch], EXTENSION_SECONDS)
+                self._hold([read.message.receipt for read in batch])
                 self._stopping.wait(backoff(attempt + 1))
             except Exception:
                 return self._unforeseen(batch)
             else:
                 return True
         return False
+
+    def _hold(self, receipts: Sequence[str]) -> None:
+        """Keep them from being taken elsewhere meanwhile."""
+        try:
+            self._inbox.extend(receipts, EXTENSION_SECONDS)
+        except CloudError as error:
+            log.warning("messages under way may come twice, which changes nothing: %s", error)
 
     def _unforeseen(self, batch: Sequence[Read]) -> bool:
         """Alone, a message that nothing can be done with is shown raw, and left to the dead-letter queue's rules."""

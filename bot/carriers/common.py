@@ -60,6 +60,11 @@ class Messenger:
             found = self._find(delivery, channel, thread_ts)
             if found is not None:
                 return found
+        return self._post(delivery, channel, message, thread_ts=thread_ts, broadcast=broadcast)
+
+    def _post(
+        self, delivery: Delivery, channel: str, message: Message, *, thread_ts: str | None, broadcast: bool = False
+    ) -> MessageRef:
         arguments: dict[str, Any] = {
             "delivery_id": delivery.owed.id,
             "thread_ts": thread_ts,
@@ -106,7 +111,10 @@ class Messenger:
                 log.warning("%s: its card can't be edited (%s), posting a new one", delivery.owed.subject, error)
             else:
                 return None
-        ref = self.once(delivery, channel, message, thread_ts=thread_ts)
+        found = self._find(delivery, channel, thread_ts) if delivery.in_doubt else None
+        if found is not None:
+            self.edit(found, message)  # an earlier try posted it, with the looks of then
+        ref = found or self._post(delivery, channel, message, thread_ts=thread_ts)
         return Posted(subject=delivery.owed.subject, target=target, channel_id=ref.channel_id, ts=ref.ts)
 
 

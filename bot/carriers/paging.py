@@ -103,7 +103,7 @@ class PagingCarriers:
         why = str(body.get("why", ""))
         head = f"{subject.severity.label} {subject.service}: {text}"
         return Page(
-            key=subject.page_key,
+            key=self._key(subject),
             summary=(f"{head} ({why})" if why else head)[:_SUMMARY],
             severity=subject.severity,
             service=subject.service or "unknown service",
@@ -111,6 +111,10 @@ class PagingCarriers:
             link=self._link(subject),
             details={name: value for name, value in details.items() if value},
         )
+
+    def _key(self, subject: Subject) -> str:
+        """The page that stands for it at the pager, so that its end ends all calls."""
+        return subject.page_keys[0] if isinstance(subject, Incident) and subject.page_keys else subject.page_key
 
     def _link(self, subject: Subject) -> str | None:
         """The card, where it stands already: a page never waits for it."""
@@ -130,7 +134,8 @@ class PagingCarriers:
             if after.incident is None:
                 return change
             return change + Change(timeline=(_line(after.incident, paged),))
-        incident = subject.changed(paged=(*subject.paged, paged))
+        keys = subject.page_keys or (subject.page_key,)
+        incident = subject.changed(paged=(*subject.paged, paged), page_keys=keys)
         rows = (*owed_to_incident.note(incident, message), *owed_to_incident.cards(incident))
         return Change(incidents=(incident,), timeline=(_line(incident.number, paged),), owed=rows)
 

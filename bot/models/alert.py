@@ -121,7 +121,7 @@ class Alert(Stored):
     due_at: datetime | None = None
     missed_at: datetime | None = None
     paged: tuple[Paged, ...] = ()
-    calls: int = 0
+    called: tuple[Role, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     via: str = ""

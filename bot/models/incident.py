@@ -10,7 +10,7 @@ from pydantic import Field
 
 from bot.errors import InvalidInput, Refused
 from bot.models.alert import Paged
-from bot.models.basics import Severity, Stored, Value
+from bot.models.basics import Role, Severity, Stored, Value
 
 POST_MORTEM_DUE = timedelta(hours=48)
 
@@ -120,7 +120,7 @@ class Incident(Stored):
     due_at: datetime | None = None
     missed_at: datetime | None = None
     paged: tuple[Paged, ...] = ()
-    calls: int = 0
+    called: tuple[Role, ...] = ()
     page_keys: tuple[str, ...] = ()
     reminded_at: datetime | None = None
     version: int = 0

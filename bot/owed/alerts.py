@@ -87,6 +87,7 @@ def pager(subject: str, key: str, action: str, by: str = "") -> Owed:
         lane=f"page:{subject}",
         pace=f"page:{subject}",
         subject=subject,
+        priority=Priority.PAGE,
         body={"key": key, "action": action, "by": by},
     )
 

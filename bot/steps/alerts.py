@@ -42,10 +42,15 @@ _IMPACT = 600
 
 
 class By(NamedTuple):
-    """Who did it: a Slack user id, or in words where it was done elsewhere and nobody here is known for it."""
+    """Who did it: a Slack user id and name, or in words where it was done elsewhere and nobody here is known for it.
+
+    `key` is the page it was done to, where that was at the pager.
+    """
 
     user: str | None
     via: str = ""
+    name: str = ""
+    key: str = ""
 
 
 def fired(alert: Alert, policy: Policy) -> Change:
@@ -66,7 +71,8 @@ def joined(alert: Alert, incident: Incident, now: datetime) -> Change:
     """A new alert of a service whose incident somebody works on belongs to it, and needs no acknowledgement of its own
     unless it is worse: then the incident becomes as bad, and people are paged again."""
     is_worse = alert.severity < incident.severity
-    values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1}
+    keys = (*incident.page_keys, *([alert.page_key] if alert.pages else []))
+    values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1, "page_keys": keys}
     timeline = [_alarm(incident, alert.fired_at, f"{alert.id} fires: {shown_as.summary(alert)}")]
     rows = [*owed_to_incident.cards(incident)]
     if is_worse:
@@ -102,7 +108,7 @@ def repeated(alert: Alert, change: AlarmChanged) -> Change:
 
 def lost_data(alert: Alert, change: AlarmChanged) -> Change:
     """INSUFFICIENT_DATA is no OK: it goes on firing, and the card says that nothing is known."""
-    after = alert.changed(has_no_data=True, changed_at=change.at)
+    after = alert.changed(has_no_data=True)
     return Change(alerts=(after,), owed=_edits(after))
 
 
@@ -127,10 +133,13 @@ def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now:
     if incident is None or not (incident.is_open or incident.is_closed_by_alarm):
         due = alert.due_at - alert.received_at + now if alert.due_at else None
         fresh = {"incident": None, "acknowledged_at": None, "acknowledged_by": None, "via": ""}
-        after = after.changed(**fresh, due_at=due, missed_at=None, calls=0, paged=())
+        after = after.changed(**fresh, due_at=due, missed_at=None, called=(), paged=())
         pages = (owed.page(after.id, Role.PRIMARY, "fires again"),) if after.pages else ()
         return Change(alerts=(after,), owed=(*_edits(after), *pages)) + deadlines.of_alert(after, policy)
-    return Change(alerts=(after,), owed=_edits(after)) + _back_on(incident, after, now)
+    back = Change(alerts=(after,), owed=_edits(after)) + _back_on(incident, after, now)
+    if after.awaits and after.pages and incident.is_open:
+        back += Change(owed=(owed.page(after.id, Role.PRIMARY, "fires again"),))
+    return back + deadlines.of_alert(after, policy)
 
 
 def _back_on(incident: Incident, alert: Alert, now: datetime) -> Change:
@@ -192,7 +201,7 @@ def over(
     change += Change(cancel_timers=((deadlines.SETTLE, alert.id),))
     if incident is not None and alert.incident == incident.number:
         return change + _one_less(incident, after, now, policy)
-    heir = next((one for one in group if one.lead == alert.number and one.awaits), None)
+    heir = _heir(alert, group)
     if heir is not None:
         return change + _inherited(alert, heir, group, policy)
     if alert.pages:
@@ -200,10 +209,15 @@ def over(
     return change
 
 
+def _heir(alert: Alert, group: Sequence[Alert]) -> Alert | None:
+    """The oldest that stands under this one's card and still waits for somebody."""
+    return next((one for one in group if one.lead == alert.number and one.awaits and one.shown is Shown.THREAD), None)
+
+
 def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
     """The oldest alert that still waits takes the place of the one that is over."""
     values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
-    leader = heir.changed(lead=None, shown=Shown.CARD, paged=alert.paged, calls=alert.calls, **values)
+    leader = heir.changed(lead=None, shown=Shown.CARD, paged=alert.paged, called=alert.called, **values)
     others = tuple(
         one.changed(lead=heir.number) for one in group if one.lead == alert.number and one.number != heir.number
     )
@@ -232,7 +246,9 @@ def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by:
         for one in alerts
     ]
     told = tuple(
-        owed.pager(one.id, one.page_key, "acknowledge", by.user or by.via) for one in after if one.pages and not by.via
+        owed.pager(one.id, one.page_key, "acknowledge", by.name or by.user or by.via)
+        for one in after
+        if one.pages and one.page_key != by.key
     )
     cards = tuple(row for one in after for row in _edits(one))
     change = Change(alerts=tuple(after), owed=(*cards, *told))
@@ -263,6 +279,7 @@ def opened(alerts: Sequence[Alert], number: int, now: datetime, by: By, commande
         alerts=len(alerts),
         firing=len(alerts),
         page_keys=tuple(dict.fromkeys(one.page_key for one in alerts if one.pages)),
+        paged=tuple(sorted((page for one in alerts for page in one.paged), key=lambda page: page.at)),
     )
 
 
@@ -281,13 +298,14 @@ def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change
 def added(alerts: Sequence[Alert], incident: Incident) -> Change:
     """An open incident takes these alerts in."""
     keys = tuple(dict.fromkeys([*incident.page_keys, *(one.page_key for one in alerts if one.pages)]))
+    fresh = [one for one in alerts if one.incident != incident.number]
     after = incident.changed(
-        alerts=incident.alerts + len(alerts),
-        firing=incident.firing + len(alerts),
+        alerts=incident.alerts + len(fresh),
+        firing=incident.firing + len(fresh),
         severity=min(incident.severity, *(one.severity for one in alerts)),
         page_keys=keys,
     )
-    lines = tuple(_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in alerts)
+    lines = tuple(_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in fresh)
     return Change(incidents=(after,), timeline=lines, owed=owed_to_incident.cards(after))
 
 
@@ -297,7 +315,9 @@ def impact(alert: Alert) -> str:
     return text if len(text) <= _IMPACT else text[: _IMPACT - 1] + "…"
 
 
-def rated(alert: Alert, severity: Severity, response: oncall.Response, by: str, policy: Policy) -> Change | None:
+def rated(
+    alert: Alert, severity: Severity, response: oncall.Response, by: str, policy: Policy, group: Sequence[Alert] = ()
+) -> Change | None:
     """Somebody set another severity: what it gets is decided anew, with a clock that starts now."""
     if not alert.awaits:
         raise Refused(f"{alert.id} is not waiting any more; change the severity of its incident.")
@@ -311,26 +331,39 @@ def rated(alert: Alert, severity: Severity, response: oncall.Response, by: str, 
         pages=pages,
         due_at=response.due_at,
         missed_at=None,
-        calls=alert.calls if pages and alert.pages else 0,
+        called=alert.called if pages and alert.pages else (),
         decisions=alert.with_decisions(decision),
     )
     rows = [*_edits(after)]
     if pages and not alert.pages:
         rows.append(owed.page(after.id, Role.PRIMARY))
-    if alert.pages and not pages:
-        rows.append(owed.pager(after.id, after.page_key, "resolve"))
-    return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+    change = Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+    if not alert.pages or pages:
+        return change
+    heir = _heir(alert, group)
+    if heir is not None and heir.severity < severity:
+        return change + _inherited(alert, heir, group, policy)
+    return change + Change(owed=(owed.pager(after.id, after.page_key, "resolve"),))
 
 
-def hidden(alert: Alert, how: Shown, policy: Policy, reason: str, **values: Any) -> Change:
-    """A silence or a composite alarm stands for it from now on: its card says so, and nobody is paged for it."""
+def hidden(
+    alert: Alert, how: Shown, policy: Policy, reason: str, *, group: Sequence[Alert] = (), **values: Any
+) -> Change:
+    """A silence or a composite alarm stands for it from now on: its card says so, and nobody is paged for it.
+
+    Who stands under its card goes on without it.
+    """
     stage = Stage.SILENCE if how is Shown.SILENCED else Stage.INHIBITION
     decision = Decision(stage=stage, outcome=how.value, reason=reason)
     after = alert.changed(shown=how, pages=False, decisions=alert.with_decisions(decision), **values)
     rows = [*_edits(after)]
+    change = Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+    heir = _heir(alert, group)
+    if heir is not None:
+        return change + _inherited(alert, heir, group, policy)
     if alert.pages and alert.awaits:
-        rows.append(owed.pager(after.id, after.page_key, "resolve"))
-    return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
+        change += Change(owed=(owed.pager(after.id, after.page_key, "resolve"),))
+    return change
 
 
 def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: str, *, can_page: bool) -> Change:
@@ -342,10 +375,11 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
         has_stood=True,
         silence=None,
         parent=None,
+        lead=None,
         pages=response.pages and can_page,
         due_at=response.due_at,
         missed_at=None,
-        calls=0,
+        called=(),
         decisions=alert.with_decisions(decision),
     )
     rows = [*owed.cards(after, is_first=not alert.has_stood)]
@@ -390,7 +424,7 @@ def _paged(incident: Incident, at: datetime, role: Role, who: str) -> TimelineEv
 
 def called(subject: Alert, role: Role, why: str, policy: Policy) -> Change:
     """The next in line is called; the one after has a clock of their own."""
-    after = subject.changed(calls=subject.calls + 1)
+    after = subject.changed(called=(*subject.called, role))
     return Change(alerts=(after,), owed=(owed.page(after.id, role, why),)) + deadlines.of_alert(after, policy)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot import oncall
-from bot.models import Alert, Change, Incident, Timer
+from bot.models import Alert, Change, Incident, Shown, Timer
 from bot.oncall import Policy
 
 SLA, CALL, UPDATE, SETTLE = "sla", "call", "update", "settle"
@@ -18,7 +18,7 @@ SLA, CALL, UPDATE, SETTLE = "sla", "call", "update", "settle"
 def of_alert(alert: Alert, policy: Policy) -> Change:
     """Its timers, whatever they were before."""
     timers: list[Timer] = []
-    if alert.awaits and alert.shown.has_card:
+    if alert.awaits and alert.shown not in (Shown.SILENCED, Shown.INHIBITED):
         if alert.due_at is not None and alert.missed_at is None:
             timers.append(Timer(kind=SLA, subject=alert.id, due_at=alert.due_at))
         timers += _next_call(alert, policy, alert.received_at) if alert.pages else ()
@@ -49,8 +49,8 @@ def quiet_since(incident: Incident) -> datetime:
 
 
 def _next_call(subject: Alert | Incident, policy: Policy, started_at: datetime) -> tuple[Timer, ...]:
-    call = oncall.next_call(policy, subject.severity, started_at, subject.calls)
-    return (Timer(kind=CALL, subject=subject.id, due_at=call.due_at),) if call else ()
+    left = oncall.uncalled(policy, subject.severity, started_at, subject.called)
+    return (Timer(kind=CALL, subject=subject.id, due_at=left[0].due_at),) if left else ()
 
 
 def _all(subject: str, *kinds: str) -> tuple[tuple[str, str], ...]:

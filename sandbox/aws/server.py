@@ -24,8 +24,8 @@ from sandbox.aws.gateway import Gateway
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-SHOP_KEY = "AKIASANDBOXSHOP00000"
-BOT_KEY = "AKIASANDBOXBOT000000"
+SHOP_KEY = "sandbox-shop"
+BOT_KEY = "sandbox-bot"
 SECRET = "sandbox"
 BACKLOG = 512
 POLL_SECONDS = 0.02  # how soon the server notices that it is to stop

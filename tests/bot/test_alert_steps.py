@@ -91,7 +91,7 @@ class Shop:
         cards = Cards(self.store, parsed, lambda _: "https://huddle.example", "ops-incidents")
         self.alerts = Alerts(ledger, rights, self.rules, parsed, alert_cards, fallback="ops")
         self.incidents = Incidents(ledger, rights, cards, self.rules, parsed)
-        self.silences = Silences(ledger, rights, self.rules, parsed)
+        self.silences = Silences(ledger, rights, self.rules, parsed, self.alerts)
         pager: Any = SilentPager()
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, pager)
         self.timekeeper = Timekeeper(ledger, self.rules, self.alerts, self.silences, "me")

@@ -64,10 +64,11 @@ class Bench:
         rules, rights = Rules(config, "ops", can_page=False), Rights(Members(), config)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         alert_cards = AlertCards(store, rules, config)
+        alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback="ops")
         self.desk = Desk(
             incidents=self.incidents,
-            alerts=Alerts(ledger, rights, rules, config, alert_cards, fallback="ops"),
-            silences=Silences(ledger, rights, rules, config),
+            alerts=alerts,
+            silences=Silences(ledger, rights, rules, config, alerts),
             paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
             live=NoAlarms(),
             replies=None,  # type: ignore[arg-type]

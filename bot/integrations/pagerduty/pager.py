@@ -69,6 +69,9 @@ class PagerDuty:
         if self._account:
             self._account.change_calls(key, "resolved")
 
+    def email_of(self, person_id: str) -> str | None:
+        return self._account.email_of(person_id) if self._account else None
+
     def changes(self, keys: Sequence[str]) -> list[PagerChange]:
         """What people did; see `_Account.changes`."""
         return self._account.changes(keys) if self._account and keys else []
@@ -82,6 +85,10 @@ class _Account:
         self._users = Users(rest, config.pagerduty.sender, clock)
         self._clock = clock
         self.caller = Caller(self._incidents, self._users, config, email_of)
+
+    def email_of(self, person_id: str) -> str | None:
+        person = self._users.by_id(person_id)
+        return person.email if person else None
 
     def change_calls(self, key: str, status: str) -> None:
         """The incidents that called others for this page go its way. What PagerDuty refuses there is only logged."""

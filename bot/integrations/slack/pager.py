@@ -46,6 +46,10 @@ class SlackPager:
     def resolve(self, key: str) -> None:
         """Nothing to do: the card says it."""
 
+    def email_of(self, person_id: str) -> str | None:
+        """Nobody is known by another id than Slack's."""
+        return None
+
     def changes(self, keys: Sequence[str]) -> list[PagerChange]:
         """None: people act on the card."""
         return []
