@@ -155,16 +155,13 @@ class Alerts:
         if current is not None and (current.over_at is None or change.at <= current.over_at):
             scene.apply(steps.repeated(current, change.model_copy(update={"value": current.value, "reason": ""})))
             return
-        alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
+        alone = self._around(scene, change)._replace(incident=None, newest=None, lead=None)
+        alert = decide(change, self._next_number(), alone, self._rules)
         why = Decision(stage=Stage.DEDUP, outcome="over already", reason="its OK came before it: nobody is paged")
         ended = alert.changed(
             status=AlertStatus.RESOLVED,
             over_at=head.changed_at,
             changed_at=head.changed_at,
-            pages=False,
-            incident=None,
-            lead=None,
-            shown=Shown.CARD if alert.shown is Shown.THREAD else alert.shown,
             decisions=alert.with_decisions(why),
         )
         self._announce(scene, ended)

@@ -57,7 +57,7 @@ def fired(alert: Alert, policy: Policy) -> Change:
     """A new alert: its card, its page, its clock; what the bus and the mail hear is owed by the batch."""
     alert = alert.changed(has_stood=alert.shown.has_card)
     rows: list[Owed] = [*_first_card(alert)]
-    if alert.pages:
+    if alert.pages and alert.is_firing:
         rows.append(owed.page(alert.id, Role.PRIMARY))
     timers = deadlines.of_alert(alert, policy).timers  # a new one has none to cancel
     return Change(alerts=(alert,), owed=tuple(rows), timers=timers)

@@ -209,7 +209,7 @@ def test_a_failed_page_without_a_name_says_whom_to_call_all_the_same() -> None:
 
 def test_whom_to_call_by_hand_is_mentioned_where_it_is_a_person() -> None:
     failed = Trouble(kind=OwedKind.PAGE, error="timeout", attempts=1)
-    message = card(AlertFacts(alert(), troubles=[failed], to_call=f"<@{BOB}>"))
+    message = card(AlertFacts(alert(), troubles=[failed], to_call=BOB))
     assert {"type": "user", "user_id": BOB} in elements(message.blocks, "user")
     assert all("<@" not in each["text"] for each in elements(message.blocks, "text")), "not as bare characters"
 
