@@ -65,13 +65,26 @@ class AlertFacts(NamedTuple):
 def card(facts: AlertFacts) -> Message:
     """The card in the alert's present state."""
     alert = facts.alert
-    lines: list[Line] = [_where(facts), *_care(facts), _why(alert), *_state(facts), *_warnings(facts)]
+    lines: list[Line] = [
+        *_described(alert),
+        _where(facts),
+        *_care(facts),
+        _why(alert),
+        *_state(facts),
+        *_warnings(facts),
+    ]
     blocks = [header(title(alert)), rich(*_lined(lines)), *_references(facts)]
     elements = buttons(alert)
     if elements:
         blocks.append({"type": "actions", "block_id": alert.id, "elements": elements})
     text = f"{foreign(title(alert), 300)} — {foreign(alert.alarm.name, 255)}"
     return Message(clip_markup(text, MESSAGE_TEXT), blocks)
+
+
+def _described(alert: Alert) -> list[Line]:
+    """What the alarm says of itself, where the title does not say it already."""
+    text = one_line(alert.alarm.description)
+    return [[words(text, 300)]] if text and clip(text, 90) not in title(alert) else []
 
 
 def _lined(lines: Sequence[Line]) -> list[Line]:
@@ -166,7 +179,7 @@ def _where(facts: AlertFacts) -> Line:
         line.append(own(f" · seen {alert.count}×"))
     if alert.flaps:
         line.append(own(f" · flapped {alert.flaps}×"))
-    place = " ".join(part for part in (facts.context.account, alert.alarm.region) if part)
+    place = " ".join(part for part in (alert.environment, facts.context.account, alert.alarm.region) if part)
     return [*line, *([own(" · "), words(place, 200)] if place else [])]
 
 

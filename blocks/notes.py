@@ -7,6 +7,7 @@ from blocks.text import MESSAGE_TEXT, clip_markup, hours
 from bot.models import Alert, Incident, Message, Role, Severity, Status
 
 _REASON = 500
+_RAW = 700  # what tells a person where a message came from; all of it is stored
 
 
 def _note(*lines: Line) -> Message:
@@ -124,7 +125,7 @@ def silence_over(pattern: str, still: int) -> Message:
 def unreadable(raw: str, problem: str) -> Message:
     """A message of the alert queue that can't be read, as it came."""
     head: Line = [own("⚠ A message on the alert queue can't be read: "), words(problem, 300)]
-    return _note(head, [prose(raw, 2500)])
+    return _note(head, [prose(raw, _RAW)])
 
 
 def more_unreadable(count: int, since: str) -> Message:

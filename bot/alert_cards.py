@@ -26,7 +26,7 @@ class AlertCards:
             alert=alert,
             context=self._rules.catalogue.context(alert),
             incident=self._incident(alert),
-            troubles=self._store.troubles(alert.id),
+            troubles=[each for each in self._store.troubles(alert.id) if not each.error.startswith("card_not_posted")],
             deployments=self._deployments(alert),
             grouped=self._grouped(alert),
             children=self._children(alert),

@@ -48,6 +48,7 @@ REVEAL = "reveal"  # a timer: the maintenance window that hides an alert ends
 _NUMBERS_AT_ONCE = 200
 _RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
 _RAW_WINDOW = timedelta(minutes=10)
+_CLOCKS_APART = timedelta(minutes=5)
 
 
 class Taken(NamedTuple):
@@ -100,7 +101,8 @@ class Alerts:
     def _take(self, scene: Scene, signal: Signal) -> None:
         match signal:
             case AlarmChanged():
-                self._alarm(scene, signal)
+                at = min(signal.at, scene.now + _CLOCKS_APART)  # a time ahead would make all that follows old news
+                self._alarm(scene, signal if at == signal.at else signal.model_copy(update={"at": scene.now}))
             case Deployment():
                 known = self._config.known_service(signal.service) or signal.service
                 scene.apply(Change(deployments=(signal.model_copy(update={"service": same_service(known)}),)))
@@ -217,7 +219,7 @@ class Alerts:
     def _new(self, scene: Scene, change: AlarmChanged) -> Alert:
         alert = decide(change, self._next_number(), self._around(scene, change), self._rules)
         incident = scene.incident(alert.incident)
-        if alert.shown.has_card:
+        if alert.shown.has_card or alert.shown is Shown.STORM:
             alert = self._count(scene, alert)
         if incident is not None:
             is_worse = alert.severity < incident.severity
@@ -252,7 +254,7 @@ class Alerts:
         scene.apply(steps.fired(alert, self._rules.policy))
         context = self._rules.catalogue.context(alert)
         scene.events += [events.created(alert), events.enriched(alert, context)]
-        if alert.topic and alert.is_firing and alert.shown is not Shown.THREAD:
+        if alert.topic and alert.is_firing and alert.shown is Shown.CARD:
             text = for_mail(self._cards.facts(alert))
             scene.apply(Change(owed=(owed.mail(alert.id, alert.topic, clip(title(alert), 200), text),)))
 

@@ -189,7 +189,11 @@ class Rules:
             return Finding({}, _grouped("own card", "no other alert of its service fires"))
         if severity < lead.severity:
             return Finding({}, _grouped("own card", f"worse than {lead.id} of the same service"))
-        values = {"lead": lead.number, "pages": False, "shown": Shown.THREAD}
+        values = {
+            "lead": lead.number,
+            "pages": False,
+            "shown": Shown.THREAD if lead.shown is Shown.CARD else lead.shown,
+        }
         return Finding(
             values, _grouped(lead.id, f"same service within {minutes(window)} of {lead.id}: one page for both")
         )
@@ -211,7 +215,7 @@ class Rules:
             values |= {"began_at": values["window"], "ended_at": None, "alerts": recent - 1, "shown": recent - 1}
             values |= {"hidden": 0, "services": {}, "severities": {}}
         counted = storm.changed(**values)
-        keeps = (alert.pages or alert.severity is Severity.SEV1) and counted.shown < 2 * limits.alerts
+        keeps = alert.severity is Severity.SEV1 or (alert.pages and counted.shown < 2 * limits.alerts)
         shown = alert.shown if keeps else Shown.STORM
         return _counted(counted, alert, is_hidden=shown is Shown.STORM), shown
 

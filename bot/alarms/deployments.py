@@ -42,7 +42,7 @@ _WORDS = {
     DeploymentState.STARTED: "start started in_progress inprogress running pending ready",
     DeploymentState.SUCCEEDED: "succeeded success successful completed complete finished done deployed",
     DeploymentState.FAILED: "failed failure error",
-    DeploymentState.STOPPED: "stop stopped cancelled canceled aborted",
+    DeploymentState.STOPPED: "stop stopped cancelled canceled aborted rolled-back rolled_back rolledback",
 }
 _STATES = {word: state for state, words in _WORDS.items() for word in words.split()}
 _ALARM_STATES = {DeploymentState.FAILED: AlarmState.ALARM, DeploymentState.SUCCEEDED: AlarmState.OK}

@@ -153,8 +153,8 @@ class Alert(Stored):
 
     @property
     def leads(self) -> bool:
-        """Can later alerts of its group stand under its card?"""
-        return self.awaits and self.lead is None and self.shown is Shown.CARD
+        """Can later alerts of its group stand under its card, or in a storm share its page?"""
+        return self.awaits and self.lead is None and self.shown in (Shown.CARD, Shown.STORM)
 
     @property
     def awaits(self) -> bool:

@@ -233,7 +233,9 @@ def _one_less(incident: Incident, alert: Alert, now: datetime, policy: Policy) -
         return change
     if incident.started_at is None:
         return change + Change(owed=owed_to_incident.note(counted, notes.all_quiet(counted)))
-    ended = incident_steps.resolve(counted, now, None, resolution=f"{alert.alarm.name} is OK again")
+    which = alert.alarm.name if counted.alerts == 1 else f"all {counted.alerts} alarms, {alert.alarm.name} last,"
+    verb = "is" if counted.alerts == 1 else "are"
+    ended = incident_steps.resolve(counted, now, None, resolution=f"{which} {verb} OK again")
     assert ended is not None
     resolved = ended.incidents[0].changed(is_closed_by_alarm=True)
     return change + ended.model_copy(update={"incidents": (resolved,)})

@@ -103,6 +103,9 @@ class Calls:
     def resolve(self, key: str) -> None:
         raise AssertionError
 
+    def email_of(self, person_id: str) -> str | None:
+        raise AssertionError
+
     def changes(self, keys: Sequence[str]) -> list[PagerChange]:
         raise AssertionError
 

@@ -117,7 +117,8 @@ def alarm(name: str, state: str, at: datetime, *, value: float = 2.41, **more: A
 
 @contextmanager
 def queue(world: Workspace) -> Iterator[Queue]:
-    with AwsServer() as aws:
+    with pytest.MonkeyPatch.context() as patch, AwsServer() as aws:
+        patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
         yield Queue(aws, world)
 
 
@@ -127,7 +128,6 @@ def alerted(world: Workspace, **config: Any) -> Iterator[Queue]:
     with pytest.MonkeyPatch.context() as patch, queue(world) as made:
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
         world.start_bot(Config.model_validate(config), **made.environment)
         try:
             yield made

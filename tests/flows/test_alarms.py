@@ -18,7 +18,7 @@ def alerts(empty_world: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     with queue(empty_world) as made:
-        empty_world.start_bot(**made.environment)
+        empty_world.start_bot(None, **made.environment)
         yield made
         empty_world.stop_bot()
 

@@ -11,8 +11,8 @@ from slack_sdk import WebClient
 
 from bot import outbox
 from bot.app import Bot
-from bot.integrations.slack import socket
 from bot.config import Config
+from bot.integrations.slack import socket
 from bot.store import database
 from tests.workspace import ANA, BOB, Workspace, wait_for
 

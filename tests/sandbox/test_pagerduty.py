@@ -558,6 +558,7 @@ def test_the_bus_can_be_off_and_may_fail() -> None:
 # -- trouble
 
 
+@pytest.mark.logs_errors
 def test_errors_on_demand(desk: Desk) -> None:
     desk.server.control("fault", path="/oncalls", kind="error", status=503)
     with pytest.raises(pdpyras.PDHTTPError) as caught:
