@@ -179,7 +179,8 @@ def _where(facts: AlertFacts) -> Line:
         line.append(own(f" · seen {alert.count}×"))
     if alert.flaps:
         line.append(own(f" · flapped {alert.flaps}×"))
-    place = " ".join(part for part in (alert.environment, facts.context.account, alert.alarm.region) if part)
+    environment = "" if alert.environment in facts.context.account else alert.environment
+    place = " ".join(part for part in (environment, facts.context.account, alert.alarm.region) if part)
     return [*line, *([own(" · "), words(place, 200)] if place else [])]
 
 

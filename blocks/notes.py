@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from blocks.alert import title
 from blocks.rich import Line, flat, own, prose, rich, user, words
 from blocks.text import MESSAGE_TEXT, clip_markup, hours
 from bot.models import Alert, Incident, Message, Role, Severity, Status
@@ -91,6 +92,11 @@ def all_quiet(incident: Incident) -> Message:
     """All alarms of an incident that people declared are OK: they decide whether it is over."""
     head = own(f"🟢 All alarms of {incident.id} are OK. Resolve it when it is over for your customers too, ")
     return _note([head, user(incident.commander) if incident.commander else own("whoever commands it"), own(".")])
+
+
+def again(alert: Alert) -> Message:
+    """Said in the channel: its card stands in a thread that is over."""
+    return _note([words(title(alert), 300), own(" fires again. Its card is in the thread of an alert that is over.")])
 
 
 def sla_missed(subject: Alert | Incident) -> Message:

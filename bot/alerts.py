@@ -486,15 +486,23 @@ class Alerts:
             raise Refused(f"{alert.id} is over: its alarm is OK again.")
         return alert
 
+    def may_rate(self, caller: Caller, number: int) -> Alert:
+        """The alert, if its severity can still be changed here."""
+        alert = self.may_change(caller, number)
+        self._need_unacknowledged(alert)
+        return alert
+
+    def _need_unacknowledged(self, alert: Alert) -> None:
+        if alert.is_acknowledged:
+            where = f"INC-{alert.incident}"
+            raise Refused(f"{alert.id} belongs to {where}: /incident sev {where} changes its severity.")
+
     def change_severity(self, caller: Caller, number: int, severity: Severity) -> Taken:
         self._may_take(caller, None)
 
         def step(now: datetime) -> tuple[Taken, Change | None]:
             alert = self._store.alert(number)
-            if alert.is_acknowledged:
-                raise Refused(
-                    f"{alert.id} belongs to INC-{alert.incident}: /incident sev INC-{alert.incident} changes it."
-                )
+            self._need_unacknowledged(alert)
             response = self._rules.response(alert.service, severity, now)
             response = response._replace(pages=response.pages and self._rules.can_page)
             group = self._store.alerts_led_by(number)

@@ -85,7 +85,7 @@ def end_silence(desk: Desk, request: Request) -> Reply:
 
 
 def rate_alert(desk: Desk, request: Request) -> Reply:
-    alert = desk.alerts.may_change(request.caller, request.number)
+    alert = desk.alerts.may_rate(request.caller, request.number)
     return OpenForm(forms.alert_severity(alert, {**subcommands.place(request), "alert": alert.number}))
 
 

@@ -385,6 +385,8 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
         decisions=alert.with_decisions(decision),
     )
     rows = [*owed.cards(after, is_first=not alert.has_stood)]
+    if alert.shown is Shown.THREAD and alert.has_stood:  # its card stands where nobody looks any more
+        rows.append(owed.post(owed.places(after)[0], notes.again(after), after.id))
     if after.pages and after.awaits:
         rows.append(owed.page(after.id, Role.PRIMARY, reason))
     return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)

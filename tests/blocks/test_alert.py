@@ -373,7 +373,7 @@ def test_nothing_foreign_becomes_markup_on_a_card(facts: AlertFacts) -> None:
     assert elements(message.blocks, "broadcast") == []
     one, own = facts.alert, facts.incident
     people = {one.acknowledged_by, ANA, *(each.user_id for each in one.paged), facts.context.owner}
-    assert {each["user_id"] for each in elements(message.blocks, "user")} <= people
+    assert {each["user_id"] for each in elements(message.blocks, "user")} <= {*people, facts.to_call}
     assert {each["usergroup_id"] for each in elements(message.blocks, "usergroup")} <= {facts.context.owner}
     assert {each["channel_id"] for each in elements(message.blocks, "channel")} <= {own.channel_id if own else None}
     addresses = {facts.context.runbook, facts.context.dashboard, facts.context.console}

@@ -128,6 +128,7 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     answers.timeline: (incidents(), st.lists(events, max_size=30), st.just(300)),
     notes.worse: (incidents(), severities, made.alerts()),
     notes.all_quiet: (incidents(),),
+    notes.again: (made.alerts(),),
     notes.sla_missed: (incidents() | made.alerts(),),
     notes.paged: (st.just("AL-17"), st.sampled_from(Role), st.sampled_from([None, ANA]), texts, texts),
     notes.nobody: (st.just("INC-999999999"), st.sampled_from(Role)),
