@@ -146,7 +146,7 @@ def _is_about(entry: Service, alarm: Alarm) -> bool:
     if any(fits(pattern, alarm.name) for pattern in entry.alarms):
         return True
     values = dict(alarm.dimensions)
-    return any(fits(pattern, values.get(name, "")) for name, pattern in entry.dimensions.items())
+    return any(name in values and fits(pattern, values[name]) for name, pattern in entry.dimensions.items())
 
 
 def _tag(tags: Tags, names: tuple[str, ...]) -> str:
