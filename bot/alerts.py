@@ -331,7 +331,7 @@ class Alerts:
         if other is not None:
             return self._kept_hidden(alert, other)
         response = self._rules.response(alert.service, alert.severity, now)
-        return steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
+        return steps.revealed(alert, response, self._rules.policy, reason)
 
     def _kept_hidden(self, alert: Alert, other: Finding) -> Change:
         """Hidden by something else from now on."""
@@ -371,7 +371,7 @@ class Alerts:
             return self._kept_hidden(alert, other)
         response = self._rules.response(alert.service, alert.severity, now)
         reason = "its silence is over and it still fires"
-        return steps.revealed(alert, response, self._rules.policy, reason, can_page=self._rules.can_page)
+        return steps.revealed(alert, response, self._rules.policy, reason)
 
     def _next_number(self) -> int:
         with self._numbering:
@@ -504,7 +504,6 @@ class Alerts:
             alert = self._store.alert(number)
             self._need_unacknowledged(alert)
             response = self._rules.response(alert.service, severity, now)
-            response = response._replace(pages=response.pages and self._rules.can_page)
             group = self._store.alerts_led_by(number)
             change = steps.rated(alert, severity, response, caller.user_id, self._rules.policy, group)
             return Taken(change.alerts[0] if change else alert, None, changed=change is not None), change

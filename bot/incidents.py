@@ -174,8 +174,8 @@ class Incidents:
             origin=asked.origin,
         )
         response = self._rules.response(service, asked.severity, now)
-        pages = response.pages and self._rules.can_page
-        incident = incident.changed(due_at=response.due_at, page_keys=(incident.page_key,) if pages else ())
+        keys = (incident.page_key,) if response.pages else ()
+        incident = incident.changed(due_at=response.due_at, page_keys=keys)
         self._ledger.save(self._with_consequences(steps.declare(incident, now, caller.user_id)), now)
         return incident
 
@@ -223,7 +223,7 @@ class Incidents:
             return change
         after = change.incidents[0]
         response = self._rules.response(after.service, after.severity, now)
-        pages = response.pages and self._rules.can_page and not after.page_keys
+        pages = response.pages and not after.page_keys
         keys = (after.page_key,) if pages else after.page_keys
         after = after.changed(due_at=response.due_at, missed_at=None, page_keys=keys)
         rows = (owed.page(after.id, Role.PRIMARY),) if pages else ()

@@ -94,9 +94,7 @@ class Paging:
                 change = alert_steps.called(current, role, why, self._rules.policy)
             else:
                 change = incident_steps.called(current, role, why)
-                change += deadlines.of_incident(
-                    change.incidents[0], self._rules.policy, can_page=bool(current.page_keys)
-                )
+                change += deadlines.of_incident(change.incidents[0], self._rules.policy)
             return role, _again(change)
 
         return self._ledger.decide(step, subject.id)

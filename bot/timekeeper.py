@@ -112,8 +112,7 @@ class Timekeeper:
         """The incident's next timers."""
         if change is None:
             return None
-        after = change.incidents[0]
-        return change + deadlines.of_incident(after, self._rules.policy, can_page=bool(after.page_keys))
+        return change + deadlines.of_incident(change.incidents[0], self._rules.policy)
 
 
 def _number(timer: Timer) -> int:

@@ -70,12 +70,12 @@ class Rules:
         return self._config.topics.get(severity)
 
     def response(self, service: str, severity: Severity, now: datetime) -> oncall.Response:
-        """What an unacknowledged alert of this service and severity gets now, whether anybody can be paged or not."""
-        return oncall.respond(self.policy, calendar(self._config, service), severity, now)
+        """What an unacknowledged alert of this service and severity gets now; no page where nobody can be paged."""
+        response = self._wanted(service, severity, now)
+        return response._replace(pages=response.pages and self._can_page)
 
-    @property
-    def can_page(self) -> bool:
-        return self._can_page
+    def _wanted(self, service: str, severity: Severity, now: datetime) -> oncall.Response:
+        return oncall.respond(self.policy, calendar(self._config, service), severity, now)
 
     # -- the stages
 
@@ -144,7 +144,7 @@ class Rules:
         """Channels, e-mail topic and whether to page, from the first route that matches, else from the policy."""
         number, route = self._route(severity, place, around, alarm)
         entry = self._config.service(place.service)
-        response = self.response(place.service, severity, around.now)
+        response = self._wanted(place.service, severity, around.now)
         wanted = route.channels or ((entry.channel,) if entry.channel else ()) or (Target.OPS,)
         channels = tuple(dict.fromkeys(Target.OPS.value if name == self._ops else str(name) for name in wanted))
         pages = response.pages if route.page is None else route.page

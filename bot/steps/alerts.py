@@ -368,7 +368,7 @@ def hidden(
     return change
 
 
-def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: str, *, can_page: bool) -> Change:
+def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: str) -> Change:
     """What hid it is over and it still fires: now it is shown and paged as if it had just fired."""
     stage = Stage.SILENCE if alert.shown is Shown.SILENCED else Stage.INHIBITION
     decision = Decision(stage=stage, outcome="shown", reason=reason)
@@ -378,7 +378,7 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
         silence=None,
         parent=None,
         lead=None,
-        pages=response.pages and can_page,
+        pages=response.pages,
         due_at=response.due_at,
         missed_at=None,
         called=(),

@@ -21,7 +21,7 @@ def of(before: Incident | None, after: Incident, rules: Rules) -> Change:
         rows += [owed.pager(after.id, key, "resolve") for key in after.page_keys]
     if after.status is Status.RESOLVED and (before is None or before.status is not Status.RESOLVED):
         rows += _told(after, rules)
-    return Change(owed=tuple(rows)) + deadlines.of_incident(after, rules.policy, can_page=bool(after.page_keys))
+    return Change(owed=tuple(rows)) + deadlines.of_incident(after, rules.policy)
 
 
 def _told(incident: Incident, rules: Rules) -> list[Owed]:

@@ -25,12 +25,13 @@ def of_alert(alert: Alert, policy: Policy) -> Change:
     return Change(timers=tuple(timers), cancel_timers=_all(alert.id, SLA, CALL))
 
 
-def of_incident(incident: Incident, policy: Policy, *, can_page: bool) -> Change:
+def of_incident(incident: Incident, policy: Policy) -> Change:
+    """Its timers; people are called in turn only where somebody was paged to begin with."""
     timers: list[Timer] = []
     if incident.awaits:
         if incident.due_at is not None and incident.missed_at is None:
             timers.append(Timer(kind=SLA, subject=incident.id, due_at=incident.due_at))
-        timers += _next_call(incident, policy, incident.declared_at) if can_page else ()
+        timers += _next_call(incident, policy, incident.declared_at) if incident.page_keys else ()
     elif incident.is_open:
         due = oncall.update_due(policy, incident.severity, quiet_since(incident))
         timers += [Timer(kind=UPDATE, subject=incident.id, due_at=due)] if due else ()
