@@ -166,3 +166,8 @@ def ago(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{round(minutes / 60)} h ago"
     return f"{round(minutes / 1440)} days ago"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 alert`, `1,312 alerts`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -194,7 +194,7 @@ class Alerts:
         incident = scene.incident(current.incident)
         place, _ = self._rules.enrich(change.alarm, scene.tags.get(change.alarm.arn))
         around = self._around(scene, change)
-        hidden = self._rules.silence(change, place, around) or self._rules.inhibition(around)
+        hidden = self._rules.silence(change, place, around) or self._rules.inhibition(current.severity, around)
         was_hidden = current.shown in (Shown.SILENCED, Shown.INHIBITED)
         current = current.changed(pages=False) if hidden else current
         scene.apply(steps.returned(current, incident, change, scene.now, self._rules.policy))

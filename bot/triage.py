@@ -134,8 +134,9 @@ class Rules:
         ]
         return min(ends, default=None)
 
-    def inhibition(self, around: Around) -> Finding | None:
-        if around.parent is None:
+    def inhibition(self, severity: Severity, around: Around) -> Finding | None:
+        """A composite alarm stands for its children, but for none that is worse: nobody would be paged for that one."""
+        if around.parent is None or severity < around.parent.severity:
             return None
         reason = f"the composite alarm {around.parent.alarm.name} ({around.parent.id}) stands for it"
         return _hidden(Shown.INHIBITED, Stage.INHIBITION, reason, parent=around.parent.number)
@@ -209,15 +210,14 @@ class Rules:
         is_new_window = now - storm.window >= limits.within
         recent = 1 if is_new_window else storm.recent + 1
         values: dict[str, Any] = {"window": now if is_new_window else storm.window, "recent": recent, "newest_at": now}
-        if not storm.is_on and recent <= limits.alerts:
-            return storm.changed(**values), alert.shown
-        if not storm.is_on:
-            values |= {"began_at": values["window"], "ended_at": None, "alerts": recent - 1, "shown": recent - 1}
-            values |= {"hidden": 0, "services": {}, "severities": {}}
-        counted = storm.changed(**values)
-        keeps = alert.severity is Severity.SEV1 or (alert.pages and counted.shown < 2 * limits.alerts)
-        shown = alert.shown if keeps else Shown.STORM
-        return _counted(counted, alert, is_hidden=shown is Shown.STORM), shown
+        if not storm.is_on and recent == 1:
+            values |= {"alerts": 0, "shown": 0, "hidden": 0, "services": {}, "severities": {}}
+        if not storm.is_on and recent > limits.alerts:
+            values |= {"began_at": values["window"], "ended_at": None}
+        now_counted = storm.changed(**values)
+        keeps = alert.severity is Severity.SEV1 or (alert.pages and now_counted.shown < 2 * limits.alerts)
+        shown = alert.shown if keeps or not now_counted.is_on else Shown.STORM
+        return _counted(now_counted, alert, is_hidden=shown is Shown.STORM), shown
 
 
 def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> Alert:
@@ -227,7 +227,7 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
     severity, rated = rules.severity(alarm, place, around.tags)
     routed = rules.routing(severity, place, around, alarm)
     grouped = rules.grouping(severity, around)
-    hidden = rules.silence(change, place, around) or rules.inhibition(around)
+    hidden = rules.silence(change, place, around) or rules.inhibition(severity, around)
     values = {**routed.values, **(hidden.values if hidden else grouped.values)}
     decisions = [
         Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {minutes(rules.triage.dedup)}"),
@@ -339,7 +339,8 @@ def _matches(match: Match, alarm: Alarm, place: Place, tags: Tags | None) -> boo
     )
     if not all(not patterns or any(fits(each, text) for each in patterns) for patterns, text in pairs):
         return False
-    return all(fits(pattern, (tags or {}).get(name, "")) for name, pattern in match.tags.items())
+    there = tags or {}
+    return all(name in there and fits(pattern, there[name]) for name, pattern in match.tags.items())
 
 
 def _shown(rule: Match) -> str:

@@ -1,7 +1,8 @@
 """The alert queue's loop: receive → parse → store → delete. A message is deleted only after what it caused is stored.
 
-One thread polls. When its batches come full, the others help until the queue is empty. What can't be stored stays on
-the queue: it comes again, and after the queue's own count it goes to its dead-letter queue.
+One thread polls. When its batches come full, the others help until the queue is empty, and several batches are stored
+as one: a commit waits for the disk, whatever is in it. What can't be stored stays on the queue: it comes again, and
+after the queue's own count it goes to its dead-letter queue.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from bot.signals import PagerChange, Signal, Unreadable
 log = logging.getLogger(__name__)
 
 WORKERS = 3
-BATCH = 10
+BATCH = 10  # what SQS gives at once
+TOGETHER = 5  # full batches that are stored as one, while more wait
 WAIT_SECONDS = 5.0
 MAX_BACKOFF = 60.0
 STORE_TRIES = 5
@@ -76,7 +78,7 @@ class Intake:
         failures = 0
         while not self._stopping.is_set():
             try:
-                taken = self._inbox.receive(wait=WAIT_SECONDS, limit=BATCH)
+                taken, is_all = self._receive(WAIT_SECONDS)
             except CloudError as error:
                 failures += 1
                 self._is_ill(error)
@@ -84,10 +86,8 @@ class Intake:
                 continue
             failures = 0
             self._is_well()
-            if len(taken) == BATCH:
-                self._busy.set()
             self._safely(taken)
-            if len(taken) < BATCH:
+            if is_all:
                 self.caught_up.set()
 
     def _help(self) -> None:
@@ -95,12 +95,27 @@ class Intake:
         while not self._stopping.is_set():
             self._busy.wait()
             try:
-                taken = [] if self._stopping.is_set() else self._inbox.receive(wait=0, limit=BATCH)
+                taken, is_all = ([], True) if self._stopping.is_set() else self._receive(0)
             except CloudError:
-                taken = []  # the polling thread meets it too, and says it
-            if len(taken) < BATCH:
+                taken, is_all = [], True  # the polling thread meets it too, and says it
+            if is_all:
                 self._busy.clear()
             self._safely(taken)
+
+    def _receive(self, wait: float) -> tuple[list[Received], bool]:
+        """A batch, and more while they come full; whether that was all. Raises CloudError where there is not even one."""
+        taken = self._inbox.receive(wait=wait, limit=BATCH)
+        is_full = len(taken) == BATCH
+        if is_full:
+            self._busy.set()
+        while is_full and len(taken) < BATCH * TOGETHER:
+            try:
+                more = self._inbox.receive(wait=0, limit=BATCH)
+            except CloudError:
+                break  # what was taken is stored first
+            taken += more
+            is_full = len(more) == BATCH
+        return taken, not is_full
 
     def _is_ill(self, error: CloudError) -> None:
         if self.is_healthy:

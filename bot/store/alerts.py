@@ -78,7 +78,9 @@ class AlertRows:
         return self._alerts("parent = ? AND is_firing = 1 ORDER BY number LIMIT ?", [parent, limit])
 
     def open_page_keys(self, limit: int = 200) -> list[str]:
-        rows = self._db.rows("SELECT data FROM incidents WHERE is_open = 1 ORDER BY number DESC LIMIT ?", [limit])
+        rows = self._db.rows(
+            "SELECT data FROM incidents WHERE is_open = 1 ORDER BY severity, number DESC LIMIT ?", [limit]
+        )
         keys = [key for row in rows for key in json.loads(row["data"]).get("page_keys", ())]
         keys += [one.page_key for one in self._alerts("is_firing = 1 ORDER BY severity, number DESC LIMIT ?", [limit])
                  if one.pages and one.awaits]  # fmt: skip

@@ -21,9 +21,14 @@ WITH RECURSIVE lanes(lane) AS (
 )
 SELECT lane FROM lanes WHERE lane IS NOT NULL
 """
+# Each half has a partial index of its own; one condition on both states would read all rows that are done.
+_ANY = (
+    "SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting') "
+    "OR EXISTS (SELECT 1 FROM outbox WHERE state = 'aside')"
+)
 _HEAD = "SELECT * FROM outbox WHERE state = 'waiting' AND lane = ? ORDER BY priority, seq LIMIT 1"
 _BUSY = "SELECT lane FROM outbox WHERE claimed_until > ? AND state IN ('waiting', 'aside')"
-_ASIDE = "SELECT * FROM outbox WHERE state = 'aside' AND due_at <= ? ORDER BY seq LIMIT ?"
+_ASIDE = "SELECT * FROM outbox WHERE state = 'aside' AND due_at <= ? ORDER BY due_at LIMIT ?"
 _CLAIM = """
 UPDATE outbox SET claimed_by = ?, claimed_until = ?, attempts = attempts + 1, in_doubt = 1
 WHERE seq = ? AND state IN ('waiting', 'aside')
@@ -40,7 +45,7 @@ class Queue:
         self, owner: str, now: datetime, *, lease: float, limit: int, is_held: Callable[[str], bool] = never
     ) -> list[Delivery]:
         """1. see which lanes are under way, 2. take the due head of each other lane, then due rows put aside."""
-        if not self._db.row("SELECT 1 AS one FROM outbox WHERE state IN ('waiting', 'aside') LIMIT 1"):
+        if not self._db.row(_ANY):
             return []
         until = stamp(now + timedelta(seconds=lease))
         taken: list[Delivery] = []
