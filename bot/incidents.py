@@ -226,7 +226,7 @@ class Incidents:
         pages = response.pages and not after.page_keys
         keys = (after.page_key,) if pages else after.page_keys
         after = after.changed(due_at=response.due_at, missed_at=None, page_keys=keys)
-        rows = (owed.page(after.id, Role.PRIMARY),) if pages else ()
+        rows = (owed.page(after, Role.PRIMARY),) if pages else ()
         return change + Change(incidents=(after,), owed=rows)
 
     def set_status(self, caller: Caller, number: int, status: Status, text: str = "") -> Result:

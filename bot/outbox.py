@@ -16,7 +16,7 @@ from typing import Protocol
 from bot.carriers.common import SHOWN_AT_TRY, Settlement
 from bot.errors import ChatError, DeliveryError, Outcome, StoreError, VersionConflict
 from bot.models import Change, Delivery, OwedKind
-from bot.pace import Paces
+from bot.pace import Paces, Rate
 from bot.ports import Clock
 from bot.processes import is_dead
 from bot.store import Store
@@ -42,13 +42,16 @@ class Carrier(Protocol):
 
 
 class Outbox:
-    """Delivery for one process; any number may share a store. `owner` names the process in claims."""
+    """Delivery for one process; any number may share a store. `owner` names the process in claims, `paging` how fast
+    people may be paged."""
 
-    def __init__(self, store: Store, clock: Clock, owner: str, workers: int = WORKERS) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, owner: str, workers: int = WORKERS, paging: Rate | None = None
+    ) -> None:
         self._store = store
         self._clock = clock
         self._owner = owner
-        self._paces = Paces()
+        self._paces = Paces(page=paging) if paging else Paces()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._free = threading.Semaphore(workers)
@@ -102,13 +105,12 @@ class Outbox:
                     now,
                     lease=LEASE_SECONDS,
                     limit=free,
-                    is_held=lambda key: self._paces.is_held(key, now),
+                    is_held=lambda key: not self._paces.may_take(key, now),
                 )
         finally:
             for _ in range(free - len(taken)):
                 self._free.release()
         for delivery in taken:
-            self._paces.take(delivery.owed.rate_key, now)
             self._pool.submit(self._deliver, carrier, delivery)
         return len(taken)
 

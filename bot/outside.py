@@ -14,8 +14,15 @@ from bot.integrations.roster import ConfigRoster, PagerDutyRoster, Rosters
 from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
+from bot.pace import Rate
 from bot.ports import Alarms, Clock, EventBus, Inbox, Mailer, Pager, Roster
 from bot.settings import Settings
+
+
+# A direct message is a post in a channel of its own, and in a storm most of them go to one person.
+BY_SLACK = Rate(every=1.0, burst=4, is_shared=True)
+# https://developer.pagerduty.com/docs/events-api-v2-overview: about two events a second and key before it answers 429
+BY_PAGERDUTY = Rate(every=0.5, burst=20, is_shared=True)
 
 
 class Cloud(NamedTuple):
@@ -45,10 +52,14 @@ def cloud(settings: Settings, clock: Clock) -> Cloud:
 
 
 class PagingParts(NamedTuple):
-    """How people are paged, and who is on call. `is_on`: somebody can be paged; `can_poll`: the pager can be asked."""
+    """How people are paged, and who is on call.
+
+    `rate` is how fast they may be; `is_on`: somebody can be paged; `can_poll`: the pager can be asked.
+    """
 
     pager: Pager
     roster: Roster
+    rate: Rate
     is_on: bool
     can_poll: bool = False
     closing: Sequence[Callable[[], None]] = ()
@@ -61,7 +72,7 @@ def paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeo
     key, token = settings.pagerduty_routing_key, settings.pagerduty_api_token
     if key is None and token is None:
         entries = [config.on_call, *(entry.on_call for entry in config.services.values())]
-        return PagingParts(by_slack, named, is_on=any(entry.primary for entry in entries))
+        return PagingParts(by_slack, named, BY_SLACK, is_on=any(entry.primary for entry in entries))
     from bot.integrations.pagerduty.api import EventsApi, RestApi  # noqa: PLC0415
     from bot.integrations.pagerduty.pager import PagerDuty  # noqa: PLC0415
 
@@ -69,7 +80,9 @@ def paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeo
     roster = Rosters(PagerDutyRoster(rest, config, people.by_email, clock), named) if rest else named
     closing = [rest.close] if rest else []
     if key is None:
-        return PagingParts(by_slack, roster, is_on=True, closing=closing)
+        return PagingParts(by_slack, roster, BY_SLACK, is_on=True, closing=closing)
     events = EventsApi(key.get_secret_value(), settings.pagerduty_events_url)
     pager = PagerDuty(events, rest, config, by_slack, clock, email_of=people.email)
-    return PagingParts(pager, roster, is_on=True, can_poll=rest is not None, closing=[*closing, events.close])
+    return PagingParts(
+        pager, roster, BY_PAGERDUTY, is_on=True, can_poll=rest is not None, closing=[*closing, events.close]
+    )

@@ -61,7 +61,7 @@ class Paging:
         duty = self._named(who)
         by = self._book.name(caller.user_id)
         words = f"{by} asks: {reason}" if reason else f"{by} asks for you"
-        row = owed.page(subject.id, Role.ASKED, words, name=duty.name, user=duty.user_id, email=duty.email)
+        row = owed.page(subject, Role.ASKED, words, name=duty.name, user=duty.user_id, email=duty.email)
         self._ledger.save(
             Change(owed=(row.model_copy(update={"lane": f"page:{subject.id}:{duty.name}"}),)), self._ledger.clock()
         )

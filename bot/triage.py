@@ -205,7 +205,8 @@ class Rules:
         return around.now - max(newest, incident.declared_at) <= self.triage.group
 
     def storm(self, storm: Storm, alert: Alert, now: datetime) -> tuple[Storm, Shown]:
-        """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card, and those not without end."""
+        """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card of their own, and pages not
+        without end."""
         limits = self.triage.storm
         is_new_window = now - storm.window >= limits.within
         recent = 1 if is_new_window else storm.recent + 1
@@ -215,7 +216,8 @@ class Rules:
         if not storm.is_on and recent > limits.alerts:
             values |= {"began_at": values["window"], "ended_at": None}
         now_counted = storm.changed(**values)
-        keeps = alert.severity is Severity.SEV1 or (alert.pages and now_counted.shown < 2 * limits.alerts)
+        is_urgent = alert.severity is Severity.SEV1 or (alert.pages and now_counted.shown < 2 * limits.alerts)
+        keeps = is_urgent and alert.shown is Shown.CARD  # what would stand under another card is only counted
         shown = alert.shown if keeps or not now_counted.is_on else Shown.STORM
         return _counted(now_counted, alert, is_hidden=shown is Shown.STORM), shown
 

@@ -38,8 +38,9 @@ class OwedKind(StrEnum):
 
 
 class Priority(IntEnum):
-    """Who goes first when several rows of a lane wait."""
+    """Who goes first when several rows wait. The page of a SEV-1 is urgent: it overtakes all others."""
 
+    URGENT = -1
     PAGE = 0
     TEMPLATE = 1
     NORMAL = 2

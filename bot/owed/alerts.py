@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.models import Alert, Message, Owed, OwedKind, Priority, Role, Severity, Storm
+from bot.models import Alert, Incident, Message, Owed, OwedKind, Priority, Role, Severity, Storm
 from bot.owed import Target
 from bot.ports import Event
 
@@ -68,14 +68,15 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
     )
 
 
-def page(subject: str, role: Role, why: str = "", **more: Any) -> Owed:
-    """Somebody is to be called about an alert or incident: whoever has this role by then."""
+def page(subject: Alert | Incident, role: Role, why: str = "", **more: Any) -> Owed:
+    """Somebody is to be called about it: whoever has this role by then."""
+    lane = f"page:{subject.id}"
     return Owed(
         kind=OwedKind.PAGE,
-        lane=f"page:{subject}",
-        pace=f"page:{subject}",
-        subject=subject,
-        priority=Priority.PAGE,
+        lane=lane,
+        pace=lane,
+        subject=subject.id,
+        priority=Priority.URGENT if subject.severity is Severity.SEV1 else Priority.PAGE,
         body={"role": role.value, "why": why, **more},
     )
 
@@ -85,7 +86,7 @@ def pager(subject: str, key: str, action: str, by: str = "") -> Owed:
     return Owed(
         kind=OwedKind.PAGER,
         lane=f"page:{subject}",
-        pace=f"page:{subject}",
+        pace=f"pager:{subject}",
         subject=subject,
         priority=Priority.PAGE,
         body={"key": key, "action": action, "by": by},

@@ -58,7 +58,7 @@ def fired(alert: Alert, policy: Policy) -> Change:
     alert = alert.changed(has_stood=alert.shown.has_card)
     rows: list[Owed] = [*_first_card(alert)]
     if alert.pages and alert.is_firing:
-        rows.append(owed.page(alert.id, Role.PRIMARY))
+        rows.append(owed.page(alert, Role.PRIMARY))
     timers = deadlines.of_alert(alert, policy).timers  # a new one has none to cancel
     return Change(alerts=(alert,), owed=tuple(rows), timers=timers)
 
@@ -134,11 +134,11 @@ def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now:
         due = alert.due_at - alert.received_at + now if alert.due_at else None
         fresh = {"incident": None, "acknowledged_at": None, "acknowledged_by": None, "via": ""}
         after = after.changed(**fresh, due_at=due, missed_at=None, called=(), paged=())
-        pages = (owed.page(after.id, Role.PRIMARY, "fires again"),) if after.pages else ()
+        pages = (owed.page(after, Role.PRIMARY, "fires again"),) if after.pages else ()
         return Change(alerts=(after,), owed=(*_edits(after), *pages)) + deadlines.of_alert(after, policy)
     back = Change(alerts=(after,), owed=_edits(after)) + _back_on(incident, after, now)
     if after.awaits and after.pages and incident.is_open:
-        back += Change(owed=(owed.page(after.id, Role.PRIMARY, "fires again"),))
+        back += Change(owed=(owed.page(after, Role.PRIMARY, "fires again"),))
     return back + deadlines.of_alert(after, policy)
 
 
@@ -148,7 +148,7 @@ def _back_on(incident: Incident, alert: Alert, now: datetime) -> Change:
     if incident.is_open:
         return Change(incidents=(counted,), timeline=(line,), owed=owed_to_incident.cards(counted))
     reopened = incident_steps.reopen(counted, now, None, why=f"{alert.alarm.name} fires again")
-    pages = (owed.page(alert.id, Role.PRIMARY, "fires again", again=True),) if alert.pages else ()
+    pages = (owed.page(alert, Role.PRIMARY, "fires again", again=True),) if alert.pages else ()
     return Change(timeline=(line,), owed=pages) + (reopened or Change())
 
 
@@ -159,7 +159,7 @@ def is_flapping(alert: Alert, limits: Flapping, now: datetime) -> bool:
 
 def settles(alert: Alert, change: AlarmChanged, wait: timedelta, now: datetime) -> Change:
     """A flapping alarm's OK: it counts when nothing follows for a while."""
-    why = f"it came back {alert.flaps} times: its OK counts after {int(wait.total_seconds()) // 60} quiet minutes"
+    why = f"it came back {alert.flaps} times: its OK counts after {oncall.span(wait)} of quiet"
     after = alert.changed(
         settling=change.at,
         changed_at=change.at,
@@ -210,18 +210,28 @@ def over(
 
 
 def _heir(alert: Alert, group: Sequence[Alert]) -> Alert | None:
-    """The oldest that stands under this one's card and still waits for somebody."""
-    return next((one for one in group if one.lead == alert.number and one.awaits and one.shown is Shown.THREAD), None)
+    """The oldest that stands under this one's card, or shares its page in a storm, and still waits for somebody."""
+    below = (Shown.THREAD, Shown.STORM)
+    return next((one for one in group if one.lead == alert.number and one.awaits and one.shown in below), None)
 
 
 def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
-    """The oldest alert that still waits takes the place of the one that is over."""
+    """The oldest alert that still waits takes the place of the one that is over: its page, and its card if it had one."""
     values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
-    leader = heir.changed(lead=None, shown=Shown.CARD, paged=alert.paged, called=alert.called, **values)
+    shown = Shown.STORM if alert.shown is Shown.STORM else Shown.CARD
+    leader = heir.changed(
+        lead=None,
+        shown=shown,
+        has_stood=heir.has_stood or shown is Shown.CARD,
+        paged=alert.paged,
+        called=alert.called,
+        **values,
+    )
     others = tuple(
         one.changed(lead=heir.number) for one in group if one.lead == alert.number and one.number != heir.number
     )
-    return Change(alerts=(leader, *others), owed=owed.cards(leader)) + deadlines.of_alert(leader, policy)
+    rows = owed.cards(leader, is_first=not heir.has_stood) if leader.has_stood else ()
+    return Change(alerts=(leader, *others), owed=rows) + deadlines.of_alert(leader, policy)
 
 
 def _one_less(incident: Incident, alert: Alert, now: datetime, policy: Policy) -> Change:
@@ -338,7 +348,7 @@ def rated(
     )
     rows = [*_edits(after)]
     if pages and not alert.pages:
-        rows.append(owed.page(after.id, Role.PRIMARY))
+        rows.append(owed.page(after, Role.PRIMARY))
     change = Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
     if not alert.pages or pages:
         return change
@@ -388,7 +398,7 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
     if alert.shown is Shown.THREAD and alert.has_stood:  # its card stands where nobody looks any more
         rows.append(owed.post(owed.places(after)[0], notes.again(after), after.id))
     if after.pages and after.awaits:
-        rows.append(owed.page(after.id, Role.PRIMARY, reason))
+        rows.append(owed.page(after, Role.PRIMARY, reason))
     return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
 
 
@@ -429,7 +439,7 @@ def _paged(incident: Incident, at: datetime, role: Role, who: str) -> TimelineEv
 def called(subject: Alert, role: Role, why: str, policy: Policy) -> Change:
     """The next in line is called; the one after has a clock of their own."""
     after = subject.changed(called=(*subject.called, role))
-    return Change(alerts=(after,), owed=(owed.page(after.id, role, why),)) + deadlines.of_alert(after, policy)
+    return Change(alerts=(after,), owed=(owed.page(after, role, why),)) + deadlines.of_alert(after, policy)
 
 
 def shown_after_storm(alert: Alert, policy: Policy) -> Change:

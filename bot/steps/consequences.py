@@ -14,7 +14,7 @@ def of(before: Incident | None, after: Incident, rules: Rules) -> Change:
     """`before` None: it is new."""
     rows: list[Owed] = []
     if before is None and after.awaits and after.page_keys:
-        rows.append(owed.page(after.id, Role.PRIMARY))
+        rows.append(owed.page(after, Role.PRIMARY))
     if before is not None and before.awaits and not after.awaits and after.is_open and not after.via:
         rows += [owed.pager(after.id, key, "acknowledge", after.acknowledged_by or "") for key in after.page_keys]
     if before is not None and before.is_open and not after.is_open and after.status is not Status.MERGED:

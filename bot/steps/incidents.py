@@ -211,7 +211,7 @@ def missed(incident: Incident, now: datetime) -> Change | None:
 def called(incident: Incident, role: Role, why: str) -> Change:
     """The next in line is called."""
     after = incident.changed(called=(*incident.called, role))
-    return Change(incidents=(after,), owed=(owed_to_alert.page(after.id, role, why),))
+    return Change(incidents=(after,), owed=(owed_to_alert.page(after, role, why),))
 
 
 def reminded(incident: Incident, now: datetime, since: str) -> Change | None:

@@ -181,7 +181,8 @@ class Store(Protocol):
     ) -> list[Delivery]:
         """Take the first due row of each lane in which nothing is under way, for `lease` seconds.
 
-        Rows whose rate key `is_held` stay, and of those that share a rate key one goes at a time.
+        Rows whose rate key `is_held` stay, and of those that share a rate key one goes at a time. `is_held` is asked
+        last: where it says no, the row is taken.
         """
         ...
 

@@ -55,7 +55,7 @@ class Queue:
             candidates += self._db.rows(_ASIDE, [stamp(now), limit])
             for row in candidates:
                 key = row["pace"] or row["kind"]
-                if row["lane"] in busy or key in busy or is_held(key) or len(taken) == limit:
+                if row["lane"] in busy or key in busy or len(taken) == limit or is_held(key):
                     continue
                 busy |= {row["lane"], key}
                 self._db.write(_CLAIM, [owner, until, row["seq"]])

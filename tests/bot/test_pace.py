@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.pace import RATES, Paces
+from bot.pace import RATES, Paces, Rate
 from tests.bot.make import NOW, after
 
 
@@ -102,3 +102,15 @@ def test_whoever_asks_first_never_goes_faster_than_the_rate(key: str, steps: lis
         for last in range(first, len(taken)):
             allowed = rate.burst + (taken[last] - taken[first]) / rate.every
             assert last - first + 1 <= allowed + 1e-6
+
+
+def test_a_shared_rate_is_one_bucket_for_the_family() -> None:
+    paces = Paces(page=Rate(every=1.0, burst=2, is_shared=True))
+    assert paces.may_take("page:AL-1", NOW)
+    assert paces.may_take("page:AL-2", NOW)
+    assert not paces.may_take("page:AL-3", NOW)
+    assert paces.next_opening(NOW) == after(1)
+    assert paces.may_take("page:AL-3", after(1))
+    paces.block("page:AL-3", after(60))
+    assert paces.is_held("page:AL-9", after(59)), "whoever is told to wait, all wait"
+    assert not paces.is_held("post:C1", after(1))
