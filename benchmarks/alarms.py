@@ -22,7 +22,7 @@ from typing import Any
 import boto3
 
 from benchmarks.client import PERSON, Json, Seen
-from benchmarks.notices import ACCOUNT, BATCH, REGION, SERVICES, batches, in_process, message, name, notification, now
+from benchmarks.notices import BATCH, SERVICES, batches, in_process, message, name, now
 from benchmarks.report import Report, middle, percentile
 from benchmarks.world import ALERTMANAGER, LOOP, OURS, World, started, world
 from bot.app import Bot
@@ -31,6 +31,7 @@ from bot.integrations.nothing import NoAlarms
 from bot.ports import Received
 from bot.settings import load_settings
 from jobs.intake import Intake
+from sandbox.shop.notices import ACCOUNT, REGION, notification
 
 SHOWN = 100
 WARM_UP = 3
@@ -91,7 +92,7 @@ def _one(place: World, sns: Any, topic: str, alarm: str) -> tuple[float, int]:
     """Milliseconds until it is seen; the Web API calls until nothing follows any more."""
     before = place.calls_so_far()
     begun = time.perf_counter()
-    sns.publish(TopicArn=topic, Message=message(alarm))
+    sns.publish(TopicArn=topic, Message=json.dumps(message(alarm)))
     at = place.page.wait(lambda seen: alarm in json.dumps(seen.message), f"the message about {alarm}").at
     time.sleep(max(0.0, begun + PACE / 2 - time.perf_counter()))
     return (at - begun) * 1000, place.calls_so_far() - before

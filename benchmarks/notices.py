@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from bot.alarms import parse
 from bot.alert_cards import AlertCards
@@ -22,9 +21,10 @@ from bot.rights import Rights
 from bot.signals import Signal
 from bot.store.sqlite import SqliteStore
 from bot.triage import Rules
+from jobs import intake
+from sandbox.shop.notices import Json, alarm
 
-ACCOUNT, REGION = "123456789012", "us-east-1"
-BATCH = 10  # what the intake takes from the queue at once
+BATCH = intake.BATCH * intake.TOGETHER  # what is stored as one while more waits
 SERVICES = 40
 
 
@@ -32,46 +32,9 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def message(name: str, state: str = "ALARM", *, ago: float = 0.0) -> str:
+def message(name: str, state: str = "ALARM", *, ago: float = 0.0) -> Json:
     """What an alarm's action puts on its topic."""
-    at = now() - timedelta(seconds=ago)
-    crossed = "greater" if state == "ALARM" else "not greater"
-    reason = f"Threshold Crossed: 1 out of the last 1 datapoints [2.41 ({at:%d/%m/%y %H:%M:%S})] was {crossed} than the"
-    said: dict[str, Any] = {
-        "AlarmName": name,
-        "AlarmDescription": "Answers are slow",
-        "AWSAccountId": ACCOUNT,
-        "NewStateValue": state,
-        "OldStateValue": "OK" if state == "ALARM" else "ALARM",
-        "NewStateReason": f"{reason} threshold (0.8) (minimum 1 datapoint).",
-        "StateChangeTime": at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
-        "Region": "US East (N. Virginia)",
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
-        "Trigger": {
-            "MetricName": "TargetResponseTime",
-            "Namespace": "AWS/ApplicationELB",
-            "ExtendedStatistic": "p99",
-            "Unit": "Seconds",
-            "Dimensions": [{"value": "app/checkout", "name": "LoadBalancer"}],
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": 0.8,
-        },
-    }
-    return json.dumps(said)
-
-
-def notification(said: str) -> str:
-    """The same as it stands on the queue."""
-    envelope = {
-        "Type": "Notification",
-        "MessageId": str(uuid.uuid4()),
-        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
-        "Message": said,
-        "Timestamp": "2026-11-22T10:00:00.000Z",
-    }
-    return json.dumps(envelope)
+    return alarm(name, state, now() - timedelta(seconds=ago), AlarmDescription="Answers are slow")
 
 
 def again(body: str) -> str:

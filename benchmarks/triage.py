@@ -10,11 +10,12 @@ from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from benchmarks.notices import BATCH, SERVICES, again, in_process, message, name, notification, now
+from benchmarks.notices import BATCH, SERVICES, again, in_process, message, name, now
 from benchmarks.report import Report, middle, spread
 from benchmarks.world import OURS
 from bot.models import Alert, AlertStatus
 from bot.store.database import stamp
+from sandbox.shop.notices import notification
 
 ROUNDS = 5
 AT_ONCE = 600

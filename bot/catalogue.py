@@ -7,7 +7,7 @@ In this order: the catalogue's own patterns and dimensions, the alarm's tags, th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -82,9 +82,10 @@ class Catalogue:
     def _found(self, alarm: Alarm, tags: Tags, named: _Named) -> Iterator[tuple[str, str]]:
         if alarm.service:
             yield alarm.service, "the message names it"
-        for name, entry in self._config.services.items():
-            if _is_about(entry, alarm):
-                yield name, f"config.yml: services.{name} names the alarm"
+        about = [name for name, entry in self._config.services.items() if _is_about(name, entry, alarm)]
+        at_home = [name for name in about if not _is_elsewhere(self._config.services[name], alarm)]
+        for name in at_home or about:
+            yield name, f"config.yml: services.{name} names the alarm{_why_not(about, at_home)}"
         tagged = _tag(tags, _SERVICE_TAGS)
         if tagged:
             yield tagged, "a tag of the alarm"
@@ -95,21 +96,21 @@ class Catalogue:
                 yield value, f"the alarm's dimension {dimension}"
 
     def _environment(self, alarm: Alarm, tags: Tags, known: str | None, named: _Named) -> str:
-        entry = self._config.services[known].environment if known else ""
-        account = self._config.accounts.get(alarm.account)
+        entry = self._config.services[known] if known else Service()
+        account = self._config.accounts.get(alarm.account or entry.account or "")
         tagged = _tag(tags, _ENVIRONMENT_TAGS)
-        return entry or tagged or named.environment or (account.environment if account else "")
+        return entry.environment or tagged or named.environment or (account.environment if account else "")
 
     def context(self, alert: Alert) -> Context:
         entry = self._config.service(alert.service) if alert.service else Service()
-        account = self._config.accounts.get(alert.alarm.account)
+        number = alert.alarm.account or entry.account or ""
+        account = self._config.accounts.get(number)
         alias = account.alias if account else ""
-        number = alert.alarm.account
         return Context(
             owner=entry.owner,
             runbook=entry.runbook,
             dashboard=entry.dashboard,
-            console=console_link(alert.alarm),
+            console=console_link(alert.alarm, entry.region),
             account=f"{alias} ({number})" if alias and number else alias or number,
             slo=_slo(entry.slo, alert) if entry.slo else "",
         )
@@ -142,11 +143,42 @@ def _convention(name: str, known: list[str]) -> _Named:
     return _Named(environment, "-".join(middle[: max(metric, 1)]))
 
 
-def _is_about(entry: Service, alarm: Alarm) -> bool:
+def _is_about(service: str, entry: Service, alarm: Alarm) -> bool:
     if any(fits(pattern, alarm.name) for pattern in entry.alarms):
         return True
+    if alarm.kind is AlarmKind.HEALTH:
+        patterns = entry.dimensions.values()
+        return any(
+            same_service(name) == same_service(service) or any(fits(pattern, name) for pattern in patterns)
+            for name in _affected(alarm)
+        )
     values = dict(alarm.dimensions)
     return any(name in values and fits(pattern, values[name]) for name, pattern in entry.dimensions.items())
+
+
+def _affected(alarm: Alarm) -> set[str]:
+    """What an AWS Health event is about, as dimensions would name it: of an ARN its resource, whole and in parts.
+
+    A database `db:orders` is `orders` there, a target group `targetgroup/web/0123`, a load balancer
+    `loadbalancer/app/web/0123` without its first part.
+    """
+    names = set()
+    for _, entity in alarm.dimensions:
+        resource = entity.split(":", 5)[-1] if entity.startswith("arn:") else entity
+        parts = re.split(r"[:/]", resource)
+        names |= {entity, resource, resource.removeprefix(parts[0])[1:] or resource, parts[-1]}
+    return names
+
+
+def _is_elsewhere(entry: Service, alarm: Alarm) -> bool:
+    """Does the service run in another account or region than the alarm's, as far as both are known?"""
+    pairs = ((entry.account, alarm.account), (entry.region, alarm.region))
+    return any(here and there and here != there for here, there in pairs)
+
+
+def _why_not(about: Sequence[str], at_home: Sequence[str]) -> str:
+    others = [name for name in about if name not in at_home]
+    return f"; {', '.join(others)} as well, but elsewhere" if at_home and others else ""
 
 
 def _tag(tags: Tags, names: tuple[str, ...]) -> str:
@@ -154,13 +186,17 @@ def _tag(tags: Tags, names: tuple[str, ...]) -> str:
     return next((lowered[name] for name in names if lowered.get(name)), "")
 
 
-def console_link(alarm: Alarm) -> str | None:
-    """The alarm's page in the AWS console; for what is no CloudWatch alarm, the address its message gave."""
-    if alarm.url or alarm.kind in (AlarmKind.HEALTH, AlarmKind.DEPLOYMENT, AlarmKind.CUSTOM) or not alarm.region:
+def console_link(alarm: Alarm, usual_region: str = "") -> str | None:
+    """The alarm's page in the AWS console; for what is no CloudWatch alarm, the address its message gave.
+
+    `usual_region` is where the alarm's service runs, for a message that names no region.
+    """
+    region = alarm.region or usual_region
+    if alarm.url or alarm.kind in (AlarmKind.HEALTH, AlarmKind.DEPLOYMENT, AlarmKind.CUSTOM) or not region:
         return alarm.url or None
-    host = "console.amazonaws.cn" if alarm.region.startswith("cn-") else "console.aws.amazon.com"
+    host = "console.amazonaws.cn" if region.startswith("cn-") else "console.aws.amazon.com"
     name = quote(alarm.name, safe="")
-    return f"https://{alarm.region}.{host}/cloudwatch/home?region={alarm.region}#alarmsV2:alarm/{name}"
+    return f"https://{region}.{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"
 
 
 def _slo(slo: Slo, alert: Alert) -> str:

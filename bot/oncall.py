@@ -205,18 +205,6 @@ def calls(policy: Policy, severity: Severity, started_at: datetime) -> tuple[Cal
     return _climb(rungs, started_at, severity.label)
 
 
-def next_call(policy: Policy, severity: Severity, started_at: datetime, done: int) -> Call | None:
-    """The call after `done` of them were made; None when all were.
-
-    After a change of severity, ask with the new one: what is past due by then comes at once, in order. A count tells
-    who was called only where the order is the same for both severities, as it is by default; else see `uncalled`.
-    """
-    if done < 0:
-        raise ValueError(f"done counts the calls made, it can't be {done}")
-    steps = calls(policy, severity, started_at)
-    return steps[done] if done < len(steps) else None
-
-
 def uncalled(policy: Policy, severity: Severity, started_at: datetime, called: Collection[Role]) -> tuple[Call, ...]:
     """The calls to roles that were not called yet: right after any change of severity, whatever the policy."""
     return tuple(call for call in calls(policy, severity, started_at) if call.role not in called)
@@ -308,18 +296,26 @@ def _climb(rungs: Iterable[Rung], started_at: datetime, why: str) -> tuple[Call,
 
 
 def _waited(duration: timedelta) -> str:
-    return f", not acknowledged for {_span(duration)}" if duration else ""
+    return f", not acknowledged for {span(duration)}" if duration else ""
 
 
 def _summons(rung: Rung) -> str:
     return f"the {rung.role} is called{', by e-mail too' if rung.mails else ''}"
 
 
-def _span(duration: timedelta) -> str:
-    """`5 min`, `1 h`, `1 h 30 min`, in whole minutes."""
-    hours, minutes = divmod(int(duration.total_seconds()) // 60, 60)
-    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes or not hours)
+def span(duration: timedelta) -> str:
+    """`20 s`, `5 min`, `1 h`, `1 h 30 min`: seconds below a minute, whole minutes from there on."""
+    seconds = max(int(duration.total_seconds()), 0)
+    if seconds < 60:
+        return f"{seconds} s"
+    hours, minutes = divmod(seconds // 60, 60)
+    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
     return " ".join(parts)
+
+
+def after(duration: timedelta) -> str:
+    """How long something took, at the end of a sentence: `after 20 s`, or `at once`."""
+    return f"after {span(duration)}" if duration >= timedelta(seconds=1) else "at once"
 
 
 def _hours(calendar: Calendar) -> str:

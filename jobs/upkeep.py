@@ -1,4 +1,8 @@
-"""Forgets what is of no use any more: done deliveries, request keys, drafts."""
+"""Forgets what is of no use any more: done deliveries, request and message ids, the heads of alarms, drafts.
+
+What tells news from what was seen before outlives the messages themselves: SQS keeps one for fourteen days at most
+(Slack delivers again for a day), and the fifteenth is for clocks that differ and messages under way.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-KEEP = timedelta(days=7)  # longer than Slack redelivers (24 h at most)
+KEEP = timedelta(days=15)
 
 
 def tidy(store: Store, clock: Clock) -> None:

@@ -1,53 +1,10 @@
-"""/control/*: what tests and the demo turn."""
-
-from collections.abc import Awaitable, Callable
-
-from aiohttp import web
+"""/control/*: what can be turned in this server alone."""
 
 from sandbox.pagerduty.account import Json
 from sandbox.pagerduty.desk import by_user
-from sandbox.pagerduty.errors import Refusal, invalid_input
+from sandbox.pagerduty.errors import invalid_input
 from sandbox.pagerduty.people import CLIENT
-from sandbox.pagerduty.state import PAGERDUTY, PagerDuty
-
-Turning = Callable[[PagerDuty, Json], Json]
-
-
-def answering(run: Turning) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        try:
-            given = dict(request.query) if request.method == "GET" else await body_of(request)
-            return web.json_response({"ok": True, **run(request.app[PAGERDUTY], given)})
-        except Refusal as refusal:
-            return web.json_response({"ok": False, **refusal.answer()}, status=refusal.status)
-
-    return handler
-
-
-async def body_of(request: web.Request) -> Json:
-    if not request.can_read_body:
-        return {}
-    try:
-        given = await request.json()
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise invalid_input("That was not a JSON object.")
-    return given
-
-
-def log(duty: PagerDuty, given: Json) -> Json:
-    return {"calls": duty.log.since(int(given.get("since", 0))), "n": duty.log.n}
-
-
-def fault(duty: PagerDuty, given: Json) -> Json:
-    duty.faults.add(given)
-    return {}
-
-
-def clear_faults(duty: PagerDuty, _: Json) -> Json:
-    duty.faults.clear()
-    return {}
+from sandbox.pagerduty.state import PagerDuty
 
 
 def partner(duty: PagerDuty, given: Json) -> Json:
@@ -111,16 +68,3 @@ def escalation(duty: PagerDuty, given: Json) -> Json:
     after = given.get("after")
     duty.auto_escalate_after = duty.desk.auto_escalate_after = None if after is None else float(after)
     return {"after": duty.auto_escalate_after}
-
-
-def clock(duty: PagerDuty, given: Json) -> Json:
-    seconds = float(given.get("advance", 0))
-    if seconds < 0:
-        raise invalid_input("The clock only moves forward.")
-    duty.clock.advance(seconds)
-    return {"now": duty.clock.now()}
-
-
-def reset(duty: PagerDuty, _: Json) -> Json:
-    duty.reset()
-    return {}

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.pagerduty.account import Account, Actor, Entry, Incident, Json, Page, Service, User
 from sandbox.pagerduty.errors import Refusal, bad_arguments, invalid_input
 from sandbox.pagerduty.shapes import Shapes, time_of
-from sandbox.slack.clock import Clock, Timer
+from sandbox.serving.clock import Clock, Timer
 
 Change = Callable[[str, Incident, Actor, Json | None], None]
 """What a change is told to: the event's name, the incident, who did it, and the data if it is not the incident."""

@@ -6,20 +6,23 @@ Refusal               -> {"error": {"message", "code", "errors"}}, as the REST A
 
 from typing import Any
 
+from sandbox.serving.errors import Refused
 
-class Refusal(Exception):
+
+class Refusal(Refused):
     """An HTTP status with PagerDuty's own code and words."""
 
     def __init__(self, status: int, code: int, message: str, *errors: str) -> None:
-        super().__init__(message)
-        self.status = status
+        super().__init__(str(code), message, status)
         self.code = code
-        self.message = message
         self.errors = errors
 
     def answer(self) -> dict[str, Any]:
         error: dict[str, Any] = {"message": self.message, "code": self.code}
         return {"error": error | ({"errors": list(self.errors)} if self.errors else {})}
+
+    def told(self) -> dict[str, Any]:
+        return super().told() | {"message": ". ".join([self.message, *self.errors])}
 
 
 class InvalidEvent(Refusal):

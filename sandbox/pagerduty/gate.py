@@ -1,11 +1,9 @@
 """What every call of both APIs passes: fault, token, the handler itself, and the line in the log."""
 
-import asyncio
 import json
 import re
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -13,27 +11,20 @@ from aiohttp import web
 from sandbox.pagerduty import events
 from sandbox.pagerduty.account import Json
 from sandbox.pagerduty.asked import Asked, token_of
-from sandbox.pagerduty.calllog import Call
 from sandbox.pagerduty.errors import Refusal, bad_arguments
-from sandbox.pagerduty.faults import Fault
-from sandbox.pagerduty.state import PAGERDUTY
+from sandbox.pagerduty.state import PAGERDUTY, Call
+from sandbox.serving.answers import Answer, answer, sent
+from sandbox.serving.faults import PathFault
 
 Handler = Callable[[Asked], Json]
 Run = Callable[[Asked], tuple[int, Json]]
 
+EVENTS = "/v2/"
 LIMIT = 960
+RESET_SECONDS = 60
 VERSION = re.compile(r"application/vnd\.pagerduty\+json;\s*version=(\d+)")
 LIMITED = {"error": {"message": "Rate Limit Exceeded", "code": 2020}}
 EVENTS_LIMITED = {"status": "throttle exceeded", "message": "Event throttle exceeded", "errors": ["Throttled"]}
-
-
-@dataclass(slots=True)
-class Answer:
-    status: int
-    body: Json
-    remaining: int = LIMIT - 1
-    reset: int = 60
-    dropped: bool = False
 
 
 def rest(handler: Handler, status: int = 200) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -66,61 +57,51 @@ def answering(run: Run) -> Callable[[web.Request], Awaitable[web.Response]]:
         number, at = duty.log.next_number(), duty.clock.now()
         body = _read(await request.read())
         asked = Asked(duty, request.query, request.match_info, request.headers, body)
-        answer = await _answer(asked, request, run)
-        told = None if body is UNREADABLE else body
-        error = None if answer.status < 400 else json.dumps(answer.body)
-        query = {name: request.query.getall(name) for name in request.query}
-        status = 0 if answer.dropped else answer.status
-        call = Call(number, at, request.method, request.path, query, told, request.headers.get("From"), status, error,
-                    started, time.time())  # fmt: skip
+        is_event = request.path.startswith(EVENTS)
+        fault = duty.faults.take(lambda fault: fault.fits(request.method, request.path))
+        given = await answer(fault, lambda: _done(asked, run), lambda fault: _refused(fault, is_event))
+        call = Call(
+            n=number,
+            at=at,
+            method=request.method,
+            path=request.path,
+            query={name: request.query.getall(name) for name in request.query},
+            body=None if body is UNREADABLE else body,
+            requester=request.headers.get("From"),
+            status=given.seen,
+            error=json.dumps(given.body) if given.seen >= 400 else None,
+            started=started,
+            ended=time.time(),
+        )
         duty.log.add(call)
-        return _response(request, number, answer)
+        given.headers["x-request-id"] = f"request-{number}"
+        if not is_event:
+            given.headers = _limits(LIMIT - 1, RESET_SECONDS) | given.headers
+        return sent(request, given)
 
     return handler
 
 
-async def _answer(asked: Asked, request: web.Request, run: Run) -> Answer:
-    fault = asked.duty.faults.take(request.method, request.path)
-    if fault is None:
-        return _done(asked, run)
-    if fault.kind == "delay":
-        await asyncio.sleep(fault.seconds)
-        return _done(asked, run)
-    if fault.kind == "drop_after":
-        done = _done(asked, run)
-        done.dropped = True
-        return done
-    return _refused(fault, request.path.startswith("/v2/"))
-
-
-def _refused(fault: Fault, is_event: bool) -> Answer:
-    if fault.kind == "drop_before":
-        return Answer(0, {}, dropped=True)
+def _refused(fault: PathFault, is_event: bool) -> Answer:
     if fault.kind == "ratelimited":
-        return Answer(429, EVENTS_LIMITED if is_event else LIMITED, 0, fault.reset)
+        return Answer(EVENTS_LIMITED if is_event else LIMITED, 429, _limits(0, fault.retry_after))
     said = "An internal error has occurred. PagerDuty team has been notified."
     if is_event:
-        return Answer(fault.status, {"status": "error", "message": said, "errors": []})
-    return Answer(fault.status, Refusal(fault.status, 2000, said).answer())
+        return Answer({"status": "error", "message": said, "errors": []}, fault.status)
+    return Answer(Refusal(fault.status, 2000, said).answer(), fault.status)
+
+
+def _limits(remaining: int, reset: int) -> dict[str, str]:
+    shown = {"limit": LIMIT, "remaining": remaining, "reset": reset}
+    return {f"ratelimit-{name}": str(number) for name, number in shown.items()}
 
 
 def _done(asked: Asked, run: Run) -> Answer:
     try:
-        return Answer(*run(asked))
+        status, body = run(asked)
     except Refusal as refusal:
-        return Answer(refusal.status, refusal.answer())
-
-
-def _response(request: web.Request, number: int, answer: Answer) -> web.Response:
-    if answer.dropped and request.transport:
-        request.transport.abort()
-    response = web.json_response(answer.body, status=answer.status or 500)
-    response.headers["x-request-id"] = f"request-{number}"
-    if answer.status == 429 or not request.path.startswith("/v2/"):
-        response.headers["ratelimit-limit"] = str(LIMIT)
-        response.headers["ratelimit-remaining"] = str(answer.remaining)
-        response.headers["ratelimit-reset"] = str(answer.reset)
-    return response
+        return Answer(refusal.answer(), refusal.status)
+    return Answer(body, status)
 
 
 def _read(raw: bytes) -> Any:

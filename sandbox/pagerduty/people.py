@@ -8,8 +8,9 @@ from aiohttp import web
 from sandbox.pagerduty.account import Actor, Incident, Json
 from sandbox.pagerduty.cast import ROBOT
 from sandbox.pagerduty.desk import by_user
-from sandbox.pagerduty.errors import Refusal, invalid_input
 from sandbox.pagerduty.state import PAGERDUTY, PagerDuty
+from sandbox.serving import control
+from sandbox.serving.errors import Refused
 
 PAGE = Path(__file__).with_name("page.html")
 CLIENT: Json = {"name": "PagerDuty"}
@@ -28,16 +29,11 @@ def doing(what: Callable[[PagerDuty, Incident, Json], None]) -> Callable[[web.Re
     async def handler(request: web.Request) -> web.Response:
         duty = request.app[PAGERDUTY]
         try:
-            given = await request.json()
-            if not isinstance(given, dict):
-                raise invalid_input("That was not a JSON object.")
+            given = await control.given(request)
             what(duty, duty.account.incident(str(given.get("incident"))), given)
             return web.json_response({"ok": True})
-        except Refusal as refusal:
-            said = ". ".join([refusal.message, *refusal.errors])
-            return web.json_response({"ok": False, "message": said}, status=refusal.status)
-        except ValueError:
-            return web.json_response({"ok": False, "message": "That was not JSON."}, status=400)
+        except Refused as refused:
+            return web.json_response(refused.told(), status=refused.status)
 
     return handler
 

@@ -8,6 +8,8 @@ from sandbox.pagerduty import changing, control, gate, people, reading
 from sandbox.pagerduty.account import Json
 from sandbox.pagerduty.asked import Asked
 from sandbox.pagerduty.state import PAGERDUTY, PagerDuty
+from sandbox.serving import control as controls
+from sandbox.serving.running import LISTENS_AT
 
 READING: dict[str, Callable[[Asked], Json]] = {
     "oncalls": reading.on_calls,
@@ -25,24 +27,20 @@ READING: dict[str, Callable[[Asked], Json]] = {
     "incidents/{id}/log_entries": reading.incident_log,
     "log_entries": reading.log,
 }
-SHOWING = {"log": control.log, "partner": control.sent, "pages": control.pages}
+SHOWING = {"partner": control.sent, "pages": control.pages}
 TURNING = {
-    "fault": control.fault,
-    "faults/clear": control.clear_faults,
     "partner": control.partner,
     "ack": control.acknowledge,
     "resolve": control.resolve,
     "oncall": control.on_call,
     "escalation": control.escalation,
-    "clock": control.clock,
-    "reset": control.reset,
 }
 PRESSING = {"ack": people.acknowledge, "resolve": people.resolve, "escalate": people.escalate}
 
 
 def create_app(duty: PagerDuty) -> web.Application:
     app = web.Application()
-    app[PAGERDUTY] = duty
+    app[PAGERDUTY], app[LISTENS_AT] = duty, duty.listens_at
     route = app.router
     route.add_post("/v2/enqueue", gate.answering(gate.enqueue))
     for name, read in READING.items():
@@ -56,9 +54,11 @@ def create_app(duty: PagerDuty) -> web.Application:
     route.add_get("/people/state", people.state)
     for name, press in PRESSING.items():
         route.add_post(f"/people/{name}", people.doing(press))
-    for name, show in SHOWING.items():
-        route.add_get(f"/control/{name}", control.answering(show))
-    for name, turn in TURNING.items():
-        route.add_post(f"/control/{name}", control.answering(turn))
+    controls.add(app, PAGERDUTY, SHOWING, TURNING)
     route.add_route("*", "/{rest:.*}", gate.rest(reading.unknown))
+    app.on_cleanup.append(_stop)
     return app
+
+
+async def _stop(app: web.Application) -> None:
+    app[PAGERDUTY].stop()

@@ -1,57 +1,15 @@
-"""/control/*: what tests, benchmarks and the demo's fault panel turn."""
+"""/control/*: what can be turned in this server alone."""
 
-from collections.abc import Awaitable, Callable
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-from aiohttp import web
 
 from sandbox.slack import rooms
 from sandbox.slack.errors import SlackError
-from sandbox.slack.state import SLACK, Slack
-from sandbox.slack.workspace import BOT_USER, Json, Person
-
-Turning = Callable[[Slack, Json], Json]
-
-
-def answering(run: Turning) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handler(request: web.Request) -> web.Response:
-        try:
-            given = dict(request.query) if request.method == "GET" else await _body(request)
-            return web.json_response({"ok": True, **run(request.app[SLACK], given)})
-        except SlackError as error:
-            return web.json_response({"message": error.message or error.error, **error.answer()}, status=400)
-
-    return handler
-
-
-async def _body(request: web.Request) -> Json:
-    if not request.can_read_body:
-        return {}
-    try:
-        given = await request.json()
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise SlackError("invalid_json")
-    return given
-
-
-def log(slack: Slack, given: Json) -> Json:
-    return {"calls": slack.log.since(int(given.get("since", 0))), "n": slack.log.n}
+from sandbox.slack.state import Slack
+from sandbox.slack.workspace import Json, Person
 
 
 def sockets(slack: Slack, _: Json) -> Json:
     return slack.sockets.shown()
-
-
-def fault(slack: Slack, given: Json) -> Json:
-    slack.faults.add(given)
-    return {}
-
-
-def clear_faults(slack: Slack, _: Json) -> Json:
-    slack.faults.clear()
-    return {}
 
 
 def socket(slack: Slack, given: Json) -> Json:
@@ -65,14 +23,6 @@ def redeliver(slack: Slack, given: Json) -> Json:
     if event_id is None:
         raise SlackError("no_such_event")
     return {"event_id": event_id}
-
-
-def clock(slack: Slack, given: Json) -> Json:
-    seconds = float(given.get("advance", 0))
-    if seconds < 0:
-        raise SlackError("invalid_arguments", "The clock only moves forward.")
-    slack.clock.advance(seconds)
-    return {"now": slack.clock.now()}
 
 
 def limits(slack: Slack, given: Json) -> Json:
@@ -138,8 +88,3 @@ async def _sent(slack: Slack, kind: str, payload: Json) -> None:
         await slack.sockets.request(kind, payload, answerable=kind != "events_api")
     except SlackError:
         return  # what is emitted by hand is nobody's loss
-
-
-def reset(slack: Slack, _: Json) -> Json:
-    slack.reset()
-    return {"bot": BOT_USER}

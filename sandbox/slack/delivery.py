@@ -4,7 +4,7 @@ import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from sandbox.slack.clock import Clock
+from sandbox.serving.clock import Clock
 from sandbox.slack.errors import NotDelivered
 from sandbox.slack.sockets import Sockets
 from sandbox.slack.workspace import APP_ID, BOT_USER, TEAM_ID, Json

@@ -6,18 +6,21 @@ SlackError            -> {"ok": false, "error": <code>, ...}
 
 from typing import Any
 
+from sandbox.serving.errors import Refused
 
-class SlackError(Exception):
+
+class SlackError(Refused):
     """One of Slack's error codes, with whatever Slack puts next to it."""
 
     def __init__(self, error: str, message: str = "", **extra: Any) -> None:
-        super().__init__(error)
-        self.error = error
-        self.message = message
+        super().__init__(error, message)
         self.extra = extra
 
     def answer(self) -> dict[str, Any]:
         return {"ok": False, "error": self.error, **self.extra}
+
+    def told(self) -> dict[str, Any]:
+        return {"message": self.message, **self.answer()}
 
 
 class NotDelivered(SlackError):

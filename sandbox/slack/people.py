@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from sandbox.serving import control
+from sandbox.serving.errors import Refused
 from sandbox.slack import commands, escape, interactions, messages, reactions, rooms
 from sandbox.slack.errors import SlackError
 from sandbox.slack.state import SLACK, Slack
@@ -20,25 +22,13 @@ def answering(run: Doing) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handler(request: web.Request) -> web.Response:
         slack = request.app[SLACK]
         try:
-            given = await _given(request)
+            given = await control.given(request)
             person = slack.workspace.person(str(given.get("as")))
             return web.json_response({"ok": True, **await run(slack, person, given)})
-        except SlackError as error:
-            return web.json_response({"message": error.message or error.error, **error.answer()})
+        except Refused as error:
+            return web.json_response(error.told())
 
     return handler
-
-
-async def _given(request: web.Request) -> Json:
-    if request.method == "GET":
-        return dict(request.query)
-    try:
-        given = await request.json()
-    except ValueError:
-        given = None
-    if not isinstance(given, dict):
-        raise SlackError("invalid_json", "That was not a JSON object.")
-    return given
 
 
 async def state(slack: Slack, person: Person, _: Json) -> Json:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from aiohttp import web
 
+from sandbox.serving import control as controls
+from sandbox.serving.running import LISTENS_AT
 from sandbox.slack import control, manifest, people, respond, webapi
 from sandbox.slack.methods import files
 from sandbox.slack.state import SLACK, Slack
@@ -26,26 +28,23 @@ DOING = {
     "invite": people.invite,
     "dm": people.direct,
 }
-SHOWING = {"log": control.log, "sockets": control.sockets}
+SHOWING = {"sockets": control.sockets}
 TURNING = {
-    "fault": control.fault,
-    "faults/clear": control.clear_faults,
     "socket": control.socket,
     "redeliver": control.redeliver,
-    "clock": control.clock,
     "limits": control.limits,
     "disable": control.disable,
     "scopes": control.scopes,
     "channel": control.channel,
     "person": control.person,
     "emit": control.emit,
-    "reset": control.reset,
 }
 
 
 def create_app(manifest_path: Path | None = None) -> web.Application:
     app = web.Application(client_max_size=BODY_MAX)
     slack = app[SLACK] = Slack(manifest.load(manifest_path))
+    app[LISTENS_AT] = slack.listens_at
     route = app.router
     route.add_route("*", "/api/{method}", webapi.web_api)
     route.add_get("/link", _socket)
@@ -58,10 +57,7 @@ def create_app(manifest_path: Path | None = None) -> web.Application:
     for name, do in DOING.items():
         route.add_post(f"/sandbox/{name}", people.answering(do))
     route.add_get("/sandbox/events", people.events)
-    for name, show in SHOWING.items():
-        route.add_get(f"/control/{name}", control.answering(show))
-    for name, turn in TURNING.items():
-        route.add_post(f"/control/{name}", control.answering(turn))
+    controls.add(app, SLACK, SHOWING, TURNING)
     route.add_get("/", _page)
     route.add_get("/archives/{rest:.*}", _page)
     route.add_get("/static/{path:.+}", _static)

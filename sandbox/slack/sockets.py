@@ -19,7 +19,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from sandbox.slack.clock import Clock, Timer
+from sandbox.serving.clock import Clock, Timer
 from sandbox.slack.errors import NotDelivered
 from sandbox.slack.workspace import APP_ID, Json
 

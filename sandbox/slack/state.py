@@ -4,9 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox.serving.calllog import CallLog
+from sandbox.serving.clock import Clock
 from sandbox.slack import cast
-from sandbox.slack.calllog import CallLog
-from sandbox.slack.clock import Clock
+from sandbox.slack.calllog import Entry
 from sandbox.slack.delivery import Delivery
 from sandbox.slack.faults import Faults
 from sandbox.slack.limits import Limits
@@ -26,7 +27,7 @@ class Slack:
     views: Views
     triggers: Triggers
     responses: Responses
-    log: CallLog
+    log: CallLog[Entry]
     scopes: frozenset[str]
 
     def __init__(self, manifest: Manifest) -> None:
@@ -53,6 +54,9 @@ class Slack:
         self.limits.forget()
         self.delivery.forget()
         self.stream.tell({"type": "reset"})
+
+    def listens_at(self, address: str) -> None:
+        self.base_url = address
 
     def bot(self) -> dict[str, Any]:
         person = self.workspace.people[BOT_USER]

@@ -1,13 +1,11 @@
 """POST /api/<method>: token, faults, limits, scopes, the method itself, and the line in the log."""
 
-import asyncio
-import json
 import math
 import time
-from dataclasses import dataclass
 
 from aiohttp import web
 
+from sandbox.serving.answers import Answer, answer, sent
 from sandbox.slack.args import Args
 from sandbox.slack.calllog import Entry
 from sandbox.slack.errors import SlackError
@@ -15,15 +13,6 @@ from sandbox.slack.faults import Fault
 from sandbox.slack.methods import METHODS, Method
 from sandbox.slack.methods.call import Call
 from sandbox.slack.state import SLACK, Slack
-from sandbox.slack.workspace import Json
-
-
-@dataclass(slots=True)
-class Answer:
-    body: Json
-    status: int = 200
-    retry_after: int = 0
-    dropped: bool = False
 
 
 async def web_api(request: web.Request) -> web.Response:
@@ -33,43 +22,39 @@ async def web_api(request: web.Request) -> web.Response:
     try:
         args = Args.read(request.query_string, request.headers.get("Content-Type", ""), await request.read())
     except SlackError as error:
-        args, answer = Args(), Answer(error.answer())
+        args, given = Args(), Answer(error.answer())
     else:
-        answer = await _answer(slack, request, name, args)
-    number = slack.log.next_number()
-    ok, error_code = answer.body.get("ok", False), answer.body.get("error")
-    status = 0 if answer.dropped else answer.status
-    slack.log.add(Entry(number, at, name, args, status, ok, error_code, started, time.time()))
-    return _response(slack, request, answer)
-
-
-async def _answer(slack: Slack, request: web.Request, name: str, args: Args) -> Answer:
-    fault = slack.faults.take(name, args)
-    if fault is None:
-        return _run(slack, request, name, args)
-    if fault.kind == "delay":
-        await asyncio.sleep(fault.seconds)
-        return _run(slack, request, name, args)
-    if fault.kind == "late":
-        taken = _run(slack, request, name, args)
-        await asyncio.sleep(fault.seconds)
-        return taken
-    if fault.kind == "drop_after":
-        done = _run(slack, request, name, args)
-        done.dropped = True
-        return done
-    return _refusal(fault)
+        fault = slack.faults.take(lambda fault: fault.fits(name, args))
+        given = await answer(fault, lambda: _run(slack, request, name, args), _refusal)
+    entry = Entry(
+        n=slack.log.next_number(),
+        at=at,
+        method=name,
+        args=args,
+        status=given.seen,
+        ok=given.body.get("ok", False),
+        error=given.body.get("error"),
+        started=started,
+        ended=time.time(),
+    )
+    slack.log.add(entry)
+    given.headers["x-oauth-scopes"] = ",".join(sorted(slack.scopes))
+    return sent(request, given)
 
 
 def _refusal(fault: Fault) -> Answer:
     match fault.kind:
         case "ratelimited":
-            return Answer({"ok": False, "error": "ratelimited"}, 429, math.ceil(fault.retry_after))
+            return _too_many(fault.retry_after)
         case "http":
             return Answer({"ok": False, "error": f"http_{fault.status}"}, fault.status)
         case "drop_before":
-            return Answer({"ok": False, "error": "dropped"}, dropped=True)
+            return Answer({"ok": False, "error": "dropped"})
     return Answer({"ok": False, "error": fault.error})
+
+
+def _too_many(seconds: float) -> Answer:
+    return Answer({"ok": False, "error": "ratelimited"}, 429, {"Retry-After": str(math.ceil(seconds))})
 
 
 def _run(slack: Slack, request: web.Request, name: str, args: Args) -> Answer:
@@ -80,14 +65,14 @@ def _run(slack: Slack, request: web.Request, name: str, args: Args) -> Answer:
         _authenticate(request, args, method)
         wait = slack.limits.take(name, method.tier)
         if wait:
-            return Answer({"ok": False, "error": "ratelimited"}, 429, wait)
+            return _too_many(wait)
         call = Call(slack, args, f"{request.scheme}://{request.host}")
         if method.scopes:
             call.need_scope(*method.scopes)
         return Answer({"ok": True, **method.run(call)})
     except SlackError as error:
         if error.error == "ratelimited":
-            return Answer({"ok": False, "error": "ratelimited"}, 429, error.extra["retry_after"])
+            return _too_many(error.extra["retry_after"])
         return Answer(error.answer())
 
 
@@ -101,18 +86,3 @@ def _authenticate(request: web.Request, args: Args, method: Method) -> None:
         raise SlackError("invalid_auth")
     if not token.startswith(wanted):
         raise SlackError("not_allowed_token_type")
-
-
-def _response(slack: Slack, request: web.Request, answer: Answer) -> web.Response:
-    if answer.dropped and request.transport:
-        request.transport.abort()
-    response = web.Response(
-        body=json.dumps(answer.body, separators=(",", ":")).encode(),
-        status=answer.status,
-        content_type="application/json",
-        charset="utf-8",
-    )
-    response.headers["x-oauth-scopes"] = ",".join(sorted(slack.scopes))
-    if answer.retry_after:
-        response.headers["Retry-After"] = str(answer.retry_after)
-    return response

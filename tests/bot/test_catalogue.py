@@ -26,6 +26,11 @@ def place(name: str, tags: dict[str, str] | None = None, **alarm: Any) -> Place:
     return Catalogue(config).place(Alarm(name=name, **alarm), tags)
 
 
+def alert(alarm: Alarm, service: str, **more: Any) -> Alert:
+    times = dict.fromkeys(("fired_at", "received_at", "changed_at"), NOW)
+    return Alert(number=1, key="k", alarm=alarm, severity=Severity.SEV2, service=service, **times, **more)
+
+
 @pytest.mark.parametrize(
     ("name", "service", "environment", "is_known"),
     [
@@ -75,6 +80,52 @@ def test_the_account_names_the_environment_where_nothing_else_does() -> None:
     assert place("dev-checkout", account="123456789012").environment == "dev"
 
 
+ABROAD: dict[str, Any] = {
+    "ledger-eu": {"alarms": "ledger-*", "account": "123456789012", "region": "eu-west-1", "environment": "prod"},
+    "ledger-us": {"alarms": "ledger-*", "account": "123456789012", "region": "us-east-1"},
+    "ledger-test": {"dimensions": {"ServiceName": "ledger"}, "account": "210987654321"},
+    "archive": {"alarms": "archive-*", "region": "eu-west-1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("account", "region", "service"),
+    [
+        ("123456789012", "eu-west-1", "ledger-eu"),
+        ("123456789012", "us-east-1", "ledger-us"),
+        ("210987654321", "us-east-1", "ledger-test"),
+        ("", "us-east-1", "ledger-us"),
+        ("", "", "ledger-eu"),
+        ("123456789012", "ap-south-1", "ledger-eu"),
+    ],
+)
+def test_of_services_that_name_an_alarm_alike_the_one_that_runs_there_counts(
+    account: str, region: str, service: str
+) -> None:
+    alarm = Alarm(name="ledger-lag", account=account, region=region, dimensions=(("ServiceName", "ledger"),))
+    found = Catalogue(Config.model_validate({"services": ABROAD})).place(alarm, {})
+    assert found.service == service
+
+
+def test_what_runs_elsewhere_is_said_and_does_not_matter_to_the_only_one() -> None:
+    catalogue = Catalogue(Config.model_validate({"services": ABROAD}))
+    here = catalogue.place(Alarm(name="ledger-lag", account="123456789012", region="us-east-1"), {})
+    assert here.how == "config.yml: services.ledger-us names the alarm; ledger-eu as well, but elsewhere"
+    assert catalogue.place(Alarm(name="archive-lag", region="us-east-1"), {}).service == "archive"
+
+
+def test_where_its_service_runs_stands_in_for_what_the_message_leaves_out() -> None:
+    accounts = {"123456789012": {"alias": "shop", "environment": "live"}}
+    catalogue = Catalogue(Config.model_validate({"services": ABROAD, "accounts": accounts}))
+    assert catalogue.place(Alarm(name="ledger-lag", region="us-east-1"), {}).environment == "live"
+    silent = catalogue.context(alert(Alarm(name="ledger-lag"), "ledger-us"))
+    assert silent.account == "shop (123456789012)"
+    assert silent.console == console_link(Alarm(name="ledger-lag", region="us-east-1"))
+    told = catalogue.context(alert(Alarm(name="ledger-lag", account="210987654321", region="eu-west-1"), "ledger-us"))
+    assert told.account == "210987654321"
+    assert told.console == console_link(Alarm(name="ledger-lag", region="eu-west-1"))
+
+
 def test_a_tag_that_is_empty_names_nothing() -> None:
     assert place("prod-search-latency-high", {"service": "", "app": "finder"}).service == "finder"
 
@@ -95,19 +146,7 @@ def test_how_fast_the_error_budget_burns(
 ) -> None:
     config = Config.model_validate({"services": {"shop": {"slo": {"target": 99.9}}}})
     alarm = Alarm(name="prod-shop-x", unit=unit, metric=metric)
-    alert = Alert(
-        number=1,
-        key="k",
-        alarm=alarm,
-        severity=Severity.SEV2,
-        service="shop",
-        fired_at=NOW,
-        received_at=NOW,
-        changed_at=NOW,
-        value=value,
-        status=status,
-    )
-    assert Catalogue(config).context(alert).slo == said
+    assert Catalogue(config).context(alert(alarm, "shop", value=value, status=status)).slo == said
 
 
 @pytest.mark.parametrize(
@@ -128,3 +167,22 @@ def test_how_fast_the_error_budget_burns(
 )
 def test_the_link_to_the_console(values: dict[str, Any], link: str | None) -> None:
     assert console_link(Alarm(**values)) == link
+
+
+@pytest.mark.parametrize(
+    ("entity", "service"),
+    [
+        ("orders-db", "orders"),
+        ("arn:aws:rds:eu-west-1:123456789012:db:orders-db", "orders"),
+        ("arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/ledger/50dc6c", "ledger"),
+        ("arn:aws:ecs:eu-west-1:123456789012:service/shop/checkout-api", "checkout-api"),
+        ("i-0abc1234def567890", ""),
+        ("arn:", ""),
+        ("", ""),
+    ],
+)
+def test_an_aws_health_event_is_about_the_service_whose_resource_it_names(entity: str, service: str) -> None:
+    services = {**SERVICES, "orders": {"dimensions": {"DBInstanceIdentifier": "orders-*"}}}
+    alarm = Alarm(name="AWS_RDS_OPERATIONAL_ISSUE", kind=AlarmKind.HEALTH, dimensions=(("entity", entity),))
+    found = Catalogue(Config.model_validate({"services": services})).place(alarm, {})
+    assert (found.service, found.is_known) == (service, bool(service))

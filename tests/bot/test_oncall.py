@@ -18,14 +18,15 @@ from bot.oncall import (
     Call,
     Policy,
     Rung,
+    after,
     calls,
     end_of_next_business_day,
     escalation,
     is_open,
-    next_call,
     next_opening,
     overdue,
     respond,
+    span,
     uncalled,
     update_due,
 )
@@ -326,7 +327,6 @@ AWARE = NAIVE.replace(tzinfo=UTC)
         lambda: overdue(POLICY, OFFICE, SEV1, NAIVE, AWARE),
         lambda: overdue(POLICY, OFFICE, SEV1, AWARE, NAIVE),
         lambda: calls(POLICY, SEV1, NAIVE),
-        lambda: next_call(POLICY, SEV1, NAIVE, 0),
         lambda: uncalled(POLICY, SEV1, NAIVE, ()),
         lambda: escalation(POLICY, NAIVE),
         lambda: update_due(POLICY, SEV1, NAIVE),
@@ -533,28 +533,13 @@ def test_without_a_rule_for_the_secondary_the_ladder_alone_is_climbed() -> None:
     ]
 
 
-def test_the_next_call_is_the_one_after_those_made() -> None:
-    steps = calls(POLICY, SEV1, IN_HOURS)
-    assert [next_call(POLICY, SEV1, IN_HOURS, done) for done in range(5)] == [*steps, None]
-    assert next_call(POLICY, SEV3, IN_HOURS, 0) is None
-    with pytest.raises(ValueError, match="-1"):
-        next_call(POLICY, SEV1, IN_HOURS, -1)
-
-
 def test_an_incident_that_turns_out_worse_calls_at_once_whoever_would_have_been_called() -> None:
-    assert next_call(POLICY, SEV3, IN_HOURS, 0) is None
+    assert uncalled(POLICY, SEV3, IN_HOURS, ()) == ()
     now = IN_HOURS + 4 * FIVE
-    made: list[Role] = []
-    while (call := next_call(POLICY, SEV1, IN_HOURS, len(made))) and call.due_at <= now:
-        made.append(call.role)
+    made = [call.role for call in uncalled(POLICY, SEV1, IN_HOURS, ()) if call.due_at <= now]
     assert made == [Role.SECONDARY, Role.TEAM_LEAD]
-    assert next_call(POLICY, SEV1, IN_HOURS, len(made)) == calls(POLICY, SEV1, IN_HOURS)[2]
-    assert next_call(POLICY, SEV3, IN_HOURS, len(made)) is None, "and no further call once it is SEV-3 again"
-
-
-def test_by_default_a_count_of_calls_means_the_same_people_for_every_paged_severity() -> None:
-    orders = {tuple(call.role for call in calls(POLICY, severity, IN_HOURS)) for severity in POLICY.paged}
-    assert len(orders) == 1
+    assert uncalled(POLICY, SEV1, IN_HOURS, made) == calls(POLICY, SEV1, IN_HOURS)[2:]
+    assert uncalled(POLICY, SEV3, IN_HOURS, made) == (), "and no further call once it is SEV-3 again"
 
 
 def test_who_was_called_is_not_called_again_even_where_the_order_depends_on_the_severity() -> None:
@@ -712,9 +697,13 @@ def test_at_the_same_moment_the_secondary_comes_first(policy: Policy, severity: 
     assert Role.SECONDARY not in at_once[1:]
 
 
-@given(policies, st.sampled_from(Severity), moments)
-def test_one_after_the_other_the_next_calls_are_all_calls(policy: Policy, severity: Severity, start: datetime) -> None:
-    made: list[Call] = []
-    while call := next_call(policy, severity, start, len(made)):
-        made.append(call)
-    assert tuple(made) == calls(policy, severity, start)
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "0 s"), (0, "0 s"), (20.9, "20 s"), (60, "1 min"), (125, "2 min"), (3600, "1 h"), (5430, "1 h 30 min")],
+)
+def test_a_span_is_told_in_seconds_below_a_minute(seconds: float, said: str) -> None:
+    assert span(timedelta(seconds=seconds)) == said
+
+
+def test_what_took_no_second_happened_at_once() -> None:
+    assert [after(timedelta(seconds=seconds)) for seconds in (-3, 0.9, 1)] == ["at once", "at once", "after 1 s"]

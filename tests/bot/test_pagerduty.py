@@ -182,6 +182,27 @@ def test_a_page_says_what_the_contract_has_fields_for(account: Account) -> None:
     assert account.told() == [(BOB, "level 1")]
 
 
+def test_what_has_an_address_is_a_link_of_the_event(account: Account) -> None:
+    addresses = {"runbook": "https://run.example", "console": "https://aws.example/a?b=c"}
+    others = {
+        "reason": "https://two.example words",
+        "dashboard": f"https://{'x' * 5000}.example",
+        " ": "https://no.name",
+    }
+    account.pager().page(PAGE.model_copy(update={"details": {**addresses, **others}}), None)
+    account.pager().page(PAGE.model_copy(update={"details": addresses, "link": None, "key": "other"}), None)
+
+    first, second = (call["body"] for call in account.calls("POST", "/v2/enqueue"))
+    jsonschema.validate(first, EVENT_SCHEMA)
+    named = [
+        {"href": "https://run.example", "text": "Runbook"},
+        {"href": "https://aws.example/a?b=c", "text": "Console"},
+    ]
+    assert first["links"] == [{"href": PAGE.link, "text": "Open the card in Slack"}, *named]
+    assert second["links"] == named
+    assert "client_url" not in second
+
+
 @pytest.mark.parametrize(
     ("severity", "word"), list(zip(Severity, ["critical", "error", "warning", "info"], strict=True))
 )
@@ -307,7 +328,7 @@ def both(address: str) -> list[Callable[[], object]]:
 @pytest.mark.parametrize("kind", [0, 1], ids=["event", "rest"])
 class TestFailures:
     def test_the_rate_limit_is_told_at_once_with_its_end(self, account: Account, kind: int) -> None:
-        account.fault("*", "ratelimited", times=2, reset=17)
+        account.fault("*", "ratelimited", times=2, retry_after=17)
         began = time.monotonic()
         error = refused(both(account.server.url)[kind])
         assert (error.code, error.retryable, error.outcome) == ("ratelimited", True, Outcome.NOT_DONE)
@@ -746,7 +767,7 @@ def test_somebody_who_is_gone_keeps_their_name(account: Account) -> None:
 
 def test_a_failure_while_asking_is_told(account: Account) -> None:
     pager = account.pager()
-    account.fault("/incidents", "ratelimited", reset=9)
+    account.fault("/incidents", "ratelimited", retry_after=9)
     assert refused(lambda: pager.changes([KEY])).retry_after == 9
 
 

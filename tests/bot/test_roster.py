@@ -212,7 +212,7 @@ def test_an_old_answer_stands_while_pagerduty_does_not_answer(
 
 def test_a_failure_is_not_asked_for_again_at_once(account: Account) -> None:
     roster = account.roster(escalation_policy=SHOP_POLICY)
-    account.fault("ratelimited", times=1, reset=5)
+    account.fault("ratelimited", times=1, retry_after=5)
     errors = []
     for _ in range(2):
         with pytest.raises(PagerError) as told:

@@ -95,7 +95,9 @@ def test_the_first_rule_of_the_config_file_wins_and_is_named() -> None:
         ({"account": "999999999999", "metric": "CPU*"}, False),
         ({"tags": {"tier": "gold*"}}, True),
         ({"tags": {"tier": "silver"}}, False),
-        ({"tags": {"team": "*"}}, True),
+        ({"tags": {"tier": "*"}}, True),
+        ({"tags": {"team": "*"}}, False),
+        ({"tags": {"tier": "*", "team": "*"}}, False),
         ({"service": "shop", "environment": "prod"}, True),
     ],
 )
@@ -104,6 +106,12 @@ def test_all_that_a_rule_names_must_fit(rule: dict[str, Any], fits: bool) -> Non
     around = Around(NOW, {"tier": "golden"})
     alert = decided(around=around, alarm=alarm, severities=[{**rule, "severity": 4}])
     assert (alert.severity is Severity.SEV4) is fits
+
+
+def test_a_tag_that_is_empty_is_there_and_one_that_was_not_read_is_not() -> None:
+    rule = [{"tags": {"tier": "*"}, "severity": 4}]
+    assert decided(around=Around(NOW, {"tier": ""}), severities=rule).severity is Severity.SEV4
+    assert decided(around=Around(NOW, None), severities=rule).severity is not Severity.SEV4
 
 
 def test_what_the_message_says_goes_before_the_name_and_after_the_rules() -> None:

@@ -1,12 +1,11 @@
-"""A queue for the bot's alarms, on the sandbox's AWS, and the messages CloudWatch would put on it."""
+"""A queue for the bot's alarms, on the sandbox's AWS."""
 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -14,10 +13,9 @@ import pytest
 
 from bot.config import Config
 from jobs import intake
-from sandbox.aws.server import AwsServer
+from sandbox.aws.server import REGION, AwsServer
+from sandbox.shop.notices import alarm, notification
 from tests.workspace import PATIENCE, Workspace, wait_for
-
-ACCOUNT, REGION = "123456789012", "us-east-1"
 
 
 class Queue:
@@ -43,7 +41,8 @@ class Queue:
 
     def alarm(self, name: str, state: str = "ALARM", *, ago: float = 0.0, value: float = 2.41, **more: Any) -> str:
         """Put a CloudWatch alarm's message on the queue, as SNS delivers it; its body."""
-        body = envelope(alarm(name, state, self._world.clock() - timedelta(seconds=ago), value=value, **more))
+        at = self._world.clock() - timedelta(seconds=ago)
+        body = notification(alarm(name, state, at, value=value, **more))
         self.put(body)
         return body
 
@@ -71,63 +70,20 @@ class Queue:
         return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def envelope(message: dict[str, Any]) -> str:
-    return json.dumps(
-        {
-            "Type": "Notification",
-            "MessageId": str(uuid.uuid4()),
-            "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms",
-            "Subject": "ALARM",
-            "Message": json.dumps(message),
-            "Timestamp": "2026-11-22T10:00:00.000Z",
-        }
-    )
-
-
-def alarm(name: str, state: str, at: datetime, *, value: float = 2.41, **more: Any) -> dict[str, Any]:
-    was = "OK" if state == "ALARM" else "ALARM"
-    crossed = "greater" if state == "ALARM" else "not greater"
-    reason = (
-        f"Threshold Crossed: 1 out of the last 1 datapoints [{value} ({at:%d/%m/%y %H:%M:%S})] was {crossed} than the"
-    )
-    return {
-        "AlarmName": name,
-        "AlarmDescription": None,
-        "AWSAccountId": ACCOUNT,
-        "NewStateValue": state,
-        "OldStateValue": was,
-        "NewStateReason": f"{reason} threshold (0.8) (minimum 1 datapoint).",
-        "StateChangeTime": at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000",
-        "Region": "US East (N. Virginia)",
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
-        "Trigger": {
-            "MetricName": "TargetResponseTime",
-            "Namespace": "AWS/ApplicationELB",
-            "ExtendedStatistic": "p99",
-            "Unit": "Seconds",
-            "Dimensions": [{"value": "app/checkout", "name": "LoadBalancer"}],
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "ComparisonOperator": "GreaterThanThreshold",
-            "Threshold": 0.8,
-        },
-        **more,
-    }
-
-
 @contextmanager
 def queue(world: Workspace) -> Iterator[Queue]:
+    """With the credentials of a bot that reads it in this process's environment."""
     with pytest.MonkeyPatch.context() as patch, AwsServer() as aws:
         patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
+        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         yield Queue(aws, world)
 
 
 @contextmanager
 def alerted(world: Workspace, **config: Any) -> Iterator[Queue]:
     """The alert queue of a running bot with this config file."""
-    with pytest.MonkeyPatch.context() as patch, queue(world) as made:
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with queue(world) as made:
         world.start_bot(Config.model_validate(config), **made.environment)
         try:
             yield made

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bot.app import Bot
 from bot.config import Config, OnCall, PagerDutySettings
 from sandbox.pagerduty.cast import SHOP, SHOP_KEY, SHOP_POLICY
 from sandbox.pagerduty.thread import PagerDutyServer
@@ -17,6 +18,7 @@ from tests.workspace import Message, Workspace, wait_for
 
 Json = dict[str, Any]
 LONG = 20.0  # several retries
+SEVERITIES = {"critical": "SEV-1", "high": "SEV-2", "medium": "SEV-3"}
 CONFIG = Config(
     on_call=OnCall(primary="U0BOB", secondary="U0CY", team_lead="U0ANA", manager="U0DEE"),
     pagerduty=PagerDutySettings(service=SHOP, escalation_policy=SHOP_POLICY, sender="ana@shop.example"),
@@ -24,13 +26,24 @@ CONFIG = Config(
 
 
 class Site:
-    """A workspace with a bot, its alert queue, and PagerDuty where there is one."""
+    """A workspace with a bot, its alert queue, and PagerDuty where there is one.
 
-    def __init__(self, world: Workspace, alerts: Queue, pagerduty: PagerDutyServer | None = None) -> None:
+    `is_told`: what happens in PagerDuty comes by the queue; else the bot has to ask.
+    """
+
+    def __init__(
+        self, world: Workspace, alerts: Queue, pagerduty: PagerDutyServer | None = None, *, is_told: bool = False
+    ) -> None:
         self.world = world
         self.ops = world.ops
         self.alerts = alerts
         self._pagerduty = pagerduty
+        self._is_told = is_told
+
+    @property
+    def bot(self) -> Bot:
+        assert self.world.bot is not None
+        return self.world.bot
 
     @property
     def pd(self) -> PagerDutyServer:
@@ -47,8 +60,7 @@ class Site:
 
     def quiet(self) -> None:
         """Wait until the queue is empty and nothing that is due is owed or under way."""
-        bot = self.world.bot
-        assert bot is not None
+        bot = self.bot
         wait_for(lambda: self.alerts.left() == 0, "an empty queue")
 
         def look() -> bool:
@@ -66,11 +78,38 @@ class Site:
         self.tick()
 
     def tick(self) -> None:
-        bot = self.world.bot
-        assert bot is not None
-        bot.timekeeper.run()
-        bot.outbox.nudge()
+        self.bot.timekeeper.run()
+        self.bot.outbox.nudge()
         self.quiet()
+
+    def away(self, seconds: float) -> None:
+        """The bot is gone, and time passes for everybody; `start` brings it back."""
+        self.world.stop_bot()
+        self.world.clock.advance(seconds)
+        self.world.control("clock", advance=seconds)
+        self.pd.control("clock", advance=seconds)
+
+    # -- alarms
+
+    def fires(self, name: str, **more: Any) -> Message:
+        """An alarm of checkout-api goes off; its card. Its name says how bad it is."""
+        self.alerts.alarm(name, **more)
+        return self.ops.expect(f"{SEVERITIES[name.rpartition('-')[2]]} · checkout-api")
+
+    def pages(self, name: str, key: str = "aiops-AL-1", **more: Any) -> Message:
+        """The same, as soon as somebody is paged for it."""
+        card = self.fires(name, **more)
+        self.stands(key, "triggered")
+        return card
+
+    def taken(self, name: str, **more: Any) -> Message:
+        """The same, acknowledged by Bob."""
+        card = self.pages(name, **more)
+        self.quiet()
+        self.world.bob.click(card, "Acknowledge")
+        self.ops.expect("INCIDENT DECLARED")
+        self.quiet()
+        return card
 
     # -- Slack
 
@@ -92,6 +131,17 @@ class Site:
 
     # -- PagerDuty
 
+    def there(self, button: str, user: str, key: str = "aiops-AL-1") -> None:
+        """Somebody presses `ack` or `resolve` in PagerDuty a little later, and the bot hears of it."""
+        self.advance(5)
+        self.pd.control(button, incident=key, user=user)
+        if not self._is_told:
+            self.bot.sync.poll()
+
+    def down(self) -> None:
+        """PagerDuty takes no events until its faults are cleared."""
+        self.pd.control("fault", path="/v2/enqueue", kind="error", status=503, times=None)
+
     def incidents(self, key: str | None = None) -> list[Json]:
         """The account's incidents, the oldest first."""
         query = urllib.parse.urlencode({"sort_by": "created_at:asc", **({"incident_key": key} if key else {})})
@@ -111,6 +161,14 @@ class Site:
 
     def statuses(self) -> dict[str, str]:
         return {one["incident_key"]: one["status"] for one in self.incidents()}
+
+    def all_resolved(self) -> None:
+        self.ops.expect("INCIDENT RESOLVED")
+        self.quiet()
+        wait_for(lambda: set(self.statuses().values()) == {"resolved"}, f"all resolved: {self.statuses()}")
+
+    def called(self) -> list[str]:
+        return [name for name, _ in self.paged()]
 
     def paged(self) -> list[tuple[str, str]]:
         """Who was told there, and why."""
@@ -152,5 +210,5 @@ def site(world: Workspace, *, with_pagerduty: bool, events: bool = False) -> Ite
             return
         deliver = (lambda event: alerts.put(json.dumps(event))) if events else None
         with PagerDutyServer(deliver=deliver) as pagerduty:
-            yield Site(world, alerts, pagerduty)
+            yield Site(world, alerts, pagerduty, is_told=events)
             world.stop_bot()

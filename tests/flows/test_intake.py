@@ -6,7 +6,6 @@ import json
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 
@@ -17,17 +16,12 @@ from bot.config import Config
 from bot.store import database
 from jobs import intake
 from sandbox.aws.server import AwsServer
-from tests.flows.aws import Queue, alarm, alerted, envelope, queue
+from sandbox.shop.notices import alarm, notification
+from tests.flows.aws import Queue, alerted, queue
 from tests.workspace import Workspace, wait_for
 
 NAME = "prod-checkout-api-latency-critical"
 HIDDEN = 31  # seconds: a message that was taken and not deleted comes again
-
-
-@pytest.fixture
-def alerts(empty_world: Workspace) -> Iterator[Queue]:
-    with alerted(empty_world) as made:
-        yield made
 
 
 def running(world: Workspace) -> Bot:
@@ -168,7 +162,7 @@ def test_two_hundred_at_once_with_duplicates_and_out_of_order_add_up(empty_world
     for number in range(40):
         at = now - timedelta(seconds=200 - number)
         name = f"prod-shop{number}-latency-high"
-        bodies += [envelope(alarm(name, "ALARM", at + timedelta(seconds=second))) for second in (0, 1, 2, 3)]
+        bodies += [notification(alarm(name, "ALARM", at + timedelta(seconds=second))) for second in (0, 1, 2, 3)]
     again = rng.sample(bodies, 35)
     everything = [*bodies, *again, *(f"no json {number}" for number in range(5))]
     rng.shuffle(everything)
@@ -204,7 +198,9 @@ def test_two_bots_on_one_queue_and_store_show_one_card_for_each_alarm(empty_worl
     other = Bot(empty_world.settings(**alerts.environment), Config(), empty_world.clock)
     other.start()
     try:
-        bodies = [envelope(alarm(f"prod-shop{number}-cpu-low", "ALARM", empty_world.clock())) for number in range(12)]
+        bodies = [
+            notification(alarm(f"prod-shop{number}-cpu-low", "ALARM", empty_world.clock())) for number in range(12)
+        ]
         for body in bodies * 3:
             alerts.put(body)
         alerts.taken()

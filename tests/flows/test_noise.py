@@ -8,28 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.flows.aws import Queue, alarm, alerted, envelope
+from sandbox.shop.notices import alarm, notification
+from tests.flows.aws import Queue, alerted
 from tests.workspace import ANA, BOB, CY, Channel, Message, Workspace, wait_for
 
 NAME = "prod-checkout-api-latency-critical"
 OTHER = "prod-checkout-api-errors-high"
-
-
-@pytest.fixture
-def alerts(empty_world: Workspace) -> Iterator[Queue]:
-    """The alert queue of a bot that has nothing but the environment."""
-    with alerted(empty_world) as made:
-        yield made
-
-
-@pytest.fixture
-def world(empty_world: Workspace, alerts: Queue) -> Workspace:
-    return empty_world
-
-
-@pytest.fixture
-def ops(world: Workspace) -> Channel:
-    return world.ops
 
 
 def cards(channel: Channel) -> list[Message]:
@@ -52,7 +36,7 @@ def test_a_duplicate_raises_the_counter_of_the_one_card(alerts: Queue, ops: Chan
     card = ops.expect("SEV-1 · checkout-api")
     alerts.alarm(NAME, ago=30, value=3.5)
     shown = ops.becomes(card, "seen 2×")
-    assert "p99 TargetResponseTime 3.5 s" in shown.text
+    assert "p99 latency 3.50 s" in shown.text
     assert len(ops.messages()) == 1
 
 
@@ -71,9 +55,9 @@ def test_a_redelivered_message_changes_nothing(alerts: Queue, ops: Channel) -> N
 
 def test_an_older_duplicate_counts_and_overwrites_no_value(alerts: Queue, ops: Channel) -> None:
     alerts.alarm(NAME, ago=30, value=3.5)
-    card = ops.expect("3.5 s")
+    card = ops.expect("3.50 s")
     alerts.alarm(NAME, ago=60, value=1.5)
-    assert "3.5 s" in ops.becomes(card, "seen 2×").text
+    assert "3.50 s" in ops.becomes(card, "seen 2×").text
 
 
 def test_an_ok_without_an_alarm_shows_nothing(alerts: Queue, ops: Channel) -> None:
@@ -434,6 +418,7 @@ def test_the_next_alert_leads_when_the_first_of_a_group_is_over(alerts: Queue, w
     second = ops.expect("🔴 SEV-2 · checkout-api", thread_ts=card.ts)
     alerts.alarm(NAME, "OK")
     ops.becomes(card, "🟢 SEV-1")
+    second = ops.becomes(second, "Change severity", thread_ts=card.ts)
     world.ana.click(second, "Acknowledge")
     ops.becomes(second, "INC-1 (acknowledged)", thread_ts=card.ts)
     ops.expect("INCIDENT DECLARED — SEV-2")
@@ -538,7 +523,7 @@ def _types(node: object) -> Iterator[object]:
 def test_a_message_without_its_alarms_name_says_so(alerts: Queue, world: Workspace, ops: Channel) -> None:
     said = alarm(NAME, "ALARM", world.clock())
     del said["AlarmName"]
-    alerts.put(envelope(said))
+    alerts.put(notification(said))
     card = wait_for(lambda: cards(ops), "the card")[0]
     assert "The message lacked AlarmName" in card.text.replace("\n", "")
 

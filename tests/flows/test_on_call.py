@@ -15,9 +15,7 @@ ALL = Config(on_call=OnCall(primary=BOB, secondary=CY, team_lead="U0ANA", manage
 
 
 @pytest.fixture
-def empty_duty(empty_world: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+def empty_duty(empty_world: Workspace) -> Iterator[Site]:
     with site(empty_world, with_pagerduty=False) as made:
         yield made
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boto3
 import pytest
 
@@ -13,23 +11,6 @@ from tests.workspace import ANA, BOB, Channel, Message, Workspace, wait_for
 NAME = "prod-checkout-api-latency-critical"
 OTHER = "prod-checkout-api-errors-high"
 MINOR = "prod-checkout-api-errors-medium"
-
-
-@pytest.fixture
-def alerts(empty_world: Workspace) -> Iterator[Queue]:
-    """The alert queue of a bot that has nothing but the environment."""
-    with alerted(empty_world) as made:
-        yield made
-
-
-@pytest.fixture
-def world(empty_world: Workspace, alerts: Queue) -> Workspace:
-    return empty_world
-
-
-@pytest.fixture
-def ops(world: Workspace) -> Channel:
-    return world.ops
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from tests.bot.make import NOW, incident, row
 from tests.clock import MovableClock
 
 
-def test_a_week_later_requests_and_done_deliveries_are_forgotten_but_no_incident(tmp_path: Path) -> None:
+def test_after_fifteen_days_requests_and_done_deliveries_are_forgotten_but_no_incident(tmp_path: Path) -> None:
+    assert timedelta(days=14) < upkeep.KEEP, "SQS keeps a message for so long"
     with closing(SqliteStore(tmp_path / "aiops.db")) as store:
         store.save(Change(incidents=(incident(),), owed=(row("done"), row("waits"))), NOW)
         done = store.claim_deliveries("me", NOW, lease=20, limit=1)

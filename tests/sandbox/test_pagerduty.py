@@ -572,7 +572,7 @@ def test_errors_on_demand(desk: Desk) -> None:
 
 def test_rate_limits_on_demand(desk: Desk) -> None:
     assert desk.api.get("users").headers["ratelimit-limit"] == "960"
-    desk.server.control("fault", path="/users", kind="ratelimited", reset=7, times=2)
+    desk.server.control("fault", path="/users", kind="ratelimited", retry_after=7, times=2)
     assert desk.api.rget("users")
     assert [c["status"] for c in desk.calls("/users")] == [200, 429, 429, 200]
     desk.server.control("fault", path="/v2/enqueue", kind="ratelimited", times=None)
@@ -687,7 +687,7 @@ def test_people_press_buttons(desk: Desk) -> None:
     assert desk.kinds() == ["triggered", "acknowledged", "escalated", "escalated", "resolved"]
     assert people(desk, "resolve", **{"as": DEE}, incident=made["id"]) == (
         400,
-        {"ok": False, "message": "Incident Already Resolved"},
+        {"ok": False, "error": "1001", "message": "Incident Already Resolved"},
     )
     assert people(desk, "ack", **{"as": "PNO"}, incident=made["id"])[0] == 404
     assert post(desk, b"{", "/people/ack")[0] == post(desk, [], "/people/ack")[0] == 400
