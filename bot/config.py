@@ -97,6 +97,7 @@ Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_many)]
 Severities = Annotated[tuple[Severity, ...], BeforeValidator(_many)]
 Account = Annotated[str, Field(pattern=r"^\d{12}$")]
 User = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
+UserGroup = Annotated[str, Field(pattern=r"^S[A-Z0-9]+$")]
 UserOrGroup = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]+$")]
 Grant = Annotated[str, Field(pattern=r"^(everyone|commander|responders|[UWS][A-Z0-9]+)$")]
 TopicArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+$")]
@@ -129,7 +130,12 @@ class PagerDutyIds(_Section):
 
 
 class Service(_Section):
-    """One entry of the service catalogue."""
+    """One entry of the service catalogue.
+
+    cluster … log_groups  where it runs and logs, as AWS names it; what is left out is taken from its alarms' dimensions
+    max_tasks             what a remediation never scales beyond
+    runbooks              parameters of SSM documents, by the document's name
+    """
 
     owner: str = ""
     alarms: Patterns = ()
@@ -137,6 +143,18 @@ class Service(_Section):
     account: Account | None = None
     region: str = ""
     environment: str = ""
+    cluster: str = ""
+    ecs_service: str = ""
+    load_balancer: str = ""
+    function: str = ""
+    alias: str = "live"
+    auto_scaling_group: str = ""
+    dead_letter_queue: str = ""
+    distribution: str = ""
+    database: str = ""
+    log_groups: Annotated[tuple[str, ...], BeforeValidator(_many)] = ()
+    max_tasks: int = Field(default=10, ge=1, le=1000)
+    runbooks: dict[str, dict[str, str]] = Field(default_factory=dict)
     dashboard: Url | None = None
     runbook: Url | None = None
     bridge: Url | None = None
@@ -276,6 +294,50 @@ class PagerDutySettings(PagerDutyIds):
     poll: Duration = timedelta(seconds=30)
 
 
+class Investigations(_Section):
+    """How root causes are looked for. `deadline` is each source's; `by_itself`: for every alert that pages."""
+
+    by_itself: bool = True
+    deadline: Duration = timedelta(seconds=10)
+    before: Duration = timedelta(minutes=15)
+    changes: Duration = timedelta(hours=1)
+    function: str = ""
+
+
+class ApprovalPolicy(Match):
+    """Remediations that match need the approval of `people` others than whoever asked, of the `group` if one is named.
+
+    Of a `Match` only service, environment and account count here.
+    """
+
+    severity: Severities = ()
+    action: Patterns = ()
+    people: int = Field(default=1, ge=0, le=5)
+    group: UserGroup | None = None
+
+
+class Remediations(_Section):
+    """The guard rails of changes to AWS.
+
+    cool_down     how long the same action on a service has to wait after the last one
+    per_hour      how many there may be for one service
+    expires       how long a plan can be approved; verify after how long its effect is looked at
+    timeout       how long an execution may take
+    approvals     the first policy that matches; without one, whoever asks may run it
+    state_machine the ARN of RemediationOrchestrator; without it the bot runs SSM documents itself
+    role          the ARN of the role that SSM documents assume
+    """
+
+    cool_down: Duration = timedelta(minutes=10)
+    per_hour: int = Field(default=4, ge=1, le=60)
+    expires: Duration = timedelta(minutes=10)
+    verify: Duration = timedelta(minutes=15)
+    timeout: Duration = timedelta(minutes=15)
+    approvals: tuple[ApprovalPolicy, ...] = ()
+    state_machine: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:states:[a-z0-9-]+:\d{12}:stateMachine:.+)?$")
+    role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/.+)?$")
+
+
 class Channels(_Section):
     """When an incident gets a channel of its own, what it is called and who is invited."""
 
@@ -304,6 +366,7 @@ class Permissions(_Section):
     declare: tuple[Grant, ...] = ("everyone",)
     respond: tuple[Grant, ...] = ("everyone",)
     command: tuple[Grant, ...] = ("everyone",)
+    remediate: tuple[Grant, ...] = ("everyone",)
 
 
 def same_service(name: str) -> str:
@@ -326,6 +389,8 @@ class Config(_Section):
     pagerduty: PagerDutySettings = PagerDutySettings()
     triage: Triage = Triage()
     maintenance: tuple[Maintenance, ...] = ()
+    investigation: Investigations = Investigations()
+    remediation: Remediations = Remediations()
     bridge_url: Url | None = None
     timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
     channels: Channels = Channels()

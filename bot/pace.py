@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Rate(NamedTuple):
-    """`burst` calls at once, then one each `every` seconds. `is_shared`: all keys of the family draw from one bucket."""
+    """`burst` calls at once, then one each `every` seconds. `is_shared`: one bucket for all keys of the family."""
 
     every: float
     burst: int

@@ -9,8 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from bot.models import Duty, Message, MessageRef, Page, Person, Said
-from bot.signals import AlarmState, PagerChange
+from bot.models import (
+    Asked,
+    Duty,
+    Message,
+    MessageRef,
+    Order,
+    Page,
+    Person,
+    Plan,
+    Progress,
+    Remediation,
+    Said,
+    Source,
+)
+from bot.resources import Resources
+from bot.signals import Alarm, AlarmState, PagerChange
 
 Clock = Callable[[], datetime]
 """Answers the present moment as an aware datetime in UTC."""
@@ -212,3 +226,71 @@ class Alarms(Protocol):
     def states(self, names: Sequence[str], region: str) -> Mapping[str, Standing]:
         """The live state of each of these alarms that exists in this account."""
         ...
+
+
+class Scope(NamedTuple):
+    """What an investigation asks about: a service and where it runs, the alarm, and the affected window.
+
+    since, until  the affected window; the hour before `since` is what it is compared with
+    """
+
+    service: str
+    resources: Resources
+    alarm: Alarm | None
+    began_at: datetime
+    since: datetime
+    until: datetime
+
+
+class Gathered(NamedTuple):
+    """What one source found: values of `Evidence` by field name, and how it answered."""
+
+    asked: Asked
+    values: Mapping[str, Any] = {}
+    picture: bytes = b""
+
+
+class Collector(Protocol):
+    """One source of evidence. Never raises: what fails is an answer (`failed`, `not permitted`) with its reason."""
+
+    source: Source
+
+    def collect(self, scope: Scope) -> Gathered: ...
+
+
+class Fixes(Protocol):
+    """Changes AWS. Raises CloudError; Refused where the plan can't be made or carried out, with the reason."""
+
+    def plan(self, order: Order, resources: Resources) -> Plan:
+        """What would happen, read from AWS as it is now; nothing is changed."""
+        ...
+
+    def choices(self, resources: Resources) -> list[Choice]:
+        """What a rollback can go back to, the newest first."""
+        ...
+
+    def start(self, remediation: Remediation) -> Progress:
+        """Begin. Called again after an unknown outcome, it changes nothing a second time."""
+        ...
+
+    def follow(self, remediation: Remediation) -> Progress:
+        """How far it is; takes the next step where there are several."""
+        ...
+
+    def stop(self, remediation: Remediation) -> None:
+        """It took too long: let go of what can be let go of."""
+        ...
+
+    def undo(self, remediation: Remediation) -> Plan:
+        """The plan that takes it back, from AWS as it is now."""
+        ...
+
+
+class Choice(NamedTuple):
+    """A task definition to go back to: what is different from the one that runs, a line each."""
+
+    revision: str
+    registered_at: datetime | None
+    by: str
+    differences: Sequence[str]
+    was_stable: bool

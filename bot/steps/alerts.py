@@ -216,7 +216,7 @@ def _heir(alert: Alert, group: Sequence[Alert]) -> Alert | None:
 
 
 def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
-    """The oldest alert that still waits takes the place of the one that is over: its page, and its card if it had one."""
+    """The oldest alert that still waits takes the place of the one that is over: its page, and its card if any."""
     values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
     shown = Shown.STORM if alert.shown is Shown.STORM else Shown.CARD
     leader = heir.changed(

@@ -1,0 +1,1 @@
+"""What the evidence says: the response matrix with numbers. Pure."""
