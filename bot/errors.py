@@ -70,6 +70,14 @@ class UnknownAlert(UserError):
     """No alert has this number."""
 
 
+class UnknownInvestigation(UserError):
+    """No investigation has this number."""
+
+
+class UnknownRemediation(UserError):
+    """No remediation has this number."""
+
+
 class NotAllowed(UserError):
     """The access rules refuse this person this action."""
 

@@ -13,7 +13,9 @@ from pydantic import Field
 
 from bot.models.alert import Alert, Head, Silence, Storm
 from bot.models.basics import Value
+from bot.models.evidence import Investigation
 from bot.models.incident import Incident, TimelineEvent
+from bot.models.remediation import Approval, Guard, Remediation
 from bot.signals import Deployment, Unreadable
 
 
@@ -128,8 +130,8 @@ class Timer(Value):
 class Change(Value):
     """All that one step of a use case writes, in one transaction.
 
-    Each of `incidents`, `alerts`, `silences` and `storms` is written only while the stored row still has the version it
-    was read with, and gets the next one. `heads` are what is newest for their dedup keys. `cancel_timers` are (kind,
+    Each of `incidents` … `approvals` (but `heads`) is written only while the stored row still has the version it was
+    read with, and gets the next one. `heads` are what is newest for their dedup keys. `cancel_timers` are (kind,
     subject) pairs; they go before `timers` come. `seen` are the ids of the messages that the change takes care of.
     """
 
@@ -138,6 +140,10 @@ class Change(Value):
     heads: tuple[Head, ...] = ()
     silences: tuple[Silence, ...] = ()
     storms: tuple[Storm, ...] = ()
+    investigations: tuple[Investigation, ...] = ()
+    remediations: tuple[Remediation, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    approvals: tuple[Approval, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     seen: tuple[str, ...] = ()
@@ -173,4 +179,8 @@ _KEYS: dict[str, Callable[[Any], object]] = {
     "heads": attrgetter("key"),
     "silences": attrgetter("id"),
     "storms": attrgetter("channel"),
+    "investigations": attrgetter("number"),
+    "remediations": attrgetter("number"),
+    "guards": attrgetter("place"),
+    "approvals": attrgetter("id"),
 }

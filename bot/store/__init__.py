@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bot.baselines import Baseline
 from bot.models import (
     Alert,
+    Approval,
     Change,
     Delivery,
+    Guard,
     Head,
     Incident,
+    Investigation,
     Posted,
+    Remediation,
     Silence,
     Storm,
     TimelineEvent,
@@ -161,6 +166,62 @@ class Store(Protocol):
     def unreadable_since(self, since: datetime) -> int:
         """How many messages could not be read."""
         ...
+
+    def next_investigation_number(self) -> int: ...
+
+    def next_remediation_number(self) -> int: ...
+
+    def claim_investigation(self, owner: str, now: datetime, *, lease: float) -> Investigation | None:
+        """Take the worst that waits, for `lease` seconds; None where there is none."""
+        ...
+
+    def investigation(self, number: int) -> Investigation:
+        """Raises UnknownInvestigation."""
+        ...
+
+    def investigations_of(self, subject: str, limit: int = 10) -> list[Investigation]:
+        """Those about an alert or incident, the newest first."""
+        ...
+
+    def keep_picture(self, name: str, picture: bytes, now: datetime) -> None:
+        """Keep it until it is uploaded."""
+        ...
+
+    def picture(self, name: str) -> bytes | None: ...
+
+    def drop_picture(self, name: str) -> None: ...
+
+    def remediation(self, number: int) -> Remediation:
+        """Raises UnknownRemediation."""
+        ...
+
+    def remediations(self, limit: int = 20) -> list[Remediation]:
+        """The newest first."""
+        ...
+
+    def open_remediations(self, limit: int = 100) -> list[Remediation]:
+        """Those that are not over, the newest first."""
+        ...
+
+    def remediations_of(self, subject: str, limit: int = 20) -> list[Remediation]:
+        """Those for an alert or incident, the newest first."""
+        ...
+
+    def guard(self, place: str) -> Guard:
+        """What keeps the remediations of one service apart; an empty one where there was none yet."""
+        ...
+
+    def approval(self, name: str, service: str) -> Approval | None: ...
+
+    def approvals(self) -> list[Approval]:
+        """All that were ever given, also those that ended."""
+        ...
+
+    def keep_baselines(self, service: str, baselines: Sequence[Baseline]) -> None:
+        """In place of what was known of these metrics of this service."""
+        ...
+
+    def baselines(self, service: str, metric: str | None = None) -> list[Baseline]: ...
 
     def claim_request(self, key: str, now: datetime) -> bool:
         """True for the first caller with this key, False for every later one."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from bot.errors import UnknownAlert, VersionConflict
+from bot.errors import UnknownAlert
 from bot.models import Alert, Change, Head, Silence, Storm
 from bot.signals import AlarmKind, AlarmState, Deployment, Unreadable
 from bot.store.database import Database, Row, moment, stamp
+from bot.store.rows import put
 
 _CHUNK = 500  # parameters of one statement; SQLite allows more
 K = TypeVar("K", int, str)
@@ -139,13 +140,13 @@ class AlertRows:
         for head in change.heads:
             row = {"number": head.number, "state": head.state.value}
             times = {"changed_at": stamp(head.changed_at), "expires_at": stamp(head.expires_at)}
-            self._put("alert_deduplication", "key", head.key, head.version, {**row, **times})
+            put(self._db, "alert_deduplication", "key", head.key, head.version, {**row, **times})
         for silence in change.silences:
             data = silence.model_dump_json(exclude={"version"})
-            self._put("silences", "id", silence.id, silence.version, {"is_active": silence.is_active, "data": data})
+            put(self._db, "silences", "id", silence.id, silence.version, {"is_active": silence.is_active, "data": data})
         for storm in change.storms:
             data = storm.model_dump_json(exclude={"version"})
-            self._put("storms", "channel", storm.channel, storm.version, {"data": data})
+            put(self._db, "storms", "channel", storm.channel, storm.version, {"data": data})
         for deployment in change.deployments:
             self._save_deployment(deployment)
         for each in change.unreadable:
@@ -163,7 +164,7 @@ class AlertRows:
             "leads": int(alert.leads),
             "data": alert.model_dump_json(exclude={"version"}, exclude_defaults=True),
         }
-        self._put("alerts", "number", alert.number, alert.version, values)
+        put(self._db, "alerts", "number", alert.number, alert.version, values)
         if alert.alarm.kind is AlarmKind.COMPOSITE:
             self._db.write("DELETE FROM inhibitions WHERE parent = ?", [alert.number])
             for child in alert.children_keys if alert.is_firing else ():
@@ -182,18 +183,6 @@ class AlertRows:
         raw = each.raw.encode("utf-8", "replace").decode()
         row = {"id": each.source_id, "at": stamp(now), "problem": each.problem, "raw": raw}
         self._db.insert("unreadable", row, or_ignore=True)
-
-    def _put(self, table: str, pk: str, key: object, version: int, values: Row) -> None:
-        """Insert (version 0) or update the row while it has this version; raises VersionConflict."""
-        row = {**values, "version": version + 1}
-        if version == 0:
-            written = self._db.insert(table, {pk: key, **row}, or_ignore=True)
-        else:
-            assignments = ", ".join(f'"{name}" = ?' for name in row)
-            sql = f'UPDATE "{table}" SET {assignments} WHERE "{pk}" = ? AND version = ?'
-            written = self._db.write(sql, [*row.values(), key, version])
-        if written != 1:
-            raise VersionConflict(f"{key} changed meanwhile (it was read at version {version}).")
 
 
 V = TypeVar("V", Silence, Storm)

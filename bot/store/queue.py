@@ -81,13 +81,14 @@ class Queue:
     def claim_owners(self) -> list[str]:
         rows = self._db.rows(
             "SELECT claimed_by FROM outbox WHERE claimed_until IS NOT NULL AND claimed_by IS NOT NULL "
-            "UNION SELECT claimed_by FROM timers WHERE claimed_by IS NOT NULL"
+            "UNION SELECT claimed_by FROM timers WHERE claimed_by IS NOT NULL "
+            "UNION SELECT claimed_by FROM investigations WHERE is_open = 1 AND claimed_by IS NOT NULL"
         )
         return [row["claimed_by"] for row in rows]
 
     def release_claims(self, owner: str) -> None:
         with self._db.transaction():
-            for table in ("outbox", "timers"):
+            for table in ("outbox", "timers", "investigations"):
                 self._db.write(
                     f"UPDATE {table} SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by = ?", [owner]
                 )

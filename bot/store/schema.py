@@ -192,3 +192,35 @@ def m007_noise(db: Database) -> None:
     db.table("deployments").create_index(["service", "at"])
     db.table("unreadable").create({"id": str, "at": str, "problem": str, "raw": str}, pk="id")
     db.table("unreadable").create_index(["at"])
+
+
+@MIGRATIONS()
+def m008_fixes(db: Database) -> None:
+    db.table("incident_numbers").insert_all([{"id": 3, "value": 0}, {"id": 4, "value": 0}])
+    db.table("investigations").create(
+        {
+            "number": int,
+            "version": int,
+            "is_open": int,
+            "subject": str,
+            "severity": int,
+            "claimed_by": str,
+            "claimed_until": str,
+            "data": str,
+        },
+        pk="number",
+        not_null={"version", "is_open", "subject", "severity", "data"},
+    )
+    db.execute("CREATE INDEX investigations_open ON investigations (severity, number) WHERE is_open = 1")
+    db.table("investigations").create_index(["subject", "number"])
+    db.table("remediations").create(
+        {"number": int, "version": int, "is_open": int, "subject": str, "data": str},
+        pk="number",
+        not_null={"version", "is_open", "subject", "data"},
+    )
+    db.execute("CREATE INDEX remediations_open ON remediations (number DESC) WHERE is_open = 1")
+    db.table("remediations").create_index(["subject", "number"])
+    db.table("guards").create({"place": str, "version": int, "data": str}, pk="place")
+    db.table("auto_remediation_approval").create({"id": str, "version": int, "data": str}, pk="id")
+    db.table("pictures").create({"name": str, "at": str, "data": bytes}, pk="name")
+    db.table("baselines").create({"service": str, "metric": str, "data": str}, pk=("service", "metric"))

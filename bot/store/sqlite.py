@@ -1,6 +1,6 @@
 """The SQLite store: incidents, timelines, cards, requests and drafts.
 
-Alerts are in `alerts`, deliveries and timers in `queue`.
+Alerts are in `alerts`, investigations and remediations in `fixes`, deliveries and timers in `queue`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from bot.errors import UnknownIncident, VersionConflict
 from bot.models import Change, Delivery, EventKind, Incident, Posted, TimelineEvent
 from bot.store.alerts import AlertRows
 from bot.store.database import Database, Row, moment, stamp
+from bot.store.fixes import FixRows
 from bot.store.queue import Queue
 
 _INCIDENT_ID = re.compile(r"INC-(\d+)")
 
 
-class SqliteStore(Queue, AlertRows):
+class SqliteStore(Queue, AlertRows, FixRows):
     """A Store in one file, for any number of processes on one machine."""
 
     def __init__(self, path: Path | str) -> None:
@@ -60,6 +61,7 @@ class SqliteStore(Queue, AlertRows):
 
     def _save(self, change: Change, now: datetime) -> None:
         self._save_alerts(change, now)
+        self._save_fixes(change)
         for incident in change.incidents:
             self._save_incident(incident)
         for event in change.timeline:
@@ -159,6 +161,7 @@ class SqliteStore(Queue, AlertRows):
     def forget_before(self, moment: datetime) -> int:
         limit = stamp(moment)
         gone = self._db.write("DELETE FROM outbox WHERE state = 'done' AND done_at < ?", [limit])
+        gone += self._db.write("DELETE FROM pictures WHERE at < ?", [limit])
         gone += self._db.write("DELETE FROM requests WHERE at < ?", [limit])
         gone += self._db.write(
             "DELETE FROM alert_deduplication WHERE expires_at < ? "

@@ -23,9 +23,11 @@ _SELDOM = (
     "SELECT claimed_by FROM outbox",  # who died is looked for when the bot starts
     "UPDATE outbox SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by",
     "UPDATE timers SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by",
+    "UPDATE investigations SET claimed_by = NULL, claimed_until = NULL WHERE claimed_by",
+    "DELETE FROM pictures",
     "DELETE FROM alert_deduplication",  # once an hour
 )
-_STOPS_EARLY = re.compile(r"FROM incidents ORDER BY number DESC LIMIT \?$")  # from the newest on, as many as asked for
+_STOPS_EARLY = re.compile(r"FROM (incidents|remediations) ORDER BY number DESC LIMIT \?$")  # from the newest on, as many as asked for
 
 
 @pytest.fixture
@@ -92,7 +94,26 @@ def _work(store: SqliteStore) -> None:
     for found in store.claim_timers("me", after(5), lease=60, limit=5):
         store.finish_timer(found)
     _ask(store)
+    _fix(store)
     store.forget_before(NOW)
+
+
+def _fix(store: SqliteStore) -> None:
+    store.next_investigation_number()
+    store.next_remediation_number()
+    store.claim_investigation("me", NOW, lease=60)
+    store.investigations_of("AL-1")
+    store.keep_picture("p", b"", NOW)
+    store.picture("p")
+    store.drop_picture("p")
+    store.remediations()
+    store.open_remediations()
+    store.remediations_of("AL-1")
+    store.guard("prod/checkout-api")
+    store.approval("rollback", "checkout-api")
+    store.approvals()
+    store.baselines("checkout-api", "m")
+    store.baselines("checkout-api")
 
 
 def _ask(store: SqliteStore) -> None:
