@@ -1,0 +1,1 @@
+"""The bot's AWS: a CloudFormation template and what makes it. Never imported by the bot."""
