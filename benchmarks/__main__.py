@@ -10,6 +10,7 @@ from types import FrameType
 
 from benchmarks.acks import acks
 from benchmarks.alarms import alarms
+from benchmarks.causes import causes
 from benchmarks.declare import declare
 from benchmarks.process import process
 from benchmarks.recovery import recovery
@@ -18,7 +19,7 @@ from benchmarks.scale import scale
 from benchmarks.triage import triage
 from benchmarks.world import ALERTMANAGER, KINDS, LOOP
 
-BENCHMARKS = {run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms)}
+BENCHMARKS = {run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms, causes)}
 
 
 def main() -> int:

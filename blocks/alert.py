@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from blocks import alert_numbers as numbers
 from blocks.ids import Action
 from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
 from blocks.text import (
@@ -23,32 +24,22 @@ from blocks.text import (
     one_line,
     plain,
 )
+from bot import oncall
 from bot.catalogue import Context
+from bot.models import Action as Remedy
 from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Stage, Trouble
 from bot.signals import AlarmKind, Deployment
 
 _DEPLOYMENTS_SHOWN = 3
-_PERCENTILE = re.compile(r"(?i)(?:p|tm|wm|tc|ts)\d[\d.]*")
 _ID = re.compile(r"[USW][A-Z0-9]{4,}")
-_UNITS = {
-    "seconds": " s",
-    "milliseconds": " ms",
-    "microseconds": " µs",
-    "percent": " %",
-    "count": "",
-    "none": "",
-    "count/second": "/s",
-    "bytes/second": " B/s",
-}
-_BINARY = ("B", "KiB", "MiB", "GiB", "TiB")
 _BY_ITS_LIMIT = {AlarmKind.METRIC, AlarmKind.MATH, AlarmKind.ANOMALY}
 
 
 class AlertFacts(NamedTuple):
     """All that an alert's card shows: the stored alert and what belongs to it.
 
-    `firing_children` are the names of alarms that a composite one stands for; `grouped` how many other alerts stand
-    under this card.
+    `children` are the names of alarms that a composite one stands for; `grouped` how many other alerts stand under
+    this card; `channel` is the name of the channel that it stands in.
     """
 
     alert: Alert
@@ -60,6 +51,8 @@ class AlertFacts(NamedTuple):
     children: Sequence[str] = ()
     silence: str = ""
     to_call: str = ""
+    channel: str = ""
+    fixes: Sequence[Remedy] = ()
 
 
 def card(facts: AlertFacts) -> Message:
@@ -74,7 +67,7 @@ def card(facts: AlertFacts) -> Message:
         *_warnings(facts),
     ]
     blocks = [header(title(alert)), rich(*_lined(lines)), *_references(facts)]
-    elements = buttons(alert)
+    elements = buttons(alert, facts.fixes)
     if elements:
         blocks.append({"type": "actions", "block_id": alert.id, "elements": elements})
     text = f"{foreign(title(alert), 300)} — {foreign(alert.alarm.name, 255)}"
@@ -109,67 +102,40 @@ def service_name(alert: Alert) -> str:
 
 
 def headline(alert: Alert) -> str:
-    """Now and then: `p99 latency was 2.41 s, now 0.31 s · lasted 00:18`."""
+    """Now and then: `p99 latency: was 2.41 s, now 0.31 s · lasted 00:18`."""
     if alert.is_firing:
         return summary(alert)
-    return f"{over_summary(alert)} · lasted {hours(alert.lasted(alert.changed_at).total_seconds())}"
+    return f"{over_summary(alert)} · lasted {_lasted(alert.lasted(alert.changed_at))}"
+
+
+def _lasted(span: timedelta) -> str:
+    return oncall.span(span) if span < timedelta(minutes=1) else hours(span.total_seconds())
 
 
 def summary(alert: Alert) -> str:
     """The number against its limit, or what the alarm says where it has none."""
     alarm = alert.alarm
+    if alarm.kind is AlarmKind.DEPLOYMENT:
+        return clip(one_line(f"deployment failed: {alert.reason}" if alert.reason else alarm.name), 90)
     if alarm.kind not in _BY_ITS_LIMIT or (alert.value is None and alarm.threshold is None):
         return clip(one_line(alarm.description or alert.reason or alarm.name), 90) or "alarm"
-    measured = f"{_metric(alert)} {quantity(alert.value, alarm.unit)}" if alert.value is not None else _metric(alert)
-    return f"{measured}{_limit(alert)}"
+    now = f" {numbers.value(alarm, alert.value)}" if alert.value is not None else ""
+    limit = numbers.limit(alarm, alert.value)
+    return f"{numbers.measured(alarm)}{now}{f' ({limit})' if limit else ''}"
 
 
 def over_summary(alert: Alert) -> str:
     alarm = alert.alarm
     if alarm.kind not in _BY_ITS_LIMIT or alert.value is None:
         return f"{clip(one_line(alarm.name), 60)} is OK"
-    now = f", now {quantity(alert.ok_value, alarm.unit)}" if alert.ok_value is not None else ""
-    return f"{_metric(alert)} was {quantity(alert.value, alarm.unit)}{now}"
-
-
-def _metric(alert: Alert) -> str:
-    statistic = alert.alarm.statistic
-    name = clip(one_line(alert.alarm.label or alert.alarm.metric or alert.alarm.name), 60)
-    return f"{statistic} {name}" if _PERCENTILE.fullmatch(statistic) else name
-
-
-def _limit(alert: Alert) -> str:
-    alarm = alert.alarm
-    if alarm.kind is AlarmKind.ANOMALY or alarm.comparison == "outside":
-        return " (outside its expected band)"
-    if alarm.threshold is None:
-        return ""
-    limit = quantity(alarm.threshold, alarm.unit)
-    at_least = {"<": "≥", "≤": ">"}.get(alarm.comparison)
-    return f" (should be {at_least} {limit})" if at_least else f" (limit {limit})"
-
-
-def quantity(value: float | None, unit: str) -> str:
-    """A number with its unit, at most four digits that matter."""
-    if value is None:
-        return "no data"
-    unit = clip(one_line(unit), 20)
-    if unit.lower() in ("bytes", "kilobytes", "megabytes"):
-        return _bytes(value * {"kilobytes": 1000, "megabytes": 1_000_000}.get(unit.lower(), 1))
-    digits = f"{value:,.0f}" if 1000 <= abs(value) < 1e15 else f"{value:.4g}"
-    return f"{digits}{_UNITS.get(unit.lower(), f' {unit}' if unit else '')}"
-
-
-def _bytes(value: float) -> str:
-    power = 0
-    while abs(value) >= 1024 and power < len(_BINARY) - 1:
-        value, power = value / 1024, power + 1
-    return f"{value:.4g} {_BINARY[power]}"
+    was, now = numbers.quantities((alert.value, alert.ok_value), numbers.unit(alarm))
+    return f"{numbers.measured(alarm)}: was {was}{f', now {now}' if alert.ok_value is not None else ''}"
 
 
 def _where(facts: AlertFacts) -> Line:
     alert = facts.alert
-    line: list[Piece] = [words(alert.alarm.name, 255)]
+    metric = numbers.raw(alert.alarm)
+    line: list[Piece] = [words(alert.alarm.name, 255), *([own(" · "), words(metric, 100)] if metric else [])]
     if alert.is_firing:
         line += [own(" · firing since "), moment(alert.fired_at, "{date_short_pretty} {time}")]
     elif alert.over_at is not None:
@@ -248,10 +214,10 @@ def _state(facts: AlertFacts) -> list[Line]:
 def _acknowledged(facts: AlertFacts) -> Line:
     alert = facts.alert
     assert alert.acknowledged_at is not None
-    took = max(int((alert.acknowledged_at - alert.fired_at).total_seconds()) // 60, 0)
+    took = oncall.after(alert.acknowledged_at - alert.fired_at)
     who: Line = [own("by "), user(alert.acknowledged_by)] if alert.acknowledged_by or not alert.via else []
     via: Line = [own(" in " if who else "in "), words(alert.via, 100)] if alert.via else []
-    line: list[Piece] = [bold("Acknowledged "), *who, *via, own(f" after {took} min")]
+    line: list[Piece] = [bold("Acknowledged "), *who, *via, own(f" {took}")]
     if facts.incident is not None:
         line.append(own(f" → {facts.incident.id} ({facts.incident.status})"))
         if facts.incident.channel_id:
@@ -307,8 +273,9 @@ def _references(facts: AlertFacts) -> list[Block]:
     return [rich(*lines)] if lines else []
 
 
-def buttons(alert: Alert) -> list[Block]:
-    """The buttons that apply in this state."""
+def buttons(alert: Alert, fixes: Sequence[Remedy] = ()) -> list[Block]:
+    """The buttons that apply in this state; `fixes` is what could be changed in AWS. Under another card, that one's
+    Acknowledge takes this alert too."""
     value = str(alert.number)
     why = button("Why?", Action.ALERT_WHY, value)
     if not alert.is_firing:
@@ -317,14 +284,33 @@ def buttons(alert: Alert) -> list[Block]:
         ended = alert.silence and ":" not in alert.silence
         return [*([button("End silence", Action.ALERT_UNSILENCE, alert.silence or "")] if ended else []), why]
     silence = button("Silence", Action.ALERT_SILENCE, value)
-    if alert.is_acknowledged:
+    if alert.shown is Shown.THREAD:
         return [silence, why]
+    repairs = [button("Root cause", Action.RCA_RUN, alert.id), *_repairs(alert, fixes)]
+    if alert.is_acknowledged:
+        return [*repairs, silence, why]
     return [
         button("Acknowledge", Action.ALERT_ACKNOWLEDGE, value, style="primary"),
+        *repairs,
         silence,
         button("Change severity", Action.ALERT_SEVERITY, value),
         why,
     ]
+
+
+_REPAIRS = {
+    Remedy.ROLLBACK: ("Rollback…", Action.ROLLBACK),
+    Remedy.SCALE_UP: ("Scale up…", Action.SCALE_UP),
+    Remedy.RESTART: ("Restart…", Action.RESTART),
+}
+
+
+def _repairs(alert: Alert, fixes: Sequence[Remedy]) -> list[Block]:
+    """What each of them would do is shown first, hence the dots."""
+    found = [button(*_REPAIRS[each], alert.id) for each in fixes if each in _REPAIRS]
+    if alert.runbook:
+        found.append(button(f"{alert.runbook}…", Action.RUN, f"{alert.runbook}|{alert.id}"))
+    return found
 
 
 def entry(alert: Alert, now: datetime) -> Block:
@@ -350,18 +336,21 @@ def entry(alert: Alert, now: datetime) -> Block:
 def for_mail(facts: AlertFacts) -> str:
     """The card as the plain text of an e-mail."""
     alert, context = facts.alert, facts.context
+    due = f"{alert.due_at:%Y-%m-%d %H:%M:%S} UTC" if alert.awaits and alert.due_at else ""
     rows = [
-        title(alert),
-        "",
-        f"Alarm: {alert.alarm.name}",
-        f"Severity: {alert.severity.label} ({alert.severity.word})",
-        f"Service: {service_name(alert)}",
-        f"Environment: {alert.environment}" if alert.environment else "",
-        f"Account: {context.account} {alert.alarm.region}".rstrip(),
-        f"Firing since: {alert.fired_at:%Y-%m-%d %H:%M:%S} UTC",
-        f"Reason: {one_line(alert.reason)}" if alert.reason else "",
-        f"Owner: {context.owner}" if context.owner else "",
-        f"Runbook: {context.runbook}" if context.runbook else "",
-        f"Console: {context.console}" if context.console else "",
+        ("Alarm", alert.alarm.name),
+        ("Metric", numbers.source(alert.alarm)),
+        ("Severity", f"{alert.severity.label} ({alert.severity.word})"),
+        ("Service", service_name(alert)),
+        ("Environment", alert.environment),
+        ("Account", f"{context.account} {alert.alarm.region}".strip()),
+        ("Firing since", f"{alert.fired_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Acknowledge by", due),
+        ("Reason", one_line(alert.reason)),
+        ("Owner", context.owner),
+        ("Runbook", context.runbook),
+        ("Dashboard", context.dashboard),
+        ("Console", context.console),
+        ("Slack channel", f"#{facts.channel}" if facts.channel else ""),
     ]
-    return "\n".join(row for number, row in enumerate(rows) if row or number == 1)
+    return "\n".join([title(alert), "", *(f"{name}: {said}" for name, said in rows if said)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from blocks import alert_numbers as numbers
 from blocks.alert import entry, reason, title
 from blocks.answers import say
 from blocks.ids import Action, View
@@ -53,6 +54,9 @@ def _decisions(alert: Alert) -> list[Block]:
     ]
     facts: Line = [words(title(alert), 300)]
     about: list[Block] = [rich(facts), bullets(*lines)] if lines else [rich(facts)]
+    source = numbers.source(alert.alarm)
+    if source:
+        about.append(rich([bold("Measured: "), words(source, 500)]))
     if alert.reason:
         about.append(rich([bold("CloudWatch says: "), words(alert.reason, 1000)]))
     return about

@@ -30,6 +30,7 @@ from blocks.text import (
     plain_section,
     when,
 )
+from bot import oncall
 from bot.models import Incident, Message, OwedKind, Status, TimelineEvent, Trouble
 
 TIMELINE_SHOWN = 4
@@ -37,6 +38,7 @@ _ID = re.compile(r"[USW][A-Z0-9]{4,}")
 _IMPACT_SHOWN = 600
 _RESPONDERS_SHOWN = 8
 _LINKS_SHOWN = 5
+_PAGED_SHOWN = 5
 _ICONS = {
     Status.DECLARED: "🔴",
     Status.RESOLVED: "🟢",
@@ -59,6 +61,11 @@ _OWED_WORDS = {
     OwedKind.PAGER: "news to the pager",
     OwedKind.EVENTS: "event",
     OwedKind.MAIL: "e-mail",
+    OwedKind.REPORT: "root cause report",
+    OwedKind.PICTURE: "metric picture",
+    OwedKind.FIX: "change to AWS",
+    OwedKind.FIX_CARD: "plan of a change",
+    OwedKind.PROPOSE: "change under a standing approval",
 }
 
 
@@ -124,7 +131,7 @@ def _fields(facts: CardFacts) -> list[str]:
         f"*Declared*\n{when(incident.declared_at, '{date_short_pretty} {time}')} by {_person(incident.declared_by)}",
         f"*Acknowledged*\n{_acknowledged(incident)}",
         f"*Alerts*\n{_alerts(incident)}" if incident.alerts else "",
-        f"*Paged*\n{_paged(incident)}" if incident.awaits and incident.paged else "",
+        f"*Paged*\n{_paged(incident)}" if shows_paged(incident) else "",
         f"*Owner*\n{_owner(facts.owner)}" if facts.owner else "",
         f"*Bridge*\n{link(facts.bridge, 'Join the bridge')}" if facts.bridge else "",
         f"*Channel*\n<#{incident.channel_id}>" if incident.channel_id else "",
@@ -144,10 +151,9 @@ def _acknowledged(incident: Incident) -> str:
         if due is None or not incident.awaits:
             return "nobody yet"
         return f"nobody yet, {'was due' if incident.missed_at else 'due'} {when(due, '{date_short_pretty} {time}')}"
-    minutes = int((incident.acknowledged_at - incident.began_at).total_seconds()) // 60
     who = f"<@{incident.acknowledged_by}>" if incident.acknowledged_by else "in"
     via = f" {'in ' if incident.acknowledged_by else ''}{foreign(incident.via, 100)}" if incident.via else ""
-    return f"{who}{via} after {minutes} min"
+    return f"{who}{via} {oncall.after(incident.acknowledged_at - incident.began_at)}"
 
 
 def _owner(owner: str) -> str:
@@ -164,10 +170,16 @@ def _alerts(incident: Incident) -> str:
     return f"{incident.firing} firing, {over} over" if over else f"{incident.firing} firing"
 
 
+def shows_paged(incident: Incident) -> bool:
+    """Who was paged has a field of its own while somebody is waited for; its timeline lines would say it again."""
+    return incident.awaits and bool(incident.paged)
+
+
 def _paged(incident: Incident) -> str:
-    newest = incident.paged[-1]
-    who = f"<@{newest.user_id}>" if newest.user_id else foreign(newest.name, 80)
-    return f"{who} ({newest.role.value})"
+    """Everybody once in each role, the newest last."""
+    called = dict.fromkeys((page.user_id, page.name, page.role.value) for page in incident.paged)
+    people = [(f"<@{user}>" if user else foreign(name, 80), role) for user, name, role in called]
+    return ", ".join(f"{who} ({role})" for who, role in people[-_PAGED_SHOWN:])
 
 
 def _person(user_id: str | None) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 from blocks.ids import Input, View
-from blocks.text import Block, clean, clip, label, one_line, option, plain, plain_context, plain_section
+from blocks.rich import Line, bold, bullets, words
+from blocks.text import OPTION_TEXT, Block, clean, clip, label, one_line, option, plain, plain_context, plain_section
 from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Alert, Incident, Severity
 
 VALUE = "value"  # the action id inside every input block
@@ -18,6 +20,27 @@ _SEVERITY_HELP = {
     Severity.SEV3: "partial degradation",
     Severity.SEV4: "minor or no customer impact",
 }
+_REVISIONS = 10  # https://docs.slack.dev/reference/block-kit/block-elements/radio-button-group-element
+_OPTION_VALUE = 150  # https://docs.slack.dev/reference/block-kit/composition-objects/option-object
+
+
+class Revision(Protocol):
+    """A task definition to go back to, and what is different from the one that runs, a line each."""
+
+    @property
+    def revision(self) -> str: ...
+
+    @property
+    def registered_at(self) -> datetime | None: ...
+
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def differences(self) -> Sequence[str]: ...
+
+    @property
+    def was_stable(self) -> bool: ...
 
 
 class DeclareDraft(NamedTuple):
@@ -109,6 +132,70 @@ def alert_severity(alert: Alert, carried: dict[str, Any]) -> Block:
     return _modal(View.ALERT_SEVERITY, f"Severity of {alert.id}", "Change", [told, field], carried)
 
 
+def choose_revision(choices: Sequence[Revision], service: str, carried: dict[str, Any], running: str = "") -> Block:
+    """Which task definition to go back to, with what differs; `running` is the one that runs now."""
+    offered = [each for each in choices if _can_be_value(each.revision)][:_REVISIONS]
+    told = plain_context(clip(one_line(f"{service} · runs {running}" if running else service), 400))
+    if not offered:
+        nothing = plain_section("There is no task definition to go back to: ECS knows no earlier one of this service.")
+        return _modal(View.ROLLBACK, "Roll back", "", [told, nothing], carried)
+    element: Block = {
+        "type": "radio_buttons",
+        "action_id": VALUE,
+        "options": [_revision(each) for each in offered],
+        "initial_option": _revision(next((each for each in offered if each.was_stable), offered[0])),
+    }
+    field = _input(Input.REVISION, "Go back to", element, hint="Next you see the plan; nothing changes before that.")
+    return _modal(View.ROLLBACK, "Roll back", "Show the plan", [told, field, *_in_full(offered)], carried)
+
+
+def _can_be_value(revision: str) -> bool:
+    """Slack gives it back as it is."""
+    return 0 < len(revision) <= _OPTION_VALUE and revision == clean(revision)
+
+
+def _revision(choice: Revision) -> Block:
+    """`web:56 · was stable · 16 Nov 14:02 UTC · ci-deployer`, and below it what differs."""
+    at = f"{choice.registered_at:%d %b %H:%M} UTC" if choice.registered_at else ""
+    facts = [one_line(choice.revision), "was stable" if choice.was_stable else "", at, one_line(choice.by)]
+    described = " · ".join(one_line(each) for each in choice.differences) or "the same in all that is compared"
+    return {
+        **option(" · ".join(fact for fact in facts if fact), choice.revision),
+        "description": plain(described, OPTION_TEXT),
+    }
+
+
+def _in_full(choices: Sequence[Revision]) -> list[Block]:
+    """What differs, where an option has no room for it."""
+    cut = [each for each in choices if len(" · ".join(each.differences)) > OPTION_TEXT]
+    lines: list[Line] = [
+        [bold(f"{clip(one_line(each.revision), 100)}: "), words(" · ".join(each.differences), 600)] for each in cut
+    ]
+    return [plain_context("What differs, in full:"), bullets(*lines)] if lines else []
+
+
+def choose_runbook(runbooks: Mapping[str, str], carried: dict[str, Any], service: str = "") -> Block:
+    """Which SSM document to run, and with which parameters; asks for the service where nothing tells it.
+
+    `runbooks` are the documents' names with what each does, in a line.
+    """
+    options = [{**option(name, name), "description": plain(does, OPTION_TEXT)} for name, does in runbooks.items()]
+    select: Block = {"type": "static_select", "action_id": VALUE, "options": options}
+    where = [_input(Input.SERVICE, "Service", _text(MAX_SERVICE, "", "checkout-api"))]
+    fields = [
+        *([plain_context(clip(one_line(service), 100))] if service else where),
+        _input(Input.RUNBOOK, "Runbook", select, hint="Next you see the plan; nothing changes before that."),
+        _input(
+            Input.PARAMETERS,
+            "Parameters",
+            _text(MAX_TEXT, "", "MessagesPerSecond=10", lines=True),
+            optional=True,
+            hint="One name=value a line. What is left out comes from the catalogue.",
+        ),
+    ]
+    return _modal(View.RUNBOOK, "Run a runbook", "Show the plan", fields, carried)
+
+
 def add_to_timeline(
     incidents: Sequence[Incident], chosen: Incident | None, text: str, carried: dict[str, Any]
 ) -> Block:
@@ -180,12 +267,13 @@ def _input(name: Input, title: str, element: Block, *, optional: bool = False, h
 
 
 def _modal(view: View, title: str, submit: str, blocks: list[Block], carried: dict[str, Any]) -> Block:
+    """Without `submit` there is nothing to send."""
     return {
         "type": "modal",
         "callback_id": view.value,
         "title": label(title, 24),
-        "submit": label(submit, 24),
-        "close": label("Cancel", 24),
+        **({"submit": label(submit, 24)} if submit else {}),
+        "close": label("Cancel" if submit else "Close", 24),
         "private_metadata": json.dumps(carried),
         "blocks": blocks,
     }

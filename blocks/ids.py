@@ -27,6 +27,18 @@ class Action(StrEnum):
     ALERT_SEVERITY = "alert.severity"
     ALERT_WHY = "alert.why"
     ALERTS = "alert.list"
+    RCA_RUN = "rca.run"
+    RCA_EVIDENCE = "rca.evidence"
+    RCA_DISMISS = "rca.dismiss"
+    ROLLBACK = "remediation.rollback"
+    SCALE_UP = "remediation.scale_up"
+    RESTART = "remediation.restart"
+    RUN = "remediation.run"
+    APPROVE = "remediation.approve"
+    REJECT = "remediation.reject"
+    REHEARSE = "remediation.rehearse"
+    UNDO = "remediation.undo"
+    RETRY = "remediation.retry"
 
 
 class View(StrEnum):
@@ -42,6 +54,9 @@ class View(StrEnum):
     ALERT_SEVERITY = "alert.severity"
     WHY = "alert.why"
     RESOLVE = "incident.resolve"
+    ROLLBACK = "remediation.rollback"
+    RUNBOOK = "remediation.runbook"
+    EVIDENCE = "rca.evidence"
 
 
 class Shortcut(StrEnum):
@@ -66,3 +81,6 @@ class Input(StrEnum):
     NOTE = "note"
     INCIDENT = "incident"
     DURATION = "duration"
+    REVISION = "revision"
+    RUNBOOK = "runbook"
+    PARAMETERS = "parameters"

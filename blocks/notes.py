@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 from blocks.alert import title
-from blocks.rich import Line, flat, own, prose, rich, user, words
+from blocks.rich import Line, code, flat, own, prose, rich, user, words
 from blocks.text import MESSAGE_TEXT, clip_markup, hours
 from bot.models import Alert, Incident, Message, Role, Severity, Status
 
 _REASON = 500
-_RAW = 700  # what tells a person where a message came from; all of it is stored
+_RAW = 400  # what tells a person where a message came from; all of it is stored
 
 
 def _note(*lines: Line) -> Message:
@@ -129,9 +131,21 @@ def silence_over(pattern: str, still: int) -> Message:
 
 
 def unreadable(raw: str, problem: str) -> Message:
-    """A message of the alert queue that can't be read, as it came."""
+    """A message of the alert queue that can't be read, as it came but for the envelope that SNS puts around it."""
     head: Line = [own("⚠ A message on the alert queue can't be read: "), words(problem, 300)]
-    return _note(head, [prose(raw, _RAW)])
+    shown = _without_envelope(raw)
+    text = "\n".join([flat(head), flat([prose(shown, _RAW)])])
+    return Message(clip_markup(text, MESSAGE_TEXT), [rich(head), code(shown, _RAW)])
+
+
+def _without_envelope(raw: str) -> str:
+    """What SNS was given to send: its own fields tell people nothing, and fill what is shown."""
+    try:
+        said = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw
+    is_envelope = isinstance(said, dict) and "TopicArn" in said and isinstance(said.get("Message"), str)
+    return str(said["Message"]) if is_envelope and said["Message"].strip() else raw
 
 
 def more_unreadable(count: int, since: str) -> Message:

@@ -1,15 +1,19 @@
-"""The direct message that pages somebody where PagerDuty does not."""
+"""What a page tells whoever is called: its details, and the direct message that pages where PagerDuty does not."""
 
 from __future__ import annotations
 
-from blocks.rich import Line, bold, bullets, flat, own, rich, url, words
-from blocks.text import MESSAGE_TEXT, Block, clip_markup
-from bot.models import Message, Page, Role
+from blocks import alert_numbers as numbers
+from blocks.alert import AlertFacts
+from blocks.card import CardFacts
+from blocks.rich import Line, Piece, bold, bullets, flat, own, rich, url, words
+from blocks.text import MESSAGE_TEXT, Block, clip_markup, one_line
+from bot.models import Message, Page, Role, Stage
 
 _SERVICE = 80
 _SUMMARY = 1000
 _NAME = 60
 _VALUE = 200
+_URL = 2000
 DETAILS_SHOWN = 10
 _ASKED = {
     Role.PRIMARY: "you are on call (primary)",
@@ -29,5 +33,49 @@ def page(what: Page, role: Role) -> Message:
     blocks: list[Block] = [rich([*told, *link])]
     details = list(what.details.items())[:DETAILS_SHOWN]
     if details:
-        blocks.append(bullets(*([words(name, _NAME), own(": "), words(value, _VALUE)] for name, value in details)))
+        blocks.append(bullets(*([words(name, _NAME), own(": "), _told(value)] for name, value in details)))
     return Message(clip_markup(flat(told, _SUMMARY), MESSAGE_TEXT - len(flat(link))) + flat(link), blocks)
+
+
+def _told(value: str) -> Piece:
+    return (
+        url(value, value) if value.startswith(("https://", "http://")) and len(value) <= _URL else words(value, _VALUE)
+    )
+
+
+def of_alert(facts: AlertFacts) -> dict[str, str]:
+    """What somebody who is called about an alert needs to begin, the most useful first; addresses are whole."""
+    alert, alarm, context = facts.alert, facts.alert.alarm, facts.context
+    rated = next((each.reason for each in reversed(alert.decisions) if each.stage is Stage.SEVERITY), "")
+    found = {
+        "alarm": alarm.name,
+        "value": numbers.value(alarm, alert.value) if alert.value is not None else "",
+        "threshold": numbers.limit(alarm, alert.value),
+        "runbook": context.runbook,
+        "dashboard": context.dashboard,
+        "console": context.console,
+        "service": alert.service,
+        "environment": alert.environment,
+        "account": one_line(f"{context.account} {alarm.region}"),
+        "owner": context.owner,
+        "metric": numbers.source(alarm),
+        "reason": alert.reason,
+        "why this severity": rated,
+        "fired at": alert.fired_at.isoformat(),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def of_incident(facts: CardFacts) -> dict[str, str]:
+    """The same about an incident that people declared."""
+    found = {
+        "incident": facts.incident.id,
+        "impact": facts.incident.impact,
+        "runbook": facts.runbook,
+        "dashboard": facts.dashboard,
+        "bridge": facts.bridge,
+        "service": facts.incident.service,
+        "owner": facts.owner,
+        "declared at": facts.incident.declared_at.isoformat(),
+    }
+    return {name: value for name, value in found.items() if value}

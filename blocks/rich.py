@@ -65,6 +65,12 @@ def rich(*lines: Line) -> Block:
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": elements}]}
 
 
+def code(text: str, limit: int) -> Block:
+    """Foreign text as a block of code, at most `limit` characters."""
+    shown = {"type": "rich_text_preformatted", "elements": [prose(text, limit)]}
+    return {"type": "rich_text", "elements": [shown]}
+
+
 def bullets(*lines: Line) -> Block:
     """The lines as a bullet list."""
     items = [{"type": "rich_text_section", "elements": list(line)} for line in lines]

@@ -54,6 +54,8 @@ _PHRASES: dict[EventKind, Callable[[TimelineEvent, Line], Line]] = {
     EventKind.ALARM: lambda e, t: t,
     EventKind.PAGED: lambda e, t: [own("paged "), *([user(e.about), own(" as ")] if e.about else []), *t],
     EventKind.REMINDED: lambda e, t: [own("asked for an update after "), *t],
+    EventKind.CAUSE: lambda e, t: [own("root cause: "), *t],
+    EventKind.FIX: lambda e, t: [*t, *([own(", by "), user(e.actor)] if e.actor else [])],
     EventKind.TROUBLE: lambda e, t: [own("⚠ "), *t],
     EventKind.REPAIRED: lambda e, t: [own("repaired: "), *t],
 }

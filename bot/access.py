@@ -16,6 +16,7 @@ class Right(StrEnum):
     DECLARE = "declare"
     RESPOND = "respond"
     COMMAND = "command"
+    REMEDIATE = "remediate"
 
 
 class Decision(NamedTuple):
@@ -35,6 +36,7 @@ _VERBS = {
     Right.DECLARE: "declare incidents",
     Right.RESPOND: "respond to incidents",
     Right.COMMAND: "command this incident",
+    Right.REMEDIATE: "change AWS",
 }
 
 
@@ -42,12 +44,14 @@ def decide(person: Person, right: Right, permissions: Permissions, incident: Inc
     """May this person use this right (on this incident)?
 
     A person whom Slack could not be asked about (`unknown`) counts as a member: at 3 a.m. a failing users.info must
-    not lock the on-call engineer out. Rights over AWS are decided elsewhere, and there an unknown is refused.
+    not lock the on-call engineer out. But nobody changes AWS whom Slack does not vouch for.
     """
     if person.kind in _REFUSED_KINDS:
         return Decision(False, _REFUSED_KINDS[person.kind])
     if right is Right.READ:
         return Decision(True, "members may read")
+    if right is Right.REMEDIATE and person.kind is PersonKind.UNKNOWN:
+        return Decision(False, "Slack can't tell who you are right now, so you can't change AWS from here. Try again.")
     grants: tuple[str, ...] = getattr(permissions, right.value)
     for grant in grants:
         if _applies(grant, person, incident):

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from blocks.alert import AlertFacts
 from bot.config import Config, same_service
-from bot.models import Alert, Incident
+from bot.models import Action, Alert, Incident
+from bot.owed import Target
+from bot.resources import resources
 from bot.signals import Deployment
 from bot.store import Store
 from bot.triage import Rules
 
 _DEPLOYED_WITHIN = timedelta(hours=1)
+_ONE_ROLLOUT = timedelta(minutes=30)  # a pipeline's word and ECS's own about one deployment lie this close together
 
 
 class AlertCards:
-    def __init__(self, store: Store, rules: Rules, config: Config) -> None:
+    """`ops` is the name of the incident channel."""
+
+    def __init__(self, store: Store, rules: Rules, config: Config, *, ops: str = "") -> None:
         self._store = store
         self._rules = rules
         self._config = config
+        self._ops = ops
 
     def facts(self, alert: Alert) -> AlertFacts:
         """`alert` may be newer than the store's."""
@@ -32,7 +39,16 @@ class AlertCards:
             children=self._children(alert),
             silence=self._silence(alert),
             to_call=self._to_call(alert),
+            channel=self._channel(alert),
+            fixes=self._fixes(alert),
         )
+
+    def _fixes(self, alert: Alert) -> list[Action]:
+        """What could be changed where the service runs."""
+        where = resources(self._config.service(alert.service), alert.alarm)
+        if where.ecs_service and where.cluster:
+            return [Action.ROLLBACK, Action.SCALE_UP, Action.RESTART]
+        return [Action.ROLLBACK] if where.function else []
 
     def _incident(self, alert: Alert) -> Incident | None:
         return self._store.incident(alert.incident) if alert.incident is not None else None
@@ -42,7 +58,7 @@ class AlertCards:
             return []
         since = alert.fired_at - _DEPLOYED_WITHIN
         found = self._store.deployments_of(same_service(alert.service), since)
-        return [each for each in found if each.at <= alert.fired_at]
+        return [each for each in condensed(found) if each.at <= alert.fired_at]
 
     def _grouped(self, alert: Alert) -> int:
         if not alert.awaits or alert.lead is not None:
@@ -66,3 +82,27 @@ class AlertCards:
         own, common = self._config.service(alert.service).on_call, self._config.on_call
         user = own.primary or common.primary
         return user or ""
+
+    def _channel(self, alert: Alert) -> str:
+        name = alert.channels[0] if alert.channels else Target.OPS.value
+        return self._ops if name == Target.OPS else name
+
+
+def condensed(found: Sequence[Deployment]) -> list[Deployment]:
+    """One entry a deployment, the newest first.
+
+    A pipeline says what is deployed, when and by whom; ECS says under an id of its own how that went.
+    """
+    made: list[Deployment] = []
+    bare = [each for each in found if not each.version]
+    for named in (each for each in found if each.version):
+        own = _nearest(named, bare)
+        bare = [each for each in bare if each is not own]
+        newer = own if own is not None and own.at > named.at else named
+        made.append(named.model_copy(update={"state": newer.state}))
+    return sorted([*made, *bare], key=lambda one: one.at, reverse=True)
+
+
+def _nearest(named: Deployment, bare: Sequence[Deployment]) -> Deployment | None:
+    near = [each for each in bare if abs(each.at - named.at) <= _ONE_ROLLOUT]
+    return min(near, key=lambda each: abs(each.at - named.at), default=None)

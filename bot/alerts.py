@@ -21,25 +21,28 @@ from bot.config import Config, same_service
 from bot.errors import InvalidInput, NotAllowed, Refused
 from bot.ledger import Ledger
 from bot.models import (
+    Action,
     Alert,
     AlertStatus,
     Change,
     Decision,
     Head,
     Incident,
+    Order,
     Severity,
     Shown,
     Stage,
     Timer,
 )
 from bot.owed import alerts as owed
+from bot.owed import fixes as owed_fixes
 from bot.owed import incidents as owed_to_incident
 from bot.ports import Alarms
 from bot.rights import Caller, Rights
 from bot.scene import Scene
 from bot.signals import AlarmChanged, AlarmState, Deployment, Signal, Unreadable
 from bot.steps import alerts as steps
-from bot.steps import consequences
+from bot.steps import causes, consequences
 from bot.steps.alerts import By
 from bot.triage import Around, Finding, Rules, decide, group_of, minutes
 
@@ -252,6 +255,14 @@ class Alerts:
     def _announce(self, scene: Scene, alert: Alert) -> None:
         """Its card, page and clock; what the bus and the mail hear."""
         scene.apply(steps.fired(alert, self._rules.policy))
+        if alert.pages and alert.is_firing and self._config.investigation.by_itself:
+            number = self._store.next_investigation_number()
+            scene.apply(Change(investigations=(causes.wanted_for(alert, number, scene.now),)))
+        if alert.approval and alert.is_firing and alert.shown.has_card:
+            order = Order(
+                action=Action.RUNBOOK, service=alert.service, environment=alert.environment, runbook=alert.runbook
+            )
+            scene.apply(Change(owed=(owed_fixes.propose(order, alert.id, alert.approval, alert.alarm.name),)))
         context = self._rules.catalogue.context(alert)
         scene.events += [events.created(alert), events.enriched(alert, context)]
         if alert.topic and alert.is_firing and alert.shown is Shown.CARD:
@@ -284,7 +295,7 @@ class Alerts:
         parent = scene.parent_of(change.alarm.key)
         newest = scene.newest_of(incident.number) if incident is not None else None
         lead = scene.lead_of(group_of(place)) if incident is None else None
-        return Around(scene.now, tags, scene.silences(), parent, incident, newest, lead)
+        return Around(scene.now, tags, scene.silences(), parent, incident, newest, lead, scene.approvals())
 
     def _stand_for_children(self, scene: Scene, parent: Alert) -> None:
         scene.stands_for(parent)

@@ -21,10 +21,12 @@ from bot.cards import Cards
 from bot.carriers import Carriers
 from bot.carriers.alerts import AlertCarriers
 from bot.carriers.cloud import CloudCarriers
+from bot.carriers.fixes import Aws, FixCarriers, ReportCarriers
 from bot.carriers.incidents import IncidentCarriers
-from bot.carriers.paging import PagingCarriers
+from bot.carriers.paging import Details, PagingCarriers
 from bot.config import Config
 from bot.errors import ChatError, SettingsError, StoreError
+from bot.escalation import Escalations
 from bot.health import HealthServer
 from bot.incidents import Incidents
 from bot.integrations.slack.api import SlackApi
@@ -33,12 +35,15 @@ from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
+from bot.investigation import Investigations, Investigator
 from bot.ledger import Ledger
+from bot.models import Source
 from bot.outbox import Outbox
 from bot.owed import Target
 from bot.paging import PagerSync, Paging
 from bot.ports import Clock
 from bot.processes import this_process
+from bot.remediation import Remediations
 from bot.rights import Rights
 from bot.settings import Settings
 from bot.silences import Silences
@@ -48,6 +53,7 @@ from bot.triage import Rules
 from commands.desk import Desk
 from commands.listener import Listener
 from jobs.intake import Intake
+from jobs.investigators import Bench, Investigators
 from jobs.schedule import Jobs
 
 log = logging.getLogger(__name__)
@@ -81,26 +87,34 @@ class Bot:
         self._chat = SlackChat(api, self.identity)
         owner = this_process()
         people = SlackPeople(SlackApi(token, settings.slack_api_url, timeout=IDENTITY_SECONDS), self.identity, groups)
-        cloud = outside.cloud(settings, clock)
+        cloud = outside.cloud(settings, config, self.store, clock)
         paging = outside.paging(settings, config, self._chat, people, clock)
         self.outbox = Outbox(self.store, clock, owner, paging=paging.rate)
         rules = Rules(config, self._ops, can_page=paging.is_on)
-        ledger, rights = Ledger(self.store, clock, self.outbox.nudge), Rights(people, config)
+        ledger, rights = Ledger(self.store, clock, self._nudge), Rights(people, config)
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
-        alert_cards = AlertCards(self.store, rules, config)
+        alert_cards = AlertCards(self.store, rules, config, ops=self._ops)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         fallback = Target.OPS if settings.fallback_channel == self._ops else settings.fallback_channel
         self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=fallback)
         self.silences = Silences(ledger, rights, rules, config, self.alerts)
         self.paging = Paging(ledger, rights, rules, paging.roster, people)
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
-        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, owner)
+        self.investigations = Investigations(ledger, rights, config)
+        self.remediations = Remediations(
+            ledger, rights, config, cloud.fixes, Escalations(self.store, config, cards.bridge)
+        )
+        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, self.remediations, owner)
+        investigator = Investigator(cloud.collectors, config.investigation.deadline.total_seconds())
+        self.investigators = Investigators(Bench(self.store, clock, owner), self.investigations, investigator)
         self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
         desk = Desk(
             incidents=self.incidents,
             alerts=self.alerts,
             silences=self.silences,
             paging=self.paging,
+            investigations=self.investigations,
+            remediations=self.remediations,
             live=cloud.alarms,
             replies=SlackReplies(api),
             memory=self.store,
@@ -109,11 +123,15 @@ class Bot:
             bot_user=self.identity.user_id,
             ops=self._ops,
         )
+        metrics = next((one for one in cloud.collectors if one.source is Source.METRICS), None)
+        aws = Aws(cloud.fixes, metrics, cloud.alarms)
         self._carriers = Carriers(
             IncidentCarriers(self.store, self._chat, cards, config, self._ops, clock),
             AlertCarriers(self.store, self._chat, alert_cards, self._ops),
-            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, clock),
-            CloudCarriers(self.store, cloud.bus, cloud.mailer),
+            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, Details(cards, alert_cards), clock),
+            ReportCarriers(self.store, self._chat, config, self._ops),
+            FixCarriers(aws, self.remediations, self.store, self._chat, clock, self._ops),
+            CloudCarriers(self.store, cloud.bus, cloud.mailer, self._chat),
         )
         self._closing = [*cloud.closing, *paging.closing]
         poll = config.pagerduty.poll if paging.can_poll else None
@@ -142,6 +160,7 @@ class Bot:
         if self.intake is not None:
             self.intake.start()
         self._jobs.start()
+        self.investigators.start()
         threading.Thread(target=self._greet_channel, name="greeter", daemon=True).start()
         log.info("connected to %s as %s", self.identity.workspace, self.identity.user_id)
 
@@ -154,12 +173,18 @@ class Bot:
         self._listener.drain()
         self.socket.close()
         self._jobs.stop()
+        self.investigators.stop()
         self.outbox.stop()
         for close in self._closing:
             close()
         if self._health is not None:
             self._health.close()
         self.store.close()
+
+    def _nudge(self) -> None:
+        """Something was stored: what is owed is looked at, and whether a cause is to be looked for."""
+        self.outbox.nudge()
+        self.investigators.nudge()
 
     def health(self) -> dict[str, Any]:
         try:
@@ -224,5 +249,6 @@ class UnderWay:
 def _groups(config: Config) -> list[str]:
     """The user groups that the permissions name."""
     rights = config.permissions
-    granted = {*rights.declare, *rights.respond, *rights.command}
-    return sorted(grant for grant in granted if grant.startswith("S"))
+    granted = {*rights.declare, *rights.respond, *rights.command, *rights.remediate}
+    approving = {policy.group for policy in config.remediation.approvals if policy.group}
+    return sorted({grant for grant in granted if grant.startswith("S")} | approving)

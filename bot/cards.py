@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blocks.card import TIMELINE_SHOWN, CardFacts
+from blocks.card import TIMELINE_SHOWN, CardFacts, shows_paged
 from bot.config import Config
 from bot.models import EventKind, Incident
 from bot.store import Store
@@ -22,7 +22,8 @@ class Cards:
     def facts(self, incident: Incident) -> CardFacts:
         service = self._config.service(incident.service)
         newest = self._store.timeline(incident.number, limit=3 * TIMELINE_SHOWN)
-        events = [event for _, event in newest if event.kind is not EventKind.UPDATE]  # has a line of its own
+        told = {EventKind.UPDATE, *([EventKind.PAGED] if shows_paged(incident) else [])}  # in places of their own
+        events = [event for _, event in newest if event.kind not in told]
         return CardFacts(
             incident=incident,
             events=events,

@@ -101,6 +101,11 @@ class Incidents:
         self._rights.need(caller, Right.READ)
         return self._of_place(channel_id, thread_ts)
 
+    def open_of(self, caller: Caller, service: str) -> Incident | None:
+        """The newest open incident of a service."""
+        self._rights.need(caller, Right.READ)
+        return self._store.open_incident_of(service)
+
     def exists(self, number: int) -> bool:
         """Was this number given to an incident?"""
         try:

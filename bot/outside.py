@@ -6,18 +6,22 @@ Their libraries are loaded only where they are used: they would be the larger pa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
-from bot.config import Config
-from bot.integrations.nothing import NoAlarms, NoBus, NoMailer
+from bot.baselines import expected
+from bot.config import Config, same_service
+from bot.handbook import insights
+from bot.integrations.nothing import NoAlarms, NoBus, NoFixes, NoMailer
 from bot.integrations.roster import ConfigRoster, PagerDutyRoster, Rosters
 from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
 from bot.pace import Rate
-from bot.ports import Alarms, Clock, EventBus, Inbox, Mailer, Pager, Roster
+from bot.ports import Alarms, Clock, Collector, EventBus, Fixes, Inbox, Mailer, Pager, Roster
 from bot.settings import Settings
-
+from bot.signals import Deployment
+from bot.store import Store
 
 # A direct message is a post in a channel of its own, and in a storm most of them go to one person.
 BY_SLACK = Rate(every=1.0, burst=4, is_shared=True)
@@ -32,23 +36,46 @@ class Cloud(NamedTuple):
     bus: EventBus
     mailer: Mailer
     alarms: Alarms
+    fixes: Fixes
+    collectors: Sequence[Collector] = ()
     closing: Sequence[Callable[[], None]] = ()
 
 
-def cloud(settings: Settings, clock: Clock) -> Cloud:
+def cloud(settings: Settings, config: Config, store: Store, clock: Clock) -> Cloud:
     """AWS is in use where it is named: a queue, a region or an endpoint."""
     if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
-        return Cloud(None, NoBus(), NoMailer(), NoAlarms())
+        return Cloud(None, NoBus(), NoMailer(), NoAlarms(), NoFixes())
     from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415
     from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
     from bot.integrations.aws.clients import Clients  # noqa: PLC0415
+    from bot.integrations.aws.evidence import collectors  # noqa: PLC0415
+    from bot.integrations.aws.fixes import AwsFixes  # noqa: PLC0415
     from bot.integrations.aws.queue import SqsInbox  # noqa: PLC0415
     from bot.integrations.aws.topics import SnsMailer  # noqa: PLC0415
 
     clients = Clients(settings.aws_region, settings.aws_endpoint_url)
     inbox = SqsInbox(clients, settings.alert_queue_url) if settings.alert_queue_url else None
     bus, alarms = EventBridgeBus(clients, settings.alert_bus_name), CloudWatchAlarms(clients, clock)
-    return Cloud(inbox, bus, SnsMailer(clients), alarms, (alarms.close, clients.close))
+    limits = config.remediation
+    fixes = AwsFixes(clients, clock, role=limits.role, state_machine=limits.state_machine, timeout=limits.timeout)
+    seconds = config.investigation.deadline.total_seconds()
+    known = Known(store)
+    sources = collectors(clients, clock, known.deployments, known.usual, insights()["error-classes"], seconds)
+    return Cloud(inbox, bus, SnsMailer(clients), alarms, fixes, sources, (alarms.close, clients.close))
+
+
+class Known(NamedTuple):
+    """What the store knows that evidence is compared with."""
+
+    store: Store
+
+    def deployments(self, service: str, since: datetime) -> list[Deployment]:
+        return self.store.deployments_of(same_service(service), since)
+
+    def usual(self, service: str, metric: str, at: datetime) -> tuple[float, float] | None:
+        """Mean and standard deviation at this hour of the week."""
+        found = expected(self.store.baselines(service, metric), metric, at)
+        return (found.mean, found.deviation) if found is not None else None
 
 
 class PagingParts(NamedTuple):

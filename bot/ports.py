@@ -93,6 +93,10 @@ class Chat(Protocol):
 
     def bookmark(self, channel_id: str, title: str, url: str) -> None: ...
 
+    def upload(self, channel_id: str, thread_ts: str | None, name: str, title: str, data: bytes) -> None:
+        """Put a file into the thread (or the channel)."""
+        ...
+
     def link(self, channel_id: str, ts: str) -> str:
         """The permalink of a message."""
         ...
@@ -275,6 +279,10 @@ class Fixes(Protocol):
 
     def follow(self, remediation: Remediation) -> Progress:
         """How far it is; takes the next step where there are several."""
+        ...
+
+    def rehearse(self, remediation: Remediation) -> Sequence[str]:
+        """A dry run: what it would do by now, in lines; nothing is changed."""
         ...
 
     def stop(self, remediation: Remediation) -> None:

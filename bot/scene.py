@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.catalogue import Tags
 from bot.config import same_service
-from bot.models import Alert, Change, Head, Incident, Owed, Silence, Storm
+from bot.models import Alert, Approval, Change, Head, Incident, Owed, Silence, Storm
 from bot.ports import Event
 from bot.signals import AlarmChanged, AlarmState, Signal
 from bot.store import Store
@@ -29,6 +29,7 @@ class Scene:
         self._alerts = store.alerts(head.number for head in self._heads.values() if head.number is not None)
         self._parents = store.composites_over(keys)
         self._silences: list[Silence] | None = None
+        self._approvals: list[Approval] | None = None
         self._incidents: dict[int, Incident] = {}
         self._by_service: dict[str, int | None] = {}
         self._led: set[str] = set()
@@ -94,6 +95,11 @@ class Scene:
         if self._silences is None:
             self._silences = self._store.silences()
         return self._silences
+
+    def approvals(self) -> list[Approval]:
+        if self._approvals is None:
+            self._approvals = self._store.approvals()
+        return self._approvals
 
     def incident(self, number: int | None) -> Incident | None:
         if number is None:

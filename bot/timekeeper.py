@@ -13,12 +13,14 @@ from bot import oncall
 from bot.alerts import REVEAL, STORM, Alerts
 from bot.errors import StoreError, UserError
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Incident, Timer
+from bot.models import Alert, Change, Incident, Role, Timer
 from bot.paging import next_call
+from bot.remediation import Remediations
 from bot.silences import SILENCE, Silences
 from bot.steps import alerts as alert_steps
 from bot.steps import deadlines
 from bot.steps import incidents as incident_steps
+from bot.steps.fixes import EXPIRE, RUNG
 from bot.triage import Rules, minutes
 
 log = logging.getLogger(__name__)
@@ -30,12 +32,15 @@ AT_ONCE = 50
 class Timekeeper:
     """`owner` names the process in claims."""
 
-    def __init__(self, ledger: Ledger, rules: Rules, alerts: Alerts, silences: Silences, owner: str) -> None:
+    def __init__(
+        self, ledger: Ledger, rules: Rules, alerts: Alerts, silences: Silences, remediations: Remediations, owner: str
+    ) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rules = rules
         self._alerts = alerts
         self._silences = silences
+        self._remediations = remediations
         self._owner = owner
         self._on: dict[str, Callable[[Timer], None]] = {
             deadlines.SLA: self._missed,
@@ -45,6 +50,8 @@ class Timekeeper:
             SILENCE: lambda timer: self._silences.end(timer.subject),
             REVEAL: lambda timer: self._alerts.reveal(_number(timer)),
             STORM: lambda timer: self._alerts.calm(timer.subject),
+            EXPIRE: lambda timer: self._remediations.expire(_number(timer)),
+            RUNG: lambda timer: self._remediations.rung(_number(timer), Role(timer.body["role"])),
         }
 
     def run(self) -> int:

@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from bot import oncall
 from bot.catalogue import SEVERITY_WORDS, Catalogue, Place, Tags
 from bot.config import Config, Maintenance, Match, Route, SeverityRule
-from bot.models import Alert, Decision, Incident, Role, Severity, Shown, Silence, Stage, Storm, fits
+from bot.models import Alert, Approval, Decision, Incident, Role, Severity, Shown, Silence, Stage, Storm, fits
 from bot.oncall import Calendar, Policy
 from bot.owed import Target
+from bot.runbooks import runbook_for
 from bot.signals import Alarm, AlarmChanged, AlarmState
 
 _SERVICES_COUNTED = 500  # of one storm; alerts of further services are counted in its total
@@ -35,6 +36,7 @@ class Around(NamedTuple):
     parent    a firing composite alarm that stands for this one
     incident  an open incident of the same service; newest: the alert that joined it last
     lead      a firing alert of the same service and environment under whose card this one could stand
+    approvals the standing approvals of remediations
     """
 
     now: datetime
@@ -44,6 +46,7 @@ class Around(NamedTuple):
     incident: Incident | None = None
     newest: Alert | None = None
     lead: Alert | None = None
+    approvals: Sequence[Approval] = ()
 
 
 class Finding(NamedTuple):
@@ -199,6 +202,20 @@ class Rules:
             values, _grouped(lead.id, f"same service within {minutes(window)} of {lead.id}: one page for both")
         )
 
+    def remediation(self, alarm: Alarm, place: Place, around: Around) -> Finding:
+        """The runbook that repairs this, and whether it may start by itself."""
+        name = runbook_for(alarm)
+        if not name:
+            return Finding({}, _repair("none", "no automated runbook is for this alarm"))
+        holding = next(
+            (one for one in around.approvals if (one.name, one.service) == (name, place.service)
+             and one.holds(around.now)), None
+        )  # fmt: skip
+        if holding is None:
+            return Finding({"runbook": name}, _repair(name, "fits, but nobody approved that it runs by itself"))
+        until = f"<@{holding.by}> approved it until {holding.until:%Y-%m-%d %H:%M} UTC"
+        return Finding({"runbook": name, "approval": holding.id}, _repair(name, f"starts by itself: {until}"))
+
     def _is_within(self, around: Around, incident: Incident) -> bool:
         """Did the incident, or the newest of its alerts, begin within the window?"""
         newest = around.newest.received_at if around.newest else incident.declared_at
@@ -238,7 +255,7 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
         rated,
         routed.decision,
         grouped.decision,
-        Decision(stage=Stage.REMEDIATION, outcome="none", reason="no approved runbook matches"),
+        (repair := rules.remediation(alarm, place, around)).decision,
     ]
     return Alert(
         number=number,
@@ -256,6 +273,7 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
         reason=change.reason,
         missing=change.missing,
         decisions=tuple(decisions),
+        **repair.values,
         **values,
     )
 
@@ -313,6 +331,10 @@ def _hidden(shown: Shown, stage: Stage, reason: str, **values: Any) -> Finding:
         {"shown": shown, "pages": False, "topic": None, **values},
         Decision(stage=stage, outcome=shown.value, reason=reason),
     )
+
+
+def _repair(outcome: str, reason: str) -> Decision:
+    return Decision(stage=Stage.REMEDIATION, outcome=outcome, reason=reason)
 
 
 def _counted(storm: Storm, alert: Alert, *, is_hidden: bool) -> Storm:

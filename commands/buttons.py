@@ -7,7 +7,8 @@ from collections.abc import Callable
 from blocks import alert_answers, answers, forms, timeline
 from blocks.ids import Action
 from bot.access import Right
-from commands import alerting, say, subcommands, words
+from bot.models import Action as Remedy
+from commands import alerting, fixing, say, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply, TurnPage
 from commands.request import Request
@@ -117,6 +118,18 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.ALERT_SEVERITY: rate_alert,
     Action.ALERT_WHY: why,
     Action.ALERTS: alerts,
+    Action.RCA_RUN: fixing.run_rca,
+    Action.RCA_EVIDENCE: fixing.show_evidence,
+    Action.RCA_DISMISS: fixing.dismiss,
+    Action.ROLLBACK: fixing.button_of(Remedy.ROLLBACK),
+    Action.SCALE_UP: fixing.button_of(Remedy.SCALE_UP),
+    Action.RESTART: fixing.button_of(Remedy.RESTART),
+    Action.RUN: fixing.run_button,
+    Action.APPROVE: lambda desk, request: fixing.approve_number(desk, request, request.number),
+    Action.REJECT: lambda desk, request: fixing.reject_number(desk, request, request.number),
+    Action.REHEARSE: fixing.rehearse_number,
+    Action.UNDO: lambda desk, request: fixing.undo_number(desk, request, request.number),
+    Action.RETRY: fixing.again_number,
 }
 _ON_CARDS = frozenset(
     {

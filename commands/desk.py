@@ -9,8 +9,10 @@ from typing import Protocol
 from bot.alerts import Alerts
 from bot.config import Config
 from bot.incidents import Incidents
+from bot.investigation import Investigations
 from bot.paging import Paging
 from bot.ports import Alarms, Clock, Replies
+from bot.remediation import Remediations
 from bot.silences import Silences
 
 
@@ -34,6 +36,8 @@ class Desk:
     alerts: Alerts
     silences: Silences
     paging: Paging
+    investigations: Investigations
+    remediations: Remediations
     live: Alarms
     replies: Replies
     memory: Memory

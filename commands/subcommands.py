@@ -11,8 +11,8 @@ from blocks.text import clip
 from bot.access import Right
 from bot.errors import InvalidInput, StillFiring
 from bot.incidents import Declaration
-from bot.models import WORKING, Alert, Incident, Severity, Status, new_id
-from commands import alerting, say, words
+from bot.models import WORKING, Action, Alert, Incident, Severity, Status, new_id
+from commands import alerting, fixing, say, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
@@ -190,7 +190,7 @@ def help_(desk: Desk, call: Call) -> Reply:
     return Answer(answers.help_page(lines, here.id if here else None))
 
 
-_RESPOND, _ALERTS, _FINISH, _LEARN = "Respond", "Alerts and paging", "Finish", "Learn"
+_RESPOND, _ALERTS, _FIX, _FINISH, _LEARN = "Respond", "Alerts and paging", "Find and fix", "Finish", "Learn"
 Plain = Callable[[Desk, Request, str], Reply]
 About = Callable[[Desk, Request, "Alert | Incident", str], Reply]
 
@@ -241,6 +241,25 @@ SUBCOMMANDS = (
     Subcommand("escalate", _ALERTS, "[INC-n|AL-n]", "call the next in line now", "/incident escalate",
                _about_incident(alerting.escalate), Right.RESPOND, silent=True,
                on_alert=_about_alert(alerting.escalate)),
+    Subcommand("rca", _FIX, "[AL-n]", "look for the root cause; the report comes into the thread",
+               "/incident rca AL-17", _plain(fixing.rca), Right.RESPOND, on="", aliases=("cause", "investigate")),
+    Subcommand("rollback", _FIX, "[service] [revision]", "plan to go back to the last stable version",
+               "/incident rollback checkout-api", _plain(fixing.planner(Action.ROLLBACK)), Right.REMEDIATE, on=""),
+    Subcommand("scale", _FIX, "[service]", "plan to add a task", "/incident scale checkout-api",
+               _plain(fixing.planner(Action.SCALE_UP)), Right.REMEDIATE, on="", aliases=("scaleup", "scale-up")),
+    Subcommand("restart", _FIX, "[service]", "plan to restart the tasks, one at a time",
+               "/incident restart checkout-api", _plain(fixing.planner(Action.RESTART)), Right.REMEDIATE, on=""),
+    Subcommand("runbook", _FIX, "[name] [service] [name=value …]", "plan to run an SSM document",
+               "/incident runbook AIOps-PurgeSQSDLQ checkout-api", _plain(fixing.runbook), Right.REMEDIATE, on="",
+               aliases=("run",)),
+    Subcommand("approve", _FIX, "FIX-n | action service 7d", "let a plan run; or let an action run by itself",
+               "/incident approve FIX-12", _plain(fixing.approve), Right.REMEDIATE, on=""),
+    Subcommand("reject", _FIX, "FIX-n | action service", "refuse a plan; or end a standing approval",
+               "/incident reject FIX-12", _plain(fixing.reject), Right.REMEDIATE, on=""),
+    Subcommand("undo", _FIX, "FIX-n", "plan to take a change back", "/incident undo FIX-12", _plain(fixing.undo),
+               Right.REMEDIATE, on=""),
+    Subcommand("remediations", _FIX, "", "what was changed, what waits, what may run by itself",
+               "/incident remediations", _plain(fixing.remediations), Right.READ, on="", aliases=("fixes",)),
     Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
                Right.COMMAND, aliases=("commander", "ic", "lead"), keyword=True),
     Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.READ,

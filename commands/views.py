@@ -9,7 +9,7 @@ from blocks.ids import Input, View
 from bot.errors import InvalidInput, Overtaken
 from bot.incidents import Declaration
 from bot.models import Severity, Status
-from commands import say
+from commands import fixing, say
 from commands.desk import Desk
 from commands.reply import Answer, Reply
 from commands.request import Request
@@ -116,6 +116,9 @@ VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
     View.RESOLVE: resolve_anyway,
     View.SILENCE: silence,
     View.ALERT_SEVERITY: alert_severity,
+    View.ROLLBACK: fixing.rollback_to,
+    View.RUNBOOK: fixing.run_runbook,
+    View.EVIDENCE: nothing,
 }
 
 

@@ -154,7 +154,7 @@ def announced(event: Event) -> tuple[Signal, ...]:
         region=text(detail.get("region")) or event.region,
         cluster=text(detail.get("cluster")),
         version=version,
-        by=text(first(detail, "by", "deployedBy", "deployed_by", "actor")),
+        by=text(first(detail, "by", "deployedBy", "deployed_by", "actor", "author")),
         reason=text(first(detail, "reason", "message", "error"), REASON),
     )
     return _with_alarm(deployment)

@@ -19,6 +19,7 @@ from bot.alarms.reading import ARN, DESCRIPTION, NAME, Event, arn_of, listing, m
 from bot.signals import Alarm, AlarmChanged, AlarmKind, AlarmState, Signal
 
 MAX_ENTITIES = 10
+ENTITY = "entity"
 _STATES = {"open": AlarmState.ALARM, "upcoming": AlarmState.ALARM, "closed": AlarmState.OK}
 _SEVERITIES = {"scheduledChange": "low", "accountNotification": "low"}
 _URL = "https://health.aws.amazon.com/health/home#/account/event-log?eventID={arn}&eventTab=details"
@@ -45,7 +46,7 @@ def event(event: Event) -> tuple[Signal, ...]:
         arn=said,
         description=_description(detail.get("eventDescription")),
         namespace=text(detail.get("service")),
-        dimensions=_entities(detail.get("affectedEntities")),
+        dimensions=_entities(detail.get("affectedEntities"), event.resources),
         url=_URL.format(arn=said) if _SAFE_ARN.fullmatch(said) else "",
         severity=_SEVERITIES.get(category, ""),
     )
@@ -77,9 +78,11 @@ def _description(value: object) -> str:
     return text(said[0].get("latestDescription"), DESCRIPTION) if said else ""
 
 
-def _entities(value: object) -> tuple[tuple[str, str], ...]:
-    named = (text(mapping(entry).get("entityValue"), ARN) for entry in listing(value))
-    return tuple(("entity", name) for name in named if name)[:MAX_ENTITIES]
+def _entities(value: object, resources: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """What is affected, by name or ARN; an event that leaves it out of its detail still lists it as resources."""
+    named = [text(mapping(entry).get("entityValue"), ARN) for entry in listing(value)]
+    affected = [name for name in named if name] or list(resources)
+    return tuple((ENTITY, name) for name in affected)[:MAX_ENTITIES]
 
 
 def _moment(value: object) -> datetime | None:

@@ -9,8 +9,9 @@ from typing import Any
 from bot.carriers.common import Settlement, showing
 from bot.errors import CloudError, DeliveryError
 from bot.models import Change, Delivery, Owed, OwedKind
+from bot.owed import Target
 from bot.owed import alerts as owed
-from bot.ports import Event, EventBus, Mailer
+from bot.ports import Chat, Event, EventBus, Mailer
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -21,10 +22,11 @@ _NO_BUS = frozenset({"ResourceNotFoundException", "ResourceNotFound"})
 class CloudCarriers:
     """Raises CloudError where AWS did not take it."""
 
-    def __init__(self, store: Store, bus: EventBus, mailer: Mailer) -> None:
+    def __init__(self, store: Store, bus: EventBus, mailer: Mailer, chat: Chat) -> None:
         self._store = store
         self._bus = bus
         self._mailer = mailer
+        self._chat = chat
         self._is_told = False
 
     def takes(self, owed: Owed) -> bool:
@@ -64,6 +66,14 @@ class CloudCarriers:
         return row.model_copy(update={"body": body, "lane": f"bus:{row.id}", "not_before": due})
 
     def _mail(self, delivery: Delivery) -> Settlement:
-        body = delivery.owed.body
-        self._mailer.publish(body["topic"], body["title"], body["text"])
+        """With the way to the card, where that stands already: a mail never waits for it."""
+        body, card = delivery.owed.body, self._card(delivery.owed.subject)
+        text = f"{body['text']}\nCard in Slack: {card}" if card else body["text"]
+        self._mailer.publish(body["topic"], body["title"], text)
         return Settlement()
+
+    def _card(self, subject: str) -> str:
+        kind, _, number = subject.partition("-")
+        target = owed.places(self._store.alert(int(number)))[0] if kind == "AL" else Target.OPS.value
+        place = self._store.posted(subject, target)
+        return self._chat.link(place.channel_id, place.ts) if place else ""

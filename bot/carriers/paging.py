@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from blocks import notes
+from blocks import notes, pages
 from blocks.alert import summary
+from bot.alert_cards import AlertCards
+from bot.cards import Cards
 from bot.carriers.common import Settlement, showing
 from bot.errors import DeliveryError, PagerError
 from bot.models import (
@@ -32,14 +34,28 @@ _SUMMARY = 1000
 Subject = Alert | Incident
 
 
+class Details:
+    """What a page says besides its summary: what the card shows, in words."""
+
+    def __init__(self, cards: Cards, alert_cards: AlertCards) -> None:
+        self._cards = cards
+        self._alert_cards = alert_cards
+
+    def of(self, subject: Subject) -> dict[str, str]:
+        if isinstance(subject, Alert):
+            return pages.of_alert(self._alert_cards.facts(subject))
+        return pages.of_incident(self._cards.facts(subject))
+
+
 class PagingCarriers:
     """Raises PagerError or ChatError where nobody could be called."""
 
-    def __init__(self, store: Store, pager: Pager, roster: Roster, chat: Chat, clock: Clock) -> None:
+    def __init__(self, store: Store, pager: Pager, roster: Roster, chat: Chat, details: Details, clock: Clock) -> None:
         self._store = store
         self._pager = pager
         self._roster = roster
         self._chat = chat
+        self._details = details
         self._clock = clock
 
     def takes(self, owed: Owed) -> bool:
@@ -97,9 +113,8 @@ class PagingCarriers:
         if isinstance(subject, Alert):
             alarm = subject.alarm
             text, source = summary(subject), f"{alarm.account} {alarm.region}".strip()
-            details = {"alarm": alarm.name, "reason": subject.reason, "fired at": subject.fired_at.isoformat()}
         else:
-            text, source, details = subject.impact, "declared in Slack", {"incident": subject.id}
+            text, source = subject.impact, "declared in Slack"
         why = str(body.get("why", ""))
         head = f"{subject.severity.label} {subject.service}: {text}"
         return Page(
@@ -109,7 +124,7 @@ class PagingCarriers:
             service=subject.service or "unknown service",
             source=source or "CloudWatch",
             link=self._link(subject),
-            details={name: value for name, value in details.items() if value},
+            details=self._details.of(subject),
         )
 
     def _key(self, subject: Subject) -> str:

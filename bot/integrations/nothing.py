@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-from bot.ports import Event, Standing
+from bot.errors import Refused
+from bot.models import Order, Plan, Progress, Remediation
+from bot.ports import Choice, Event, Standing
+from bot.resources import Resources
 
 log = logging.getLogger(__name__)
 
@@ -34,3 +37,32 @@ class NoAlarms:
 
     def states(self, names: Sequence[str], region: str) -> Mapping[str, Standing]:
         return {}
+
+
+class NoFixes:
+    """Nothing can be changed where AWS is not configured."""
+
+    def plan(self, order: Order, resources: Resources) -> Plan:
+        raise _refused()
+
+    def choices(self, resources: Resources) -> list[Choice]:
+        raise _refused()
+
+    def start(self, remediation: Remediation) -> Progress:
+        raise _refused()
+
+    def follow(self, remediation: Remediation) -> Progress:
+        raise _refused()
+
+    def stop(self, remediation: Remediation) -> None:
+        raise _refused()
+
+    def rehearse(self, remediation: Remediation) -> Sequence[str]:
+        raise _refused()
+
+    def undo(self, remediation: Remediation) -> Plan:
+        raise _refused()
+
+
+def _refused() -> Refused:
+    return Refused("AWS is not configured: set AWS_REGION and the bot's credentials, then it can be changed from here.")

@@ -83,6 +83,7 @@ class Alert(Stored):
     silence       the silence or maintenance window that hides it
     due_at        when the acknowledgement is due; missed_at when that passed
     via           where it was acknowledged, when not in Slack (“PagerDuty, by Kim Porter”)
+    runbook       the automated runbook that repairs this; approval the standing one under which it starts by itself
     version       the store's: it guards every write (0: not stored yet)
     """
 
@@ -126,6 +127,8 @@ class Alert(Stored):
     acknowledged_at: datetime | None = None
     via: str = ""
     incident: int | None = None
+    runbook: str = ""
+    approval: str = ""
     decisions: tuple[Decision, ...] = ()
     version: int = 0
 

@@ -211,6 +211,8 @@ class EventKind(StrEnum):
     ALARM = "alarm"
     PAGED = "paged"
     REMINDED = "reminded"
+    CAUSE = "cause"
+    FIX = "fix"
     TROUBLE = "trouble"
     REPAIRED = "repaired"
 

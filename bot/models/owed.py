@@ -37,6 +37,11 @@ class OwedKind(StrEnum):
     PAGER = "pager"
     EVENTS = "events"
     MAIL = "mail"
+    REPORT = "report"
+    PICTURE = "picture"
+    FIX = "fix"
+    FIX_CARD = "fix_card"
+    PROPOSE = "propose"
 
 
 class Priority(IntEnum):

@@ -23,6 +23,7 @@ from bot.models import (
     EventKind,
     Incident,
     Owed,
+    Paged,
     Role,
     Severity,
     Shown,
@@ -210,13 +211,14 @@ def over(
 
 
 def _heir(alert: Alert, group: Sequence[Alert]) -> Alert | None:
-    """The oldest that stands under this one's card, or shares its page in a storm, and still waits for somebody."""
+    """The worst that stands under this one's card, or shares its page in a storm, and still waits for somebody."""
     below = (Shown.THREAD, Shown.STORM)
-    return next((one for one in group if one.lead == alert.number and one.awaits and one.shown in below), None)
+    waiting = [one for one in group if one.lead == alert.number and one.awaits and one.shown in below]
+    return min(waiting, key=lambda one: (one.severity, one.number), default=None)
 
 
 def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
-    """The oldest alert that still waits takes the place of the one that is over: its page, and its card if any."""
+    """Its heir takes the place of the alert that is over: its page, and its card if any."""
     values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
     shown = Shown.STORM if alert.shown is Shown.STORM else Shown.CARD
     leader = heir.changed(
@@ -291,15 +293,20 @@ def opened(alerts: Sequence[Alert], number: int, now: datetime, by: By, commande
         alerts=len(alerts),
         firing=len(alerts),
         page_keys=tuple(dict.fromkeys(one.page_key for one in alerts if one.pages)),
-        paged=tuple(sorted((page for one in alerts for page in one.paged), key=lambda page: page.at)),
+        paged=pages_of(alerts),
     )
+
+
+def pages_of(alerts: Sequence[Alert]) -> tuple[Paged, ...]:
+    """Who was called for these, the oldest call first: once where an alert took over the page of another."""
+    made = dict.fromkeys(page for one in alerts for page in one.paged)
+    return tuple(sorted(made, key=lambda page: page.at))
 
 
 def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change:
     """What the new incident's timeline begins with, and its templates and card."""
     events_ = [_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in alerts]
-    for one in alerts:
-        events_ += [_paged(incident, page.at, page.role, page.user_id or page.name) for page in one.paged]
+    events_ += [_paged(incident, page.at, page.role, page.user_id or page.name) for page in pages_of(alerts)]
     events_.sort(key=lambda event: event.at)
     how = incident.via or ""
     by = incident.acknowledged_by

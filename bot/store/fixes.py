@@ -38,6 +38,8 @@ class FixRows:
     # -- investigations
 
     def claim_investigation(self, owner: str, now: datetime, *, lease: float) -> Investigation | None:
+        if not self._db.row("SELECT 1 AS one FROM investigations WHERE is_open = 1 LIMIT 1"):
+            return None
         until = stamp(now + timedelta(seconds=lease))
         with self._db.transaction():
             row = self._db.row(

@@ -7,31 +7,33 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 
-from sandbox.aws import control, queues
+from sandbox.aws import control, own, queues
 from sandbox.aws.calllog import CallLog
 from sandbox.aws.clock import CLOCK
 from sandbox.aws.cloudwatch import watch
+from sandbox.aws.ecs import fleet
 from sandbox.aws.faults import Fault, Faults
 from sandbox.aws.refusals import Refusal, refusal, status_line, throttled
 from sandbox.aws.request import Call, identify, read_body
+from sandbox.aws.trail import TRAIL
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
-ONE_AT_A_TIME = ("dynamodb", "sns", "events", "ecs", "rds")  # moto's backends are not safe with threads
+ONE_AT_A_TIME = ("dynamodb", "sns", "events", "rds")  # moto's backends are not safe with threads
 
 
 class _Moto(DomainDispatcherApplication):
     """moto lists its own folder for every call, to find out which service a host is."""
 
     def __init__(self) -> None:
-        super().__init__(create_backend_app)
+        super().__init__(own.create_app)
         self._known: dict[str | None, Any] = {}
 
     def get_backend_for_host(self, host: str | None) -> Any:
         if host not in self._known:
-            self._known[host] = super().get_backend_for_host(host)
+            self._known[host] = own.service_of(host) or super().get_backend_for_host(host)
         return self._known[host]
 
 
@@ -44,7 +46,7 @@ class Gateway:
         self._faults = faults
         self._controls = controls
         self._locks: dict[str, AbstractContextManager[Any]] = {name: threading.RLock() for name in ONE_AT_A_TIME}
-        self._locks["monitoring"] = watch.LOCK
+        self._locks |= {"monitoring": watch.LOCK, "ecs": fleet.LOCK}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(control.PREFIX):
@@ -76,6 +78,7 @@ class Gateway:
                 start_response(status, headers)
                 return [data]
         status, headers, chunks = self._ask(call, environ)
+        TRAIL.record(call, _error(headers) if status[0] in "45" else None)
         if kind == "drop_after":
             note(0)
             raise _hung_up(environ)

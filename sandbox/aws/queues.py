@@ -8,7 +8,6 @@ two receivers get the same message. FIFO queues stay moto's.
 import copy
 import heapq
 import itertools
-import json
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -16,10 +15,8 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Any
 
-from moto.core.responses import ActionResult
 from moto.sqs.exceptions import PurgeQueueInProgress, ReceiptHandleIsInvalid, SQSException
 from moto.sqs.models import Message, Queue, SQSBackend, _filter_message_attributes
-from moto.sqs.responses import SQSResponse
 
 from sandbox.aws.clock import CLOCK
 
@@ -249,51 +246,6 @@ def _counting(state: str, original: property) -> property:
     return property(count)
 
 
-def start_message_move_task(response: SQSResponse) -> ActionResult:
-    """The redrive of a dead-letter queue: to where it is asked to go, or back to the queue that it serves."""
-    backend = response.sqs_backend
-    source = backend.get_queue(str(response._get_param("SourceArn")).rsplit(":", 1)[-1])
-    wanted = response._get_param("DestinationArn")
-    targets = [backend.get_queue(wanted.rsplit(":", 1)[-1])] if wanted else _served(backend, source)
-    if not targets:
-        raise SQSException("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
-    moved = shelf_of(source).drain()
-    for message in moved:
-        message.approximate_receive_count = 0
-        targets[0].add_message(message)
-    tasks = source.__dict__.setdefault("sandbox_moves", [])
-    tasks.insert(
-        0,
-        {
-            "TaskHandle": f"move-{len(tasks) + 1}",
-            "Status": "COMPLETED",
-            "SourceArn": source.queue_arn,
-            "DestinationArn": targets[0].queue_arn,
-            "ApproximateNumberOfMessagesMoved": len(moved),
-            "ApproximateNumberOfMessagesToMove": len(moved),
-            "StartedTimestamp": int(CLOCK.now() * 1000),
-        },
-    )
-    return ActionResult({"TaskHandle": tasks[0]["TaskHandle"]})
-
-
-def list_message_move_tasks(response: SQSResponse) -> ActionResult:
-    source = response.sqs_backend.get_queue(str(response._get_param("SourceArn")).rsplit(":", 1)[-1])
-    limit = int(response._get_param("MaxResults") or 1)
-    return ActionResult({"Results": source.__dict__.get("sandbox_moves", [])[:limit]})
-
-
-def _served(backend: SQSBackend, dead: Queue) -> list[Queue]:
-    """By ARN: moto's own comparison loses the link when a queue's attributes are set again."""
-    arns = {str(q.queue_arn): q for q in backend.queues.values()}
-    policies = {arn: getattr(q, "redrive_policy", None) for arn, q in arns.items()}
-    return [
-        arns[arn]
-        for arn, policy in policies.items()
-        if policy and json.loads(json.dumps(policy))["deadLetterTargetArn"] == dead.queue_arn
-    ]
-
-
 def install() -> None:
     changes: list[tuple[type, str, Any]] = [
         (Queue, "add_message", add_message),
@@ -301,8 +253,6 @@ def install() -> None:
         (SQSBackend, "receive_message", receive_message),
         (SQSBackend, "change_message_visibility", change_message_visibility),
         (SQSBackend, "purge_queue", purge_queue),
-        (SQSResponse, "start_message_move_task", start_message_move_task),
-        (SQSResponse, "list_message_move_tasks", list_message_move_tasks),
     ]
     for owner, name, change in changes:
         setattr(owner, name, change)

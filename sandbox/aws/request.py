@@ -13,6 +13,8 @@ from moto.core.request import Request
 from moto.core.routing import ServiceOperationRouter, get_service_router
 from werkzeug.exceptions import HTTPException
 
+from sandbox.aws import cbor
+
 Json = dict[str, Any]
 
 # Signing names that are not the names of their IAM actions, as far as the bot may meet them.
@@ -35,6 +37,7 @@ class Call:
     region: str
     protocol: str
     resources: Json = field(default_factory=dict)
+    parameters: Json = field(default_factory=dict)
 
     @property
     def action(self) -> str:
@@ -58,23 +61,27 @@ def identify(environ: Json, body: bytes) -> Call | None:
     caller, region, service = found.groups()
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
-        return Call(service, target.rsplit(".", 1)[-1], caller, region, "json", resources(_json(body)))
+        given = _json(body)
+        return Call(service, target.rsplit(".", 1)[-1], caller, region, "json", resources(given), given)
     if "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", ""):
         form = {k: v[0] for k, v in parse_qs(body.decode(errors="replace")).items()}
         protocol = "ec2" if service == "ec2" else "query"
-        return Call(service, form.get("Action", ""), caller, region, protocol, resources(form))
+        return Call(service, form.get("Action", ""), caller, region, protocol, resources(form), form)
     return _rest(environ, body, Call(service, "", caller, region, "rest-json"))
 
 
 def _rest(environ: Json, body: bytes, call: Call) -> Call:
     """REST services name the operation by method and path."""
     call.protocol = "rest-xml" if call.service in ("s3", "cloudfront", "route53") else "rest-json"
+    if "cbor" in environ.get("CONTENT_TYPE", ""):
+        call.protocol = "cbor"
     try:
         operation, path = _router(call.service).match(Request(environ.copy()))
     except (HTTPException, NotImplementedError, LookupError):
         return call
     call.operation = str(operation.name)
-    call.resources = resources({**_json(body), **path})
+    call.parameters = {**(_cbor(body) if call.protocol == "cbor" else _json(body)), **path}
+    call.resources = resources(call.parameters)
     return call
 
 
@@ -87,6 +94,14 @@ def _json(body: bytes) -> Json:
     try:
         given = json.loads(body)
     except ValueError:
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _cbor(body: bytes) -> Json:
+    try:
+        given = cbor.read(body)
+    except (ValueError, LookupError):
         return {}
     return given if isinstance(given, dict) else {}
 

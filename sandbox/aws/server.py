@@ -13,19 +13,28 @@ from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
-from sandbox.aws import bus, queues, topics
+from sandbox.aws import bus, capacity, databases, edge, functions, identity, knobs, moves, queues, topics, trail
+from sandbox.aws.automation import controls as automation_controls
+from sandbox.aws.automation import operations as automation_operations
+from sandbox.aws.automation.runner import EXECUTIONS
 from sandbox.aws.calllog import CallLog
 from sandbox.aws.clock import CLOCK
 from sandbox.aws.cloudwatch import operations, watch
 from sandbox.aws.cloudwatch.alarms import Alarm
 from sandbox.aws.control import Controls, Json
+from sandbox.aws.ecs import fleet
+from sandbox.aws.ecs import operations as ecs_operations
 from sandbox.aws.faults import Faults
 from sandbox.aws.gateway import Gateway
+from sandbox.aws.health import HEALTH
+from sandbox.aws.logs import operations as logs_operations
+from sandbox.aws.trail import TRAIL
+from sandbox.aws.xray.traces import TRACES
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
-SHOP_KEY = "sandbox-shop"
-BOT_KEY = "sandbox-bot"
+SHOP_KEY = identity.SHOP_KEY
+BOT_KEY = identity.BOT_KEY
 SECRET = "sandbox"
 BACKLOG = 512
 POLL_SECONDS = 0.02  # how soon the server notices that it is to stop
@@ -75,7 +84,8 @@ class AwsServer:
         self.url = ""
         self.controls = Controls()
         self.log = CallLog()
-        self.faults = Faults(spared=frozenset((SHOP_KEY,)))
+        self.trail, self.health, self.traces = TRAIL, HEALTH, TRACES
+        self.faults = Faults(spared=identity.SHOPS)
         self._every, self._speed, self._port = every, speed, port
         self._before: list[Callable[[float], None]] = []
         self._on_reset: list[Callable[[], object]] = []
@@ -87,12 +97,25 @@ class AwsServer:
         return cls(port, every=2.0, speed=30.0)
 
     def start(self) -> "AwsServer":
-        for extension in (operations, queues, topics, bus):
+        for extension in (
+            operations,
+            queues,
+            moves,
+            topics,
+            bus,
+            trail,
+            logs_operations,
+            ecs_operations,
+            automation_operations,
+        ):
             extension.install()
+        for bounds in (capacity, functions, databases, edge):
+            bounds.install()
         self._fresh()
         self._add_controls()
         self._server = _Server("127.0.0.1", self._port, Gateway(self.log, self.faults, self.controls))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        EXECUTIONS.open(self.url)
         self._serving = _started("aws", partial(self._server.serve_forever, POLL_SECONDS))
         self._ticking = _started("aws-alarms", self._tick_on) if self._every else None
         return self
@@ -102,6 +125,7 @@ class AwsServer:
         self._ended.set()
         if self._ticking:
             self._ticking.join()
+        EXECUTIONS.close()
         self._server.shutdown()
         self._server.hang_up()
         self._server.server_close()
@@ -131,8 +155,9 @@ class AwsServer:
         self._on_reset.append(do)
 
     def tick(self, now: float | None = None) -> None:
-        """Metrics are made, then every alarm is looked at."""
+        """Tasks start and stop, metrics are made, then every alarm is looked at."""
         at = CLOCK.now() if now is None else now
+        fleet.tick(at)
         for do in self._before:
             do(at)
         watch.tick(at)
@@ -149,18 +174,20 @@ class AwsServer:
 
     def reset(self) -> None:
         """A new AWS; who provisioned the old one is told to do it again."""
+        EXECUTIONS.reset()
         self._fresh()
         for do in self._on_reset:
             do()
 
     def _fresh(self) -> None:
-        with watch.LOCK:
+        with watch.LOCK, fleet.LOCK:
             BackendDict.reset()
             reset_model_data()
             CLOCK.reset(self._speed)
             self.faults.clear()
             self.log.clear()
             bus.UNDELIVERED.clear()
+            knobs.reset()
 
     def _tick_on(self) -> None:
         """A tick that fails is reported and not the last one."""
@@ -178,7 +205,11 @@ class AwsServer:
         add("POST", "clock", self._clock)
         add("POST", "tick", self._tick)
         add("POST", "reset", self._reset)
+        for method, path, turn in knobs.controls():
+            add(method, path, turn)
         add("GET", "alarms", lambda _: {"alarms": [a.shown() for a in self.alarms()]})
+        add("GET", "automation", automation_controls.show)
+        add("POST", "automation", automation_controls.turn)
         add("GET", "undelivered", lambda _: {"events": list(bus.UNDELIVERED)})
 
     def _show_log(self, given: Json) -> Json:
@@ -191,6 +222,7 @@ class AwsServer:
 
     def _clear_faults(self, _: Json) -> Json:
         self.faults.clear()
+        EXECUTIONS.release()
         return {}
 
     def _clock(self, given: Json) -> Json:

@@ -1,72 +1,19 @@
 """What the shop runs: its services, what is measured about them, and the alarms on that."""
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from sandbox.shop.kinds import Dimensions, Metric, Service, Watched
 
 CLUSTER = "shop-prod"
 LOAD_BALANCER = "app/shop-prod/50dc6c495c0c9188"
 WORK_QUEUE = "payments-work"
 WORK_DLQ = "payments-work-dlq"
+STOREFRONT = "app/storefront/8f2b6d1a9c3e4750"
+WEBHOOK = "checkout-webhook"
+WEBHOOK_ALIAS = "live"
+WORKERS = "batch-workers"
+ORDERS = "orders-db"
+FLAW = "FEATURE_X"  # the environment variable of a version that fails
 RUNBOOKS = "https://wiki.example.com/runbooks"
 COMPOSITE = "prod-checkout-api-health-critical"
-
-Dimensions = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """`per_second`: it counts things, so what is put is the count since the last time."""
-
-    service: str
-    key: str
-    namespace: str
-    name: str
-    dimensions: Dimensions
-    normal: float
-    noise: float = 0.06
-    unit: str = "None"
-    per_second: bool = False
-    whole: bool = False
-
-    @property
-    def id(self) -> str:
-        return f"{self.service}/{self.key}"
-
-    @property
-    def aws_dimensions(self) -> list[dict[str, str]]:
-        return [{"Name": name, "Value": value} for name, value in self.dimensions]
-
-
-Operator = Literal[">", ">=", "<", "<="]
-OPERATORS: dict[str, str] = {
-    ">": "GreaterThanThreshold",
-    ">=": "GreaterThanOrEqualToThreshold",
-    "<": "LessThanThreshold",
-    "<=": "LessThanOrEqualToThreshold",
-}
-
-
-@dataclass(frozen=True)
-class Watched:
-    """An alarm on one metric."""
-
-    name: str
-    metric: str
-    description: str
-    operator: Operator
-    threshold: float
-    statistic: str = "Average"
-    periods: int = 2
-    missing: str = "missing"
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Service:
-    name: str
-    team: str
-    metrics: tuple[Metric, ...]
-    alarms: tuple[Watched, ...]
 
 
 def _ecs(service: str, cluster: str = CLUSTER) -> Dimensions:
@@ -76,7 +23,7 @@ def _ecs(service: str, cluster: str = CLUSTER) -> Dimensions:
 def _ecs_metrics(service: str, cpu: float, memory: float, tasks: int) -> tuple[Metric, ...]:
     of, insights = _ecs(service), "ECS/ContainerInsights"
     return (
-        Metric(service, "cpu", "AWS/ECS", "CPUUtilization", of, cpu, unit="Percent"),
+        Metric(service, "cpu", "AWS/ECS", "CPUUtilization", of, cpu, unit="Percent", busy=True),
         Metric(service, "memory", "AWS/ECS", "MemoryUtilization", of, memory, 0.02, "Percent"),
         Metric(service, "tasks", insights, "RunningTaskCount", of, tasks, 0.0, "Count", whole=True),
     )
@@ -85,15 +32,19 @@ def _ecs_metrics(service: str, cpu: float, memory: float, tasks: int) -> tuple[M
 _ALB: Dimensions = (("LoadBalancer", LOAD_BALANCER), ("TargetGroup", "targetgroup/checkout-api/73e2d6bc24d8a067"))
 _STAGING = "staging-checkout-api"
 
+
+def _counted(key: str, name: str, normal: float, noise: float) -> Metric:
+    """What the load balancer counts for checkout-api."""
+    return Metric("checkout-api", key, "AWS/ApplicationELB", name, _ALB, normal, noise, "Count", True, busy=True)
+
+
 CHECKOUT = Service(
     "checkout-api",
     "checkout",
     (
         *_ecs_metrics("checkout-api", 38.0, 52.0, 4),
-        Metric("checkout-api", "requests", "AWS/ApplicationELB", "RequestCount", _ALB, 42.0, 0.08, "Count", True),
-        Metric(
-            "checkout-api", "errors", "AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", _ALB, 0.03, 0.5, "Count", True
-        ),
+        _counted("requests", "RequestCount", 42.0, 0.08),
+        _counted("errors", "HTTPCode_Target_5XX_Count", 0.03, 0.5),
         Metric("checkout-api", "latency", "AWS/ApplicationELB", "TargetResponseTime", _ALB, 0.18, 0.1, "Seconds"),
         Metric(
             _STAGING, "cpu", "AWS/ECS", "CPUUtilization", _ecs("checkout-api", "shop-staging"), 12.0, unit="Percent"
@@ -118,24 +69,32 @@ CHECKOUT = Service(
             "The checkout tasks are about to be killed.",
             ">",
             90,
+            "Maximum",
         ),
         Watched("staging-checkout-api-cpu-low", f"{_STAGING}/cpu", "Staging is busy; nobody minds.", ">", 90),
     ),
 )
+_SEARCH: Dimensions = (("Service", "search-api"),)
 SEARCH = Service(
     "search-api",
     "discovery",
     (
         *_ecs_metrics("search-api", 44.0, 55.0, 3),
-        Metric(
-            "search-api", "latency", "Shop/Search", "QueryTime", (("Service", "search-api"),), 0.09, 0.08, "Seconds"
-        ),
+        Metric("search-api", "latency", "Shop/Search", "QueryTime", _SEARCH, 0.09, 0.08, "Seconds"),
+        Metric("search-api", "requests", "Shop/Search", "Queries", _SEARCH, 65.0, 0.08, "Count", True, busy=True),
+        Metric("search-api", "errors", "Shop/Search", "Errors", _SEARCH, 0.0, 0.0, "Count", True),
     ),
     (
         Watched("prod-search-api-cpu-medium", "search-api/cpu", "The search tasks are busy.", ">", 80, periods=1),
         Watched(
-            "prod-search-api-memory-critical", "search-api/memory", "The search tasks are about to be killed.", ">", 90
+            "prod-search-api-memory-critical",
+            "search-api/memory",
+            "The search tasks are about to be killed.",
+            ">",
+            90,
+            "Maximum",
         ),
+        Watched("prod-search-api-errors-high", "search-api/errors", "Searches fail.", ">=", 1, "Sum", periods=1),
     ),
 )
 PAYMENTS = Service(
@@ -199,11 +158,12 @@ PAYMENTS = Service(
         ),
     ),
 )
+_CATALOG: Dimensions = (("DBInstanceIdentifier", "catalog-db"),)
 CATALOG = Service(
     "catalog-db",
     "platform",
     tuple(
-        Metric("catalog-db", key, "AWS/RDS", name, (("DBInstanceIdentifier", "catalog-db"),), normal, noise, unit)
+        Metric("catalog-db", key, "AWS/RDS", name, _CATALOG, normal, noise, unit, busy=key != "storage")
         for key, name, normal, noise, unit in (
             ("cpu", "CPUUtilization", 31.0, 0.08, "Percent"),
             ("connections", "DatabaseConnections", 64.0, 0.1, "Count"),
@@ -224,7 +184,70 @@ CATALOG = Service(
         ),
     ),
 )
-SERVICES = (CHECKOUT, SEARCH, PAYMENTS, CATALOG)
+WEBHOOKS = Service(
+    WEBHOOK,
+    "checkout",
+    tuple(
+        Metric(
+            WEBHOOK,
+            key,
+            "AWS/Lambda",
+            name,
+            (("FunctionName", WEBHOOK), ("Resource", f"{WEBHOOK}:{WEBHOOK_ALIAS}")),
+            normal,
+            0.1,
+            "Count",
+            True,
+            busy=True,
+        )
+        for key, name, normal in (("invocations", "Invocations", 8.0), ("errors", "Errors", 0.0))
+    ),
+    (Watched("prod-checkout-webhook-errors-critical", f"{WEBHOOK}/errors", "Webhooks fail.", ">", 30, "Sum"),),
+)
+BATCH = Service(
+    WORKERS,
+    "platform",
+    (Metric(WORKERS, "cpu", "AWS/EC2", "CPUUtilization", (("AutoScalingGroupName", WORKERS),), 48.0, unit="Percent"),),
+    (Watched("prod-batch-workers-cpu-high", f"{WORKERS}/cpu", "The batch workers are busy.", ">", 90),),
+)
+EDGE = Service(
+    "storefront",
+    "web",
+    (
+        Metric(
+            "storefront",
+            "errors",
+            "AWS/ApplicationELB",
+            "HTTPCode_ELB_5XX_Count",
+            (("LoadBalancer", STOREFRONT),),
+            0.02,
+            0.5,
+            "Count",
+            True,
+            busy=True,
+        ),
+    ),
+    (Watched("prod-storefront-5xx-critical", "storefront/errors", "The shop's pages fail.", ">", 100, "Sum"),),
+)
+ORDERS_DB = Service(
+    ORDERS,
+    "platform",
+    (
+        Metric(
+            ORDERS,
+            "commit",
+            "AWS/RDS",
+            "CommitLatency",
+            (("DBClusterIdentifier", ORDERS), ("Role", "WRITER")),
+            6.0,
+            0.1,
+            "Milliseconds",
+        ),
+    ),
+    (Watched("prod-orders-db-commit-critical", f"{ORDERS}/commit", "Orders are written too slowly.", ">", 500),),
+)
+IN_ECS = (CHECKOUT, SEARCH, PAYMENTS)
+SERVICES = (*IN_ECS, CATALOG, WEBHOOKS, BATCH, EDGE, ORDERS_DB)
 
 FLEET = (
     "accounts-api", "ads-api", "audit-writer", "basket-api", "billing-worker", "email-sender", "feed-importer",

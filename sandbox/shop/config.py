@@ -8,7 +8,7 @@ import yaml
 
 from sandbox.aws.server import ACCOUNT
 from sandbox.pagerduty import cast
-from sandbox.shop.catalogue import RUNBOOKS
+from sandbox.shop.catalogue import ORDERS, RUNBOOKS, STOREFRONT, WEBHOOK, WORKERS
 from sandbox.shop.provision import Resources
 
 Json = dict[str, Any]
@@ -83,6 +83,10 @@ def _services() -> dict[str, Json]:
         )
         | berlin,
         "catalog-db": service("catalog-db", "Team Platform", {"DBInstanceIdentifier": "catalog-db"}),
+        WEBHOOK: service(WEBHOOK, "Team Checkout", {"FunctionName": WEBHOOK}),
+        WORKERS: service(WORKERS, "Team Platform", {"AutoScalingGroupName": WORKERS}),
+        "storefront": service("storefront", "Team Web", {"LoadBalancer": STOREFRONT}),
+        ORDERS: service(ORDERS, "Team Platform", {"DBClusterIdentifier": ORDERS}),
     }
 
 

@@ -10,24 +10,6 @@ Json = dict[str, Any]
 HUGE = 200_000
 
 
-def ecs_deployment(service_arn: str, number: int, name: str, at: str) -> Json:
-    """ECS's own event: IN_PROGRESS, COMPLETED or FAILED."""
-    deployment = f"ecs-svc/{number:019d}"
-    said = {"IN_PROGRESS": "in progress", "COMPLETED": "completed", "FAILED": "failed: tasks failed to start"}[name]
-    return {
-        "Source": "aws.ecs",
-        "DetailType": "ECS Deployment State Change",
-        "Resources": [service_arn],
-        "Detail": {
-            "eventType": "ERROR" if name == "FAILED" else "INFO",
-            "eventName": f"SERVICE_DEPLOYMENT_{name}",
-            "deploymentId": deployment,
-            "updatedAt": at,
-            "reason": f"ECS deployment {deployment} {said}.",
-        },
-    }
-
-
 def deployment(service: str, version: str, before: str, status: str, at: str) -> Json:
     """What the shop's pipeline says about itself."""
     return {
@@ -48,8 +30,10 @@ def deployment(service: str, version: str, before: str, status: str, at: str) ->
     }
 
 
-def health(status: str, at: str) -> Json:
-    event = f"arn:aws:health:{REGION}::event/RDS/AWS_RDS_OPERATIONAL_ISSUE/AWS_RDS_OPERATIONAL_ISSUE_4711"
+def health(status: str, at: str, database: str = "catalog-db") -> Json:
+    """The event on the bus; its detail is what the Health API tells too."""
+    number = f"AWS_RDS_OPERATIONAL_ISSUE_{4711 if database == 'catalog-db' else 4712}"
+    event = f"arn:aws:health:{REGION}::event/RDS/AWS_RDS_OPERATIONAL_ISSUE/{number}"
     text = {
         "open": "We are investigating increased connection errors to some database instances in one Availability Zone.",
         "closed": "The issue has been resolved and the service is operating normally.",
@@ -57,7 +41,7 @@ def health(status: str, at: str) -> Json:
     return {
         "Source": "aws.health",
         "DetailType": "AWS Health Event",
-        "Resources": [f"arn:aws:rds:{REGION}:{ACCOUNT}:db:catalog-db"],
+        "Resources": [f"arn:aws:rds:{REGION}:{ACCOUNT}:db:{database}"],
         "Detail": {
             "eventArn": event,
             "service": "RDS",
@@ -70,9 +54,7 @@ def health(status: str, at: str) -> Json:
             "statusCode": status,
             "eventRegion": REGION,
             "eventDescription": [{"language": "en_US", "latestDescription": text}],
-            "affectedEntities": [
-                {"entityValue": "catalog-db", "status": "IMPAIRED" if status == "open" else "UNIMPAIRED"}
-            ],
+            "affectedEntities": [{"entityValue": database, "status": "IMPAIRED" if status == "open" else "UNIMPAIRED"}],
             "affectedAccount": ACCOUNT,
             "page": "1",
             "totalPages": "1",

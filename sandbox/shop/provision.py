@@ -8,17 +8,9 @@ from typing import Any
 import boto3
 
 from sandbox.aws.server import REGION
-from sandbox.shop.catalogue import (
-    CLUSTER,
-    COMPOSITE,
-    OPERATORS,
-    RUNBOOKS,
-    SERVICES,
-    WORK_DLQ,
-    WORK_QUEUE,
-    Metric,
-    Watched,
-)
+from sandbox.shop import compute
+from sandbox.shop.catalogue import COMPOSITE, RUNBOOKS, SERVICES, WORK_DLQ, WORK_QUEUE
+from sandbox.shop.kinds import OPERATORS, Metric, Watched
 
 ALARM_TOPIC = "aiops-alarms"
 ALERT_QUEUE = "aiops-alerts"
@@ -58,6 +50,10 @@ class Clients:
             self._made[service] = boto3.client(service, **self.credentials)
         return self._made[service]
 
+    def of(self, service: str) -> Any:
+        """For services whose names are no names in Python."""
+        return getattr(self, service)
+
     def close(self) -> None:
         for client in self._made.values():
             client.close()
@@ -76,14 +72,17 @@ class Resources:
     severity_topics: dict[int, str] = field(default_factory=dict)
     mailboxes: dict[int, str] = field(default_factory=dict)
     services: dict[str, str] = field(default_factory=dict)
+    distribution: str = ""
 
 
-def provision(aws: Clients) -> Resources:
+def provision(aws: Clients, deployer: Clients) -> Resources:
+    """What runs comes before the rules: how it was made is nobody's news."""
     made = Resources()
+    compute.services(aws, deployer, made)
+    compute.elsewhere(aws, deployer, made)
     _queues(aws, made)
     _topics(aws, made)
     _rules(aws, made)
-    _services(aws, made)
     for service in SERVICES:
         metrics = {m.id: m for m in service.metrics}
         alarms(aws, made, [(metrics[a.metric], a) for a in service.alarms], service.team)
@@ -133,42 +132,6 @@ def _rules(aws: Clients, made: Resources) -> None:
     for name, bus, pattern in RULES:
         aws.events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps(pattern))
         aws.events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "alerts", "Arn": target}])
-
-
-def _services(aws: Clients, made: Resources) -> None:
-    """ECS services that can be described; what runs in them is the world's business."""
-    aws.ecs.create_cluster(clusterName=CLUSTER)
-    subnet = aws.ec2.describe_subnets()["Subnets"][0]
-    groups = aws.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [subnet["VpcId"]]}])
-    inside = {"subnets": [subnet["SubnetId"]], "securityGroups": [groups["SecurityGroups"][0]["GroupId"]]}
-    for service in SERVICES:
-        tasks = next((m for m in service.metrics if m.key == "tasks"), None)
-        if not tasks:
-            continue
-        for version in (41, 42):
-            container = {
-                "name": "app",
-                "image": f"registry.example.com/{service.name}:{version}",
-                "cpu": 512,
-                "memory": 1024,
-            }
-            aws.ecs.register_task_definition(
-                family=service.name,
-                requiresCompatibilities=["FARGATE"],
-                networkMode="awsvpc",
-                cpu="512",
-                memory="1024",
-                containerDefinitions=[container],
-            )
-        answer = aws.ecs.create_service(
-            cluster=CLUSTER,
-            serviceName=service.name,
-            taskDefinition=f"{service.name}:2",
-            desiredCount=int(tasks.normal),
-            launchType="FARGATE",
-            networkConfiguration={"awsvpcConfiguration": inside},
-        )
-        made.services[service.name] = answer["service"]["serviceArn"]
 
 
 def alarms(aws: Clients, made: Resources, watched: Iterable[tuple[Metric, Watched]], team: str) -> None:
@@ -261,11 +224,12 @@ def _query(name: str, metric: Metric, stat: str, *, shown: bool) -> dict[str, An
     return {"Id": name, "MetricStat": {"Metric": of, "Period": PERIOD, "Stat": stat}, "ReturnData": shown}
 
 
-def put_metrics(aws: Clients, points: Iterable[tuple[Metric, float, Any]]) -> None:
-    """(metric, value, when); as many calls as CloudWatch's limits ask for."""
+def put_metrics(aws: Clients, points: Iterable[tuple[Metric, Sequence[float], Any]]) -> None:
+    """(metric, values, when); as many calls as CloudWatch's limits ask for."""
     spaces: dict[str, list[dict[str, Any]]] = {}
-    for metric, value, at in points:
-        datum = {"MetricName": metric.name, "Dimensions": metric.aws_dimensions, "Value": value, "Timestamp": at}
+    for metric, values, at in points:
+        value = {"Value": values[0]} if len(values) == 1 else {"Values": list(values)}
+        datum = {"MetricName": metric.name, "Dimensions": metric.aws_dimensions, **value, "Timestamp": at}
         spaces.setdefault(metric.namespace, []).append(datum | {"Unit": metric.unit})
     for namespace, data in spaces.items():
         for start in range(0, len(data), BATCH):

@@ -9,22 +9,31 @@ with AwsServer() as aws, Shop(aws) as shop:
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any
 
 from sandbox.aws.clock import CLOCK, utc
+from sandbox.aws.cloudwatch import watch
+from sandbox.aws.ecs import fleet
+from sandbox.aws.ecs.tasks import Failure, Task
+from sandbox.aws.identity import DEPLOYER_KEY, OPERATOR_KEY
 from sandbox.aws.server import BOT_KEY, SECRET, SHOP_KEY, AwsServer
 from sandbox.shop import messages
 from sandbox.shop import provision as making
-from sandbox.shop.catalogue import SERVICES, Metric, Watched
+from sandbox.shop.catalogue import CLUSTER, IN_ECS, SERVICES
 from sandbox.shop.controls import controls
+from sandbox.shop.evidence import Evidence
+from sandbox.shop.kinds import Metric, Watched
+from sandbox.shop.production import Production
 from sandbox.shop.provision import PERIOD, Clients, Resources
 from sandbox.shop.scenarios import SCENARIOS, Scenario
-from sandbox.shop.world import World
+from sandbox.shop.world import World, past
 
 Json = dict[str, Any]
 HISTORY = 60  # minutes of metrics that are there from the start: charts and bands need a past
+PAST = 15 * 86_400.0
 MAILS_KEPT = 20
 BATCH = 10
 LONGEST_STEP = 600.0
@@ -38,7 +47,11 @@ class Shop:
     def __init__(self, server: AwsServer) -> None:
         self.server = server
         self.aws = Clients(server.credentials(SHOP_KEY))
+        self.deployer = Clients(server.credentials(DEPLOYER_KEY))
+        self.operator = Clients(server.credentials(OPERATOR_KEY))
         self.made = Resources()
+        self.production = Production()
+        self.evidence = Evidence(self)
         self.world = World(())
         self.scenarios: dict[str, Scenario] = {}
         self._mails: deque[Json] = deque(maxlen=MAILS_KEPT)
@@ -58,7 +71,8 @@ class Shop:
     def close(self) -> None:
         with self._lock:
             self._ready = False
-            self.aws.close()
+            for clients in (self.aws, self.deployer, self.operator):
+                clients.close()
 
     def provision(self) -> dict[str, str]:
         """Everything healthy, every alarm OK and awake; returns the environment for the bot.
@@ -68,9 +82,10 @@ class Shop:
         with self._lock:
             self._ready = False
             self.world = World(m for s in SERVICES for m in s.metrics)
+            self.production, self.evidence = Production(), Evidence(self)
             self.scenarios = {kind.id: kind(self) for kind in SCENARIOS}
             self._mails.clear()
-            self.made = making.provision(self.aws)
+            self.made = making.provision(self.aws, self.deployer)
             self._remember()
             self._last = CLOCK.now() - PERIOD / self.speed
             self._ready = True
@@ -120,6 +135,27 @@ class Shop:
             entries = [{"Id": str(n), **messages.flood(f"prod-{service}-{n}-cpu-medium", CLOCK.now())} for n in numbers]
             self.aws.sns.publish_batch(TopicArn=self.made.alarm_topic, PublishBatchRequestEntries=entries)
 
+    def size(self, service: str) -> float:
+        """How many tasks run, for each that usually does."""
+        return len(self.production.running(service)) / self.normal(f"{service}/tasks")
+
+    def normal(self, metric: str) -> float:
+        return self.world.metric(metric).normal
+
+    def latency(self, service: str) -> float:
+        return self.world.value(f"{service}/latency")
+
+    def kill(self, service: str, task: Task, why: Failure) -> None:
+        """A task that nobody stopped through the API."""
+        with fleet.LOCK:
+            self.production.service(service).kill(task, why, CLOCK.now())
+        if why.exit_code is not None:
+            self.evidence.killed(service, task.id)
+
+    def redeploy(self, service: str) -> None:
+        """What an operator does who wants new tasks."""
+        self.operator.ecs.update_service(cluster=CLUSTER, service=service, forceNewDeployment=True)
+
     def state_of(self, alarm: str) -> str:
         found = self.server.alarm(alarm)
         return found.state if found else "INSUFFICIENT_DATA"
@@ -127,6 +163,11 @@ class Shop:
     def say(self, event: Json) -> None:
         """Puts an event on a bus."""
         self.aws.events.put_events(Entries=[event | {"Detail": json.dumps(event["Detail"])}])
+
+    def say_health(self, event: Json) -> None:
+        """AWS Health: on the bus, and from now on in its API."""
+        self.server.health.put(event["Detail"])
+        self.say(event)
 
     def queue(self, url: str, bodies: list[str]) -> None:
         for start in range(0, len(bodies), BATCH):
@@ -171,11 +212,13 @@ class Shop:
                     "id": s.id,
                     "title": s.title,
                     "explanation": s.explanation,
+                    "fix": s.fix,
                     "state": s.state,
                     "firing": len(s.firing()),
                 }
                 for s in self.scenarios.values()
             ],
+            "services": [self.production.shown(s.name) for s in IN_ECS],
             "alarms": sorted(alarms, key=lambda a: (a["state"] != "ALARM", a["name"])),
             "queue": self.depth(self.made.queue_url),
             "dlq": self.depth(self.made.dlq_url),
@@ -200,19 +243,38 @@ class Shop:
     def _step(self, now: float) -> None:
         step = min(max(now - self._last, 0.1), LONGEST_STEP)
         self._last = now
+        self._measure(now, step)
+        self._queues()
         second = utc(now // 1)  # boto3 rounds to seconds, and up would be the future
-        points = [(m, value * step if m.per_second else value, second) for m, value in self.world.step()]
+        points = [(m, _counted(m, values, step), second) for m, values in self.world.step(now)]
         making.put_metrics(self.aws, points)
+        self.evidence.tick()
+
+    def _measure(self, now: float, step: float) -> None:
+        """What runs in ECS is measured."""
+        for service in IN_ECS:
+            metrics = {m.key: m for m in service.metrics if m.service == service.name}
+            found = self.production.values(metrics, service.name, now, step)
+            self.world.measure({f"{service.name}/{key}": values for key, values in found.items()})
+
+    def _queues(self) -> None:
+        """The worker takes what waits for it; dead letters are counted."""
+        if self.depth(self.made.work_queue_url)["waiting"] and self.production.running("payments-worker"):
+            self.drain(self.made.work_queue_url)
+        dead = self.depth(self.made.work_dlq_url)
+        self.world.measure({"payments-worker/dlq": (float(dead["waiting"] + dead["in_flight"]),)})
 
     def _remember(self) -> None:
-        """An hour of ordinary minutes."""
+        """An hour of ordinary minutes, and two weeks before it that are made up when somebody asks."""
         now = CLOCK.now() // 1
-        points = [
-            (m, value * PERIOD if m.per_second else value, utc(now - PERIOD * minute))
-            for minute in range(HISTORY, 0, -1)
-            for m, value in self.world.step()
-        ]
+        points = []
+        for at in (now - PERIOD * minute for minute in range(HISTORY, 0, -1)):
+            self._measure(at, PERIOD)
+            points += [(m, _counted(m, values, PERIOD), utc(at)) for m, values in self.world.step(at)]
         making.put_metrics(self.aws, points)
+        for metric in (m for service in SERVICES for m in service.metrics):
+            name = metric.namespace, metric.name, metric.aws_dimensions
+            watch.remember(name, partial(past, metric), since=now - PAST)
 
     def _mount(self) -> None:
         if self._mounted:
@@ -222,6 +284,10 @@ class Shop:
         self.server.after_reset(self.provision)
         for method, path, turn in controls(self):
             self.server.controls.add(method, path, turn)
+
+
+def _counted(metric: Metric, values: Sequence[float], seconds: float) -> list[float]:
+    return [v * seconds if metric.per_second else v for v in values]
 
 
 def _mail(severity: int, envelope: Json) -> Json:

@@ -56,7 +56,7 @@ export function worldPane() {
     const focused = body.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
     const unfolded = new Set([...body.querySelectorAll("details[open]")].map((d) => d.dataset.mail));
     const scroll = body.scrollTop;
-    replace(body, lost && h("p", { class: "world-lost", role: "alert" }, icon("warn", 16), "AWS does not answer. Is it still running?"), seen && [queues(), scenarios(press), alarms(), mails(unfolded)]);
+    replace(body, lost && h("p", { class: "world-lost", role: "alert" }, icon("warn", 16), "AWS does not answer. Is it still running?"), seen && [queues(), services(), scenarios(press), alarms(), mails(unfolded)]);
     body.scrollTop = scroll;
     if (focused) (body.querySelector(`[data-testid="${focused}"]`) ?? body.querySelector(`[data-testid="${focused.replace(/^(break|heal)-/, (w) => (w === "break-" ? "heal-" : "break-"))}"]`))?.focus();
   };
@@ -109,9 +109,20 @@ function scenarios(press) {
     return h("li", { class: ["scenario", s.state], data: { testid: `scenario-${s.id}`, state: s.state } },
       h("div", { class: "scenario-text" },
         h("div", { class: "scenario-name" }, h("strong", null, s.title), s.state === "fine" ? null : h("span", { class: ["scenario-state", s.state] }, STATES[s.state], s.firing ? ` · ${s.firing} alarm${s.firing === 1 ? "" : "s"}` : null)),
-        h("p", null, s.explanation)),
+        h("p", null, s.explanation, s.fix && s.state !== "fine" ? h("span", { class: "scenario-fix" }, ` Fix: ${s.fix}`) : null)),
       h("button", { class: ["button small", what === "heal" && "primary", busy.has(s.id) && "busy"], type: "button", "aria-label": `${what === "heal" ? "Heal" : "Break"}: ${s.title}`, disabled: busy.has(s.id), data: { testid: `${what}-${s.id}` }, onclick: () => press(what, s.id) },
         h("span", { class: "spinner" }), what === "heal" ? "Heal" : "Break"));
+  })));
+}
+
+/** What runs in ECS: a deployment, a restart or one more task can be seen here as it happens. */
+function services() {
+  return section("ECS", h("span", { class: "muted" }, "running / desired"), h("ul", { class: "alarms" }, (seen.services ?? []).map((s) => {
+    const short = s.running < s.desired;
+    const state = s.rollout === "FAILED" ? "deployment failed" : s.deploying ? "deploying" : null;
+    return h("li", { class: "alarm", title: `${s.name}\n${s.image}\n${s.rollout}`, data: { testid: `ecs-${s.name}`, state: short ? "ALARM" : "OK", revision: s.task_definition } },
+      h("i", { class: "alarm-dot", role: "img", "aria-label": short ? "too few tasks" : "all tasks run" }), h("span", { class: "alarm-name" }, s.name, " ", h("span", { class: "alarm-limit" }, `revision ${s.task_definition.split(":").pop()}`, state ? ` · ${state}` : null)),
+      h("span", { class: "alarm-value" }, h("b", null, `${s.running}`), h("span", { class: "alarm-limit" }, `/ ${s.desired}${s.pending ? ` (+${s.pending})` : ""}`)));
   })));
 }
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from blocks.card import CardFacts, buttons, card, summary, title
-from bot.models import EventKind, Incident, Link, OwedKind, Severity, Status, Trouble, Update
+from bot.models import EventKind, Incident, Link, OwedKind, Paged, Role, Severity, Status, Trouble, Update
 from tests.blocks.incidents import facts
 from tests.blocks.texts import angled, elements, shown
 from tests.bot.make import ANA, BOB, CY, NOW, after, event, incident
@@ -84,7 +84,7 @@ def test_a_card_shows_people_times_and_places() -> None:
         f"*Commander*\n<@{ANA}>",
         f"*Responders*\n<@{ANA}> <@{BOB}>",
         f"by <@{ANA}>",
-        f"*Acknowledged*\n<@{BOB}> after 62 min",
+        f"*Acknowledged*\n<@{BOB}> after 1 h 2 min",
         "*Bridge*\n<https://zoom.example/1|Join the bridge>",
         "*Channel*\n<#C0OWN>",
         f"<!date^{int(NOW.timestamp())}^",
@@ -175,3 +175,20 @@ def test_an_incident_in_a_list_says_who_and_since_when_and_can_be_shown() -> Non
     assert block["text"]["text"].endswith("\npayments fail")
     assert block["fields"][0]["text"] == f"<@{ANA}> · declared 7 min ago · <#C0OWN>"
     assert block["accessory"]["value"] == "42"
+
+
+def test_everybody_who_was_paged_is_named_once_in_a_role_while_somebody_is_waited_for() -> None:
+    bob, cy = ({"name": name, "user_id": name} for name in (BOB, CY))
+    calls = (
+        Paged(at=NOW, role=Role.PRIMARY, **bob),
+        Paged(at=after(5), role=Role.PRIMARY, **bob),
+        Paged(at=after(300), role=Role.SECONDARY, **cy),
+        Paged(at=after(900), role=Role.MANAGER, name="Kim <Porter>"),
+    )
+    one = incident(42, severity=Severity.SEV1, paged=calls)
+    words = shown(card(CardFacts(one)))
+    assert f"*Paged*\n<@{BOB}> (primary), <@{CY}> (secondary), Kim &lt;Porter&gt; (engineering manager)" in words
+    taken = one.moved(Status.ACKNOWLEDGED, by=ANA, at=after(20))
+    words = shown(card(CardFacts(taken)))
+    assert "*Paged*" not in words
+    assert f"<@{ANA}> after 20 s" in words

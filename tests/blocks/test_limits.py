@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,20 @@ from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
 from blocks import alert as alert_card
-from blocks import alert_answers, answers, card, forms, notes, storm, templates, timeline
+from blocks import (
+    alert_answers,
+    answers,
+    card,
+    evidence,
+    forms,
+    notes,
+    remediation,
+    remediation_notes,
+    report,
+    storm,
+    templates,
+    timeline,
+)
 from blocks import pages as paging
 from blocks.ids import Input
 from blocks.text import clean, escape
@@ -32,6 +46,7 @@ from bot.models import (
     Message,
     OwedKind,
     Page,
+    RemediationStatus,
     Role,
     Severity,
     Silence,
@@ -42,11 +57,13 @@ from bot.models import (
     Trouble,
     Update,
 )
+from bot.ports import Choice
 from bot.signals import Deployment, DeploymentState
 from commands.subcommands import SUBCOMMANDS
 from sandbox.slack.validate import message_errors, view_errors
 from tests.blocks import alerts as made
-from tests.blocks.incidents import URL, events, facts, incidents
+from tests.blocks import fixes
+from tests.blocks.incidents import URL, events, facts, incidents, maybe_url
 from tests.blocks.texts import NASTY, can_be_sent, strings, texts
 from tests.bot.make import ANA, NOW, after, event, incident
 
@@ -92,7 +109,7 @@ paged = st.builds(
     service=texts,
     source=texts,
     link=st.sampled_from([None, URL]),
-    details=st.dictionaries(texts, texts, max_size=12),
+    details=st.dictionaries(texts, texts | st.sampled_from([URL, f"{URL}/{'x' * 5000}"]), max_size=12),
 )
 firing = st.sampled_from([0, 1, 20, 21, 50]).flatmap(
     lambda count: st.builds(lambda one: [one.changed(number=n + 1) for n in range(count)], made.alerts())
@@ -104,6 +121,15 @@ many_silences = st.builds(
 )
 windows = st.sampled_from([0, 1, 3, 25]).map(lambda count: [(made.window("w" * 100), NOW)] * count)
 bridges = st.sampled_from(["https://app.slack.com/huddle/T0/C0", URL])
+
+
+class Named(dict[str, Any]):
+    """Arguments by their names."""
+
+
+def named(**strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Named]:
+    return st.fixed_dictionaries(strategies).map(Named)
+
 
 MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     templates.declared: (incidents(), bridges),
@@ -142,7 +168,26 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     alert_answers.silences: (many_silences, windows),
     alert_answers.on_call: (st.lists(st.tuples(texts, st.lists(made.duties, max_size=5)), max_size=10),),
     storm.summary: (made.storms, st.sampled_from([0, 10**6])),
+    report.report: (
+        fixes.investigations,
+        named(runbook=maybe_url, can_fix=st.booleans(), document=st.sampled_from(["", "x" * 128])),
+    ),
+    report.unavailable: (texts, texts),
+    remediation.card: (fixes.fixes, named(now=st.just(NOW), facts=fixes.fix_facts)),
+    remediation_notes.asked: (fixes.fixes,),
+    remediation_notes.approved: (fixes.fixes, st.just(ANA)),
+    remediation_notes.refused: (fixes.fixes,),
+    remediation_notes.done: (fixes.fixes, named(facts=fixes.fix_facts)),
+    remediation_notes.verified: (fixes.fixes,),
+    remediation_notes.not_recovered: (fixes.fixes, named(facts=fixes.fix_facts)),
+    remediation_notes.listing: (fixes.times(fixes.fixes), fixes.times(fixes.approvals), st.just(NOW)),
 }
+
+
+def fits_an_option(text: str) -> bool:
+    return 0 < len(text) <= 150 and can_be_sent(text)
+
+
 VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] = {
     forms.declare: (drafts, carried),
     forms.update: (incidents(), carried, texts),
@@ -154,11 +199,15 @@ VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] =
     forms.silence: (made.alerts(), carried),
     forms.alert_severity: (made.alerts(), carried),
     alert_answers.why_view: (made.alerts(),),
+    evidence.evidence_pages: (fixes.investigations,),
+    forms.choose_revision: (fixes.choices, texts, carried, texts),
+    forms.choose_runbook: (st.dictionaries(texts.filter(fits_an_option), texts, min_size=1), carried, texts),
 }
 OUR_WORDS = {answers.say, answers.help_page, answers.help_on}
 """Messages in which nothing foreign is: tested with the words that we have for them."""
-PARTS = {forms.incident_option, forms.about, card.buttons, card.title, card.summary}
+PARTS = {forms.incident_option, forms.about, card.buttons, card.shows_paged, card.title, card.summary}
 PARTS_OF_TIMELINE = {timeline.line, timeline.tail, timeline.listing}
+PARTS_OF_PAGES = {paging.of_alert, paging.of_incident}
 PARTS_OF_ALERTS = {
     alert_card.title,
     alert_card.icon,
@@ -166,16 +215,56 @@ PARTS_OF_ALERTS = {
     alert_card.headline,
     alert_card.summary,
     alert_card.over_summary,
-    alert_card.quantity,
     alert_card.owner,
     alert_card.reason,
     alert_card.buttons,
     alert_card.entry,
     alert_card.for_mail,
 }
-MODULES = (alert_answers, alert_card, answers, card, forms, notes, paging, storm, templates, timeline)
-WORDS_ONLY = {"ids", "rich", "text"}
-"""Modules of blocks/ that build no message: ids, and the pieces that everything is built from."""
+PARTS_OF_FIXES = {
+    evidence.change,
+    evidence.reasons,
+    evidence.distance,
+    report.title,
+    report.cause,
+    report.line,
+    report.recommended,
+    report.buttons,
+    report.for_mail,
+    remediation.title,
+    remediation.what,
+    remediation.standing_of,
+    remediation.awaited,
+    remediation.missing,
+    remediation.change,
+    remediation.whom,
+    remediation.took,
+    remediation.verifying,
+    remediation.verdict,
+    remediation.afterwards,
+    remediation.failed,
+    remediation.never,
+    remediation.buttons,
+    remediation_notes.standing,
+}
+MODULES = (
+    alert_answers,
+    alert_card,
+    answers,
+    card,
+    evidence,
+    forms,
+    notes,
+    paging,
+    remediation,
+    remediation_notes,
+    report,
+    storm,
+    templates,
+    timeline,
+)
+WORDS_ONLY = {"alert_numbers", "ids", "rich", "text"}
+"""Modules of blocks/ that build no message: ids, numbers, and the pieces that everything is built from."""
 
 
 def public(module: Any) -> set[Callable[..., Any]]:
@@ -186,7 +275,8 @@ def public(module: Any) -> set[Callable[..., Any]]:
 
 def test_every_builder_is_under_test() -> None:
     built = set().union(*(public(module) for module in MODULES))
-    covered = {*MESSAGES, *VIEWS, *OUR_WORDS, *PARTS, *PARTS_OF_TIMELINE, *PARTS_OF_ALERTS}
+    parts = {*PARTS, *PARTS_OF_TIMELINE, *PARTS_OF_ALERTS, *PARTS_OF_PAGES, *PARTS_OF_FIXES}
+    covered = {*MESSAGES, *VIEWS, *OUR_WORDS, *parts}
     assert {one.__qualname__ for one in built - covered} == set()
     assert {one.__qualname__ for one in covered - built} == set()
 
@@ -194,6 +284,12 @@ def test_every_builder_is_under_test() -> None:
 def test_no_module_of_builders_is_left_out() -> None:
     files = {path.stem for path in Path(alert_card.__file__).parent.glob("*.py")} - {"__init__"}
     assert files - WORDS_ONLY == {module.__name__.partition(".")[2] for module in MODULES}
+
+
+def built(build: Callable[..., Any], strategies: tuple[st.SearchStrategy[Any], ...], data: st.DataObject) -> Any:
+    drawn = [data.draw(each) for each in strategies]
+    by_name = drawn.pop() if isinstance(drawn[-1], Named) else {}
+    return build(*drawn, **by_name)
 
 
 def check(message: Message) -> None:
@@ -224,14 +320,14 @@ def check_with_sdk(blocks: list[dict[str, Any]]) -> None:
 @quick
 @given(data=st.data())
 def test_a_message_is_within_slacks_limits(build: Callable[..., Message], data: st.DataObject) -> None:
-    check(build(*(data.draw(each) for each in MESSAGES[build])))
+    check(built(build, MESSAGES[build], data))
 
 
 @pytest.mark.parametrize("build", VIEWS, ids=lambda build: f"{build.__module__}.{build.__name__}")
 @quick
 @given(data=st.data())
 def test_a_view_is_within_slacks_limits(build: Callable[..., dict[str, Any]], data: st.DataObject) -> None:
-    check_view(build(*(data.draw(each) for each in VIEWS[build])))
+    check_view(built(build, VIEWS[build], data))
 
 
 def about(typed: str, status: Status = Status.DECLARED) -> Incident:
@@ -347,6 +443,21 @@ SAYING: dict[str, Callable[[str], Message]] = {
         Role.PRIMARY,
     ),
     "timeline": lambda typed: answers.timeline(about(typed), [event(text=typed)] * 30, 30),
+    "report": lambda typed: report.report(fixes.saying(typed), runbook=URL, can_fix=True),
+    "failed investigation": lambda typed: report.report(
+        fixes.failed(problem=typed, service=typed), runbook=URL, can_fix=True
+    ),
+    "unavailable": lambda typed: report.unavailable(typed, typed),
+    **{f"{status} remediation": partial(fixes.card_saying, status=status) for status in RemediationStatus},
+    "asked for": lambda typed: remediation_notes.asked(fixes.fix_saying(typed)),
+    "rejected": lambda typed: remediation_notes.refused(fixes.fix_saying(typed, RemediationStatus.REJECTED)),
+    "failed": lambda typed: remediation_notes.done(fixes.fix_saying(typed, RemediationStatus.FAILED)),
+    "not recovered": lambda typed: remediation_notes.not_recovered(
+        fixes.fix_saying(typed, RemediationStatus.NOT_RECOVERED)
+    ),
+    "remediations": lambda typed: remediation_notes.listing(
+        [fixes.fix_saying(typed)] * 30, [fixes.approval(name=typed, service=typed)] * 30, NOW
+    ),
 }
 ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
     "why": lambda typed: alert_answers.why_view(alarming(typed).alert),
@@ -359,6 +470,11 @@ ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
     "resolution": lambda typed: forms.resolution(over(typed), {}),
     "add": lambda typed: forms.add_to_timeline([about(typed)], about(typed), typed, {}),
     "timeline": lambda typed: timeline.page(about(typed), [(1, event(text=typed))] * (timeline.PAGE + 1), 99),
+    "evidence": lambda typed: evidence.evidence_pages(fixes.saying(typed)),
+    "revision": lambda typed: forms.choose_revision(
+        [Choice(f"web:{n}", NOW, typed, (typed,) * 9, True) for n in range(12)], typed, {}, typed
+    ),
+    "runbook": lambda typed: forms.choose_runbook({"AIOps-PurgeSQSDLQ": typed}, {}, typed),
 }
 
 
@@ -423,6 +539,8 @@ def test_every_id_of_an_input_is_a_field_that_errors_can_name() -> None:
         forms.resolve_anyway(one, ["an-alarm: ALARM"], {}),
         forms.silence(made.alert(), {}),
         forms.alert_severity(made.alert(), {}),
+        forms.choose_revision(fixes.CHOICES, "checkout-api", {}),
+        forms.choose_runbook({"AIOps-PurgeSQSDLQ": "moves messages"}, {}),
     ):
         fields = [block for block in view["blocks"] if block["type"] == "input"]
         assert fields

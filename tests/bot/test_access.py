@@ -38,11 +38,18 @@ def test_who_is_no_full_member_may_nothing_not_even_read(right: Right, kind: Per
         assert reason in decision.reason
 
 
-@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("right", [right for right in Right if right is not Right.REMEDIATE])
 def test_whom_slack_could_not_be_asked_about_counts_as_a_member(right: Right) -> None:
     assert decide(Person(id=CY, kind=PersonKind.UNKNOWN), right, OPEN_TO_ALL, ABOUT).allowed
     if right is not Right.READ:
         assert not decide(Person(id=CY, kind=PersonKind.UNKNOWN), right, NARROW, ABOUT).allowed, "but not as more"
+
+
+def test_nobody_changes_aws_whom_slack_does_not_vouch_for() -> None:
+    assert decide(Person(id=CY), Right.REMEDIATE, OPEN_TO_ALL, ABOUT).allowed
+    refused = decide(Person(id=CY, kind=PersonKind.UNKNOWN), Right.REMEDIATE, OPEN_TO_ALL, ABOUT)
+    assert not refused.allowed
+    assert "can't tell who you are" in refused.reason
 
 
 def test_every_member_may_read_whatever_the_permissions_say() -> None:

@@ -20,10 +20,25 @@ from bot.cards import Cards
 from bot.config import Config
 from bot.errors import UserError
 from bot.incidents import Declaration, Incidents
+from bot.integrations.nothing import NoFixes
 from bot.ledger import Ledger
-from bot.models import Alert, AlertStatus, Incident, Person, Severity, Shown, Status
+from bot.models import (
+    Alert,
+    AlertStatus,
+    Change,
+    EventKind,
+    Incident,
+    Message,
+    Paged,
+    Person,
+    Role,
+    Severity,
+    Shown,
+    Status,
+)
 from bot.paging import PagerSync
 from bot.ports import Standing
+from bot.remediation import Remediations
 from bot.rights import Caller, Rights
 from bot.signals import Alarm, AlarmChanged, AlarmState, PagerChange, PagerState
 from bot.silences import Silences
@@ -94,7 +109,8 @@ class Shop:
         self.silences = Silences(ledger, rights, self.rules, parsed, self.alerts)
         pager: Any = SilentPager()
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, pager)
-        self.timekeeper = Timekeeper(ledger, self.rules, self.alerts, self.silences, "me")
+        remediations = Remediations(ledger, rights, parsed, NoFixes(), lambda fix, subject: Message("", []))
+        self.timekeeper = Timekeeper(ledger, self.rules, self.alerts, self.silences, remediations, "me")
         self._ids = count(1)
 
     def close(self) -> None:
@@ -215,6 +231,20 @@ def test_the_members_of_a_card_that_is_rated_down_are_still_paged(shop: Shop) ->
     member = shop.fires(LATENCY)
     shop.alerts.change_severity(ANA, lead.number, Severity.SEV4)
     assert shop.store.alert(member.number).pages
+
+
+def test_a_page_that_another_alert_took_over_is_told_once(shop: Shop) -> None:
+    lead = shop.fires(ERRORS)
+    page = Paged(at=shop.now, role=Role.PRIMARY, name="U0BOB", user_id="U0BOB")
+    shop.store.save(Change(alerts=(lead.changed(paged=(page,)),)), shop.now)
+    shop.now += timedelta(seconds=5)
+    member = shop.fires(LATENCY)
+    shop.alerts.change_severity(ANA, lead.number, Severity.SEV4)
+    assert shop.store.alert(member.number).paged == (page,), "it took the page over"
+    shop.alerts.acknowledge(ANA, member.number)
+    assert shop.store.incident(1).paged == (page,)
+    told = [event for _, event in shop.store.timeline(1, limit=20) if event.kind is EventKind.PAGED]
+    assert [event.about for event in told] == ["U0BOB"]
 
 
 def test_the_same_message_twice_in_one_batch_counts_once(shop: Shop) -> None:

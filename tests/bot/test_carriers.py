@@ -118,6 +118,9 @@ class FakeChat:
         self.said[ref.ts] = self.said[ref.ts]._replace(message=message)
         self.edits.append(ref)
 
+    def upload(self, channel_id: str, thread_ts: str | None, name: str, title: str, data: bytes) -> None:
+        raise AssertionError("incidents upload nothing")
+
     def create_channel(self, name: str) -> str:
         self._begin("create_channel")
         if name in self.channels:
@@ -235,7 +238,9 @@ def texts(desk: Desk) -> list[str]:
     return [said.message.text for said in desk.chat.said.values()]
 
 
-OF_OTHERS = {OwedKind.ALERT, OwedKind.STORM, OwedKind.PAGE, OwedKind.PAGER, OwedKind.EVENTS, OwedKind.MAIL}
+OF_ALERTS = {OwedKind.ALERT, OwedKind.STORM, OwedKind.PAGE, OwedKind.PAGER, OwedKind.EVENTS, OwedKind.MAIL}
+OF_FIXES = {OwedKind.REPORT, OwedKind.PICTURE, OwedKind.FIX, OwedKind.FIX_CARD, OwedKind.PROPOSE}
+OF_OTHERS = OF_ALERTS | OF_FIXES
 
 
 def test_a_carrier_is_there_for_every_kind_of_row_of_incidents(desk: Desk) -> None:

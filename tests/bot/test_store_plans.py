@@ -27,7 +27,7 @@ _SELDOM = (
     "DELETE FROM pictures",
     "DELETE FROM alert_deduplication",  # once an hour
 )
-_STOPS_EARLY = re.compile(r"FROM (incidents|remediations) ORDER BY number DESC LIMIT \?$")  # from the newest on, as many as asked for
+_STOPS_EARLY = re.compile(r"FROM (incidents|remediations) ORDER BY number DESC LIMIT \?$")
 
 
 @pytest.fixture

@@ -11,14 +11,16 @@ import pytest
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
-from bot.config import Config
+from bot.config import Config, Service
 from bot.errors import InvalidInput, UserError
 from bot.incidents import Incidents
 from bot.integrations.nothing import NoAlarms
 from bot.integrations.roster import ConfigRoster
+from bot.investigation import Investigations
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Person, Severity, Status
+from bot.models import Alert, Change, Message, Person, Severity, Status
 from bot.paging import Paging
+from bot.remediation import Remediations
 from bot.rights import Caller, Rights
 from bot.signals import Alarm
 from bot.silences import Silences
@@ -29,6 +31,7 @@ from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
 from commands.subcommands import SUBCOMMANDS, find, run
+from tests.bot.fixing import FakeFixes, done, remediation
 from tests.bot.make import ANA, NOW, incident
 
 NAMES = [name for row in SUBCOMMANDS for name in (row.name, *row.aliases)]
@@ -60,7 +63,8 @@ class Bench:
     def __init__(self, store: SqliteStore) -> None:
         cards = Cards(store, Config(), lambda channel: f"https://app.slack.com/huddle/T0/{channel}", "ops-incidents")
         self.store = store
-        ledger, config = Ledger(store, lambda: NOW, lambda: None), Config()
+        ledger = Ledger(store, lambda: NOW, lambda: None)
+        config = Config(services={"checkout-api": Service()})
         rules, rights = Rules(config, "ops", can_page=False), Rights(Members(), config)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         alert_cards = AlertCards(store, rules, config)
@@ -70,6 +74,8 @@ class Bench:
             alerts=alerts,
             silences=Silences(ledger, rights, rules, config, alerts),
             paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
+            investigations=Investigations(ledger, rights, config),
+            remediations=Remediations(ledger, rights, config, FakeFixes(), lambda fix, subject: Message("", [])),
             live=NoAlarms(),
             replies=None,  # type: ignore[arg-type]
             memory=store,
@@ -167,6 +173,8 @@ def test_every_example_does_something(bench: Bench, row: subcommands.Subcommand)
     bench.desk.silences.silence(Caller(ANA), "*checkout-api*", "1h", "load test", "ops")
     if row.on == "over":
         bench.incidents.resolve(Caller(ANA), 42)
+    fix = done(12) if row.name == "undo" else remediation(12)
+    bench.store.save(Change(remediations=(fix,)), NOW)
     example = row.example.removeprefix("/incident ").replace("@bob", "<@U0BOB|bob>")
     reply = bench.typed(example, channel="C42")
     assert isinstance(reply, Answer | OpenForm)

@@ -13,7 +13,7 @@ def test_an_alarm_is_shown_taken_and_closed_by_its_ok(empty_world: Workspace, al
     alerts.alarm(NAME, ago=60)
     card = world.ops.expect("SEV-1 · checkout-api")
     assert "p99 latency 2.41 s (limit 0.80 s)" in card.plain
-    assert card.buttons == ["Acknowledge", "Silence", "Change severity", "Why?"]
+    assert card.buttons == ["Acknowledge", "Root cause", "Silence", "Change severity", "Why?"]
     world.ana.click(card, "Acknowledge")
     world.ana.told("You acknowledged *AL-1*")
     declared = world.ops.expect("INCIDENT DECLARED — SEV-1")
@@ -22,7 +22,7 @@ def test_an_alarm_is_shown_taken_and_closed_by_its_ok(empty_world: Workspace, al
     taken = wait_for(
         lambda: [m for m in world.ops.messages() if m.ts == card.ts and "Acknowledged" in m.text], "the card"
     )
-    assert taken[0].buttons == ["Silence", "Why?"]
+    assert taken[0].buttons == ["Root cause", "Silence", "Why?"]
     alerts.alarm(NAME, "OK", value=0.31)
     resolved = world.ops.expect("INCIDENT RESOLVED — SEV-1")
     assert "*Incident ID:* INC-1" in resolved.plain

@@ -58,6 +58,10 @@ def test_a_sev1_alarm_pages_and_the_card_says_whom(duty: Site) -> None:
     assert "acknowledge by" in mentions(shown).lower()
     note = duty.ops.expect("for AL-1", thread_ts=card.ts)
     assert "📟 Paging <@U0BOB> (primary) for AL-1" in mentions(note)
+    event = next(call["body"] for call in duty.pd.show("log")["calls"] if call["path"] == "/v2/enqueue")
+    details = event["payload"]["custom_details"]
+    assert (details["value"], details["threshold"], details["service"]) == ("2.41 s", "limit 0.80 s", "checkout-api")
+    assert details["console"] in [link["href"] for link in event["links"]]
 
 
 def test_a_sev3_alarm_pages_nobody(duty: Site) -> None:

@@ -121,7 +121,9 @@ def test_a_bad_deployment_is_told_before_its_errors(shop: Shop) -> None:
     assert native["resources"] == [shop.made.services["checkout-api"]]
     assert (pipeline["detail"]["service"], pipeline["detail"]["version"]) == ("checkout-api", "43")
     shop.run(2)
-    alarms = dict(changes(received(shop)))
+    bodies = received(shop)
+    assert any(b.get("detail", {}).get("eventName") == "SERVICE_DEPLOYMENT_COMPLETED" for b in bodies)
+    alarms = dict(changes(bodies))
     assert alarms["prod-checkout-api-5xx-critical"] == "ALARM"
     assert alarms[COMPOSITE] == "ALARM"
 
@@ -150,7 +152,7 @@ def test_flapping_flaps(shop: Shop) -> None:
 
 def test_dead_letters_are_really_there_and_gone_after(shop: Shop) -> None:
     shop.break_it("dlq-filling")
-    assert shop.depth(shop.made.work_dlq_url)["waiting"] == 14
+    assert shop.depth(shop.made.work_dlq_url)["waiting"] == 120
     shop.heal("dlq-filling")
     assert shop.depth(shop.made.work_dlq_url)["waiting"] == 0
 

@@ -88,6 +88,29 @@ def test_breaking_and_healing_by_hand(page: Page, workspace: SandboxServer, shop
     expect(page.get_by_test_id("break-panel")).to_be_hidden()
 
 
+def test_what_runs_is_seen_to_change(page: Page, workspace: SandboxServer, shop: Shop) -> None:
+    visit(page, workspace, {"aws": shop.server.url})
+    if page.get_by_test_id("break-panel").is_hidden():
+        page.get_by_test_id("break-panel-toggle").click()
+    service = page.get_by_test_id("ecs-checkout-api")
+    expect(service).to_contain_text("revision 2")
+    expect(service).to_contain_text("4/ 4")
+    page.get_by_test_id("break-bad-deploy").click()
+    expect(service).to_contain_text("deploying")
+    shop.run(2)
+    expect(service).to_have_attribute("data-revision", "checkout-api:3")
+    expect(page.get_by_test_id("scenario-bad-deploy")).to_contain_text("Fix: Roll back")
+    page.get_by_test_id("heal-bad-deploy").click()
+    shop.run(3)
+    expect(service).to_have_attribute("data-revision", "checkout-api:2")
+    shop.break_it("zero-tasks")
+    shop.run(2)
+    expect(page.get_by_test_id("ecs-payments-worker")).to_have_attribute("data-state", "ALARM")
+    shop.heal("zero-tasks")
+    shop.run(2)
+    page.get_by_test_id("break-panel-close").click()
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (900, 700), (390, 844)])
 def test_it_fits(page: Page, workspace: SandboxServer, shop: Shop, width: int, height: int) -> None:
     page.set_viewport_size({"width": width, "height": height})

@@ -18,6 +18,7 @@ _OWN_KEY = 190  # leaves room for whom a page calls besides, see `call_key`
 _CALL = "/call:"  # a slash alone may be an alarm's own
 _DETAIL = 4000  # an event may have 512 KB
 _DETAILS = 50
+_URL = 2048
 _SEVERITIES = {
     Severity.SEV1: "critical",
     Severity.SEV2: "error",
@@ -57,8 +58,20 @@ def trigger(page: Page) -> dict[str, Any]:
     }
     event: dict[str, Any] = {"payload": payload, "client": CLIENT}
     if page.link:
-        event |= {"client_url": page.link, "links": [{"href": page.link, "text": "Open the card in Slack"}]}
-    return event
+        event["client_url"] = page.link
+    links = _links(page)
+    return {**event, "links": links} if links else event
+
+
+def _links(page: Page) -> list[dict[str, str]]:
+    """The card, and what else has an address: runbook, dashboard, console."""
+    card = [{"href": page.link, "text": "Open the card in Slack"}] if page.link else []
+    named = [(one_line(name), value) for name, value in page.details.items() if _is_address(value)]
+    return [*card, *({"href": value, "text": name[:1].upper() + name[1:]} for name, value in named if name)]
+
+
+def _is_address(value: str) -> bool:
+    return value.startswith(("https://", "http://")) and len(value) <= _URL and not any(map(str.isspace, value))
 
 
 def details(page: Page) -> dict[str, str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.client
 import json
 from typing import Any, NamedTuple, cast
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -67,6 +68,19 @@ class SlackApi:
         if not isinstance(answer.data, dict):
             raise _unreadable(TypeError(type(answer.data).__name__))
         return cast("dict[str, Any]", answer.data)
+
+    def send(self, address: str, data: bytes) -> None:
+        """Put the bytes of a file where `files.getUploadURLExternal` said. Raises ChatError."""
+        request = Request(address, data=data, headers={"Content-Type": "application/octet-stream"}, method="POST")
+        if not address.startswith(("https://", "http://")):
+            raise ChatError("unexpected_answer", detail="Slack gave no address to upload to")
+        try:
+            with urlopen(request, timeout=self.client.timeout) as answer:
+                answer.read()
+        except HTTPError as error:
+            raise ChatError(f"http_{error.code}", retryable=error.code >= 500, outcome=Outcome.UNKNOWN) from error
+        except (URLError, http.client.HTTPException, OSError) as error:
+            raise _transport_error(error) from error
 
     def _form(self, method: str, body: dict[str, Any]) -> SlackResponse:
         flat = {name: json.dumps(v) if isinstance(v, dict | list) else v for name, v in body.items()}

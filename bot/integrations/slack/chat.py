@@ -132,6 +132,13 @@ class SlackChat:
             parse="none",
         )
 
+    def upload(self, channel_id: str, thread_ts: str | None, name: str, title: str, data: bytes) -> None:
+        """https://docs.slack.dev/messaging/working-with-files: ask where to, send the bytes there, say where they belong"""
+        place = self._api.call("files.getUploadURLExternal", filename=name, length=len(data))
+        self._api.send(place["upload_url"], data)
+        files = [{"id": place["file_id"], "title": title}]
+        self._api.call("files.completeUploadExternal", files=files, channel_id=channel_id, thread_ts=thread_ts)
+
     def create_channel(self, name: str) -> str:
         answer = self._api.call("conversations.create", name=name)
         return str(answer["channel"]["id"])

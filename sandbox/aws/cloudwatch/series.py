@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 KEPT = 30_000
+Past = Callable[[float, float], "list[Point]"]  # what there was after the first and up to the second instant
 Key = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
@@ -40,6 +41,12 @@ class Series:
 
     def __init__(self) -> None:
         self.points: list[Point] = []
+        self._past: Past | None = None
+        self._since = 0.0
+
+    def remember(self, past: Past, since: float) -> None:
+        """What was before the first point is not stored: it is made when somebody asks."""
+        self._past, self._since = past, since
 
     def add(self, new: Point) -> None:
         insort(self.points, new)
@@ -48,7 +55,12 @@ class Series:
 
     def between(self, start: float, end: float) -> list[Point]:
         """The points after `start`, up to and with `end`."""
-        return self.points[bisect_right(self.points, start, key=_at) : bisect_right(self.points, end, key=_at)]
+        stored = self.points[bisect_right(self.points, start, key=_at) : bisect_right(self.points, end, key=_at)]
+        first = self.points[0].at if self.points else float("inf")
+        before = min(end, first - 1)
+        if self._past is None or max(start, self._since) >= before:
+            return stored
+        return [*self._past(max(start, self._since), before), *stored]
 
 
 def _at(p: Point) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.cloudwatch.models import CloudWatchBackend, MetricDatum, cloudwatch_backends
 from moto.core.exceptions import ServiceException
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 
@@ -16,8 +17,9 @@ from sandbox.aws.cloudwatch.alarms import Alarm, Json
 from sandbox.aws.cloudwatch.evaluate import verdict
 from sandbox.aws.cloudwatch.maths import MathError
 from sandbox.aws.cloudwatch.messages import Change
-from sandbox.aws.cloudwatch.series import Key, Series, key, point
+from sandbox.aws.cloudwatch.series import Key, Past, Series, key, point
 
+REGION = "us-east-1"
 LOCK = threading.RLock()
 NOTIFICATIONS_KEPT = 1000
 _PLACE = "sandbox_watch"
@@ -34,6 +36,14 @@ def watch_of(backend: CloudWatchBackend) -> "Watch":
 def watches() -> Iterator["Watch"]:
     for account in list(cloudwatch_backends.values()):
         yield from (watch_of(backend) for backend in list(account.values()))
+
+
+def remember(metric: tuple[str, str, list[Json]], past: Past, since: float) -> None:
+    """A past for a metric of the account's own region, from `since` to its first point."""
+    backend = cloudwatch_backends[DEFAULT_ACCOUNT_ID][REGION]
+    name = key(*metric)
+    with LOCK:
+        watch_of(backend).series.setdefault(name, Series()).remember(past, since)
 
 
 def tick(now: float | None = None) -> None:

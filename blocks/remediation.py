@@ -1,0 +1,291 @@
+"""The card of a change to AWS: its plan, who asked and approved, how far it is, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from blocks.alert import owner
+from blocks.ids import Action
+from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
+from blocks.text import Block, button, clip, context, foreign, header, one_line
+from bot import oncall
+from bot.models import Action as Remedy
+from bot.models import Approval, Message, Remediation, RemediationStatus, Role
+
+_S = RemediationStatus
+_INLINE, _DIFFERENCES, _STEPS, _VERDICT = 3, 10, 8, 8
+_ICONS: Mapping[RemediationStatus, str] = {
+    _S.PLANNED: "📋",
+    _S.RUNNING: "⏳",
+    _S.VERIFYING: "🔎",
+    _S.VERIFIED: "🟢",
+    _S.NOT_RECOVERED: "🔴",
+    _S.FAILED: "🔴",
+    _S.TIMED_OUT: "🔴",
+    _S.REJECTED: "⚪",
+    _S.EXPIRED: "⚪",
+    _S.REHEARSED: "⚪",
+}
+_STANDING: Mapping[RemediationStatus, str] = {
+    _S.VERIFYING: "done, verifying",
+    _S.REHEARSED: "dry run, nothing changed",
+}
+_VERBS: Mapping[Remedy, str] = {
+    Remedy.ROLLBACK: "Roll back",
+    Remedy.SCALE_UP: "Scale up",
+    Remedy.RESTART: "Restart",
+}
+_UNDONE_FROM = (_S.VERIFYING, _S.VERIFIED, _S.NOT_RECOVERED)
+
+
+class FixFacts(NamedTuple):
+    """What a card shows beside the stored remediation.
+
+    approval is the standing one it runs under; runbook the address of the page for doing it by hand; verify_at when its
+    effect is looked at; `called` who the ladder calls next.
+    """
+
+    approval: Approval | None = None
+    runbook: str | None = None
+    verify_at: datetime | None = None
+    called: Role | None = None
+
+
+NOTHING_MORE = FixFacts()
+
+
+def card(remediation: Remediation, *, now: datetime, facts: FixFacts = NOTHING_MORE) -> Message:
+    """The card in the remediation's present state."""
+    blocks = [header(title(remediation)), rich(*_lines(remediation, facts)), context(_foot(remediation))]
+    elements = buttons(remediation, now)
+    if elements:
+        blocks.append({"type": "actions", "block_id": remediation.id, "elements": elements})
+    where = f"{remediation.severity.label} {remediation.order.environment}".strip()
+    return Message(foreign(f"{title(remediation)} — {where}, {change(remediation)}", 900), blocks)
+
+
+def title(remediation: Remediation) -> str:
+    """The first line: what it does, where, and how it stands."""
+    icon = "↩" if remediation.undone_by else _ICONS[remediation.status]
+    return f"{icon} {what(remediation)} · {standing_of(remediation)}"
+
+
+def what(remediation: Remediation) -> str:
+    """`Roll back checkout-api (cluster shop)`."""
+    order, target = remediation.order, remediation.plan.target
+    service = clip(one_line(target.name or order.service), 50) or "unknown service"
+    where = f" (cluster {clip(one_line(target.cluster), 30)})" if target.cluster else ""
+    if remediation.undoes is not None:
+        return f"Undo FIX-{remediation.undoes}: {service}{where}"
+    if order.action in _VERBS:
+        return f"{_VERBS[order.action]} {service}{where}"
+    return f"Run {clip(one_line(order.name), 40)} on {service}{where}"
+
+
+def standing_of(remediation: Remediation) -> str:
+    """`needs one more approval`, `running`, `undone by FIX-9`."""
+    if remediation.undone_by is not None:
+        return f"undone by FIX-{remediation.undone_by}"
+    if remediation.status is _S.PLANNED:
+        return missing(remediation) or "ready to run"
+    return _STANDING.get(remediation.status, remediation.status.value)
+
+
+def awaited(remediation: Remediation) -> int:
+    """How many people besides the requester still have to approve."""
+    return max(remediation.needs - len({*remediation.approved_by} - {remediation.requested_by}), 0)
+
+
+def missing(remediation: Remediation) -> str:
+    count = awaited(remediation)
+    return {0: "", 1: "needs one more approval"}.get(count, f"needs {count} more approvals")
+
+
+def change(remediation: Remediation) -> str:
+    return f"{remediation.plan.before} → {remediation.plan.after}"
+
+
+# -- the card's lines
+
+
+def _lines(remediation: Remediation, facts: FixFacts) -> list[Line]:
+    """A plan from its beginning to its end; later what came of it first."""
+    asked, plan = _asked(remediation, facts), remediation.plan
+    if remediation.status is not _S.PLANNED:
+        can_be_undone = remediation.status in (_S.RUNNING, *_UNDONE_FROM) and remediation.undone_by is None
+        undo = [_undo(remediation)] if can_be_undone else []
+        return [*_so_far(remediation, facts), *_changed(remediation), *undo, asked]
+    about = f", about {_about(plan.about_seconds)}" if plan.about_seconds else ""
+    radius: Line = [bold("Blast radius: "), words(plan.radius, 300), own(" · ")] if plan.radius else []
+    return [
+        asked,
+        *_changed(remediation),
+        [bold("Will: "), words(" · ".join(plan.steps[:_STEPS]) + about, 900)],
+        [*radius, *_undo(remediation)],
+        *([[bold("Checked: "), words(" · ".join(plan.checks), 900)]] if plan.checks else []),
+        [own("Expires "), moment(remediation.expires_at)],
+    ]
+
+
+def _undo(remediation: Remediation) -> Line:
+    how = remediation.plan.undo
+    return [bold("Undo: "), words(how, 300)] if how else [bold("⚠ It can't be undone")]
+
+
+def _about(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 90 else f"{round(seconds / 60)} min"
+
+
+def _asked(remediation: Remediation, facts: FixFacts) -> Line:
+    """Who asked, under which approval, who approved, and who still has to."""
+    line = _by_itself(facts.approval) if remediation.requested_by is None else _by_somebody(remediation)
+    others = [one for one in remediation.approved_by if one != remediation.requested_by]
+    for number, person in enumerate(others[:8]):
+        line += [own(", " if number else " · approved by "), user(person)]
+    if remediation.status is _S.PLANNED and awaited(remediation):
+        line += [own(" · to be approved by "), *whom(remediation)]
+        line += [own(" ("), words(remediation.policy, 200), own(")")] if remediation.policy else []
+    return line
+
+
+def whom(remediation: Remediation) -> Line:
+    """Who has to approve: they are called, since they need to act."""
+    left = awaited(remediation)
+    if remediation.group:
+        return [*([own(f"{left} of ")] if left > 1 else []), owner(remediation.group)]
+    return [own("somebody else" if left == 1 else f"{left} others")]
+
+
+def _by_somebody(remediation: Remediation) -> list[Piece]:
+    return [own("Asked by "), user(remediation.requested_by), own(" "), moment(remediation.requested_at)]
+
+
+def _by_itself(approval: Approval | None) -> list[Piece]:
+    if approval is None:
+        return [own("By itself")]
+    until = moment(approval.until, "{date_short_pretty}")
+    return [own("By itself, under the approval of "), user(approval.by), own(" until "), until]
+
+
+def _changed(remediation: Remediation) -> list[Line]:
+    """From → to, and what differs: beside it where that is little, else a line each."""
+    differences = remediation.plan.differences
+    head: list[Piece] = [{**words(change(remediation), 300), "style": {"bold": True}}]
+    if len(differences) <= _INLINE:
+        return [[*head, *([own("  "), words(" · ".join(differences), 600)] if differences else [])]]
+    lines: list[Line] = [[own("   "), words(each, 200)] for each in differences[:_DIFFERENCES]]
+    more = len(differences) - _DIFFERENCES
+    return [head, *lines, *([[own(f"   and {more} more")]] if more > 0 else [])]
+
+
+def _so_far(remediation: Remediation, facts: FixFacts) -> list[Line]:
+    """How far it is, or what came of it."""
+    match remediation.status:
+        case _S.RUNNING:
+            lines: list[Line] = [[bold("Running: "), words(remediation.said or "started", 300), *_since(remediation)]]
+        case _S.VERIFYING:
+            lines = [[bold(f"Done{took(remediation)}"), *_said(remediation), *verifying(facts)]]
+        case _S.VERIFIED:
+            lines = [[bold("Verified"), *_at(remediation.verified_at), *verdict(remediation)]]
+        case _S.NOT_RECOVERED:
+            told = [bold("Not recovered"), *_at(remediation.verified_at), *verdict(remediation)]
+            lines = [told, *afterwards(facts)]
+        case _S.FAILED | _S.TIMED_OUT:
+            lines = [failed(remediation), *afterwards(facts)]
+        case _:
+            lines = [never(remediation)]
+    return lines
+
+
+def _since(remediation: Remediation) -> Line:
+    return [own(" · since "), moment(remediation.started_at)] if remediation.started_at else []
+
+
+def took(remediation: Remediation) -> str:
+    if remediation.started_at is None or remediation.finished_at is None:
+        return ""
+    return f" in {oncall.span(remediation.finished_at - remediation.started_at)}"
+
+
+def _said(remediation: Remediation) -> Line:
+    return [own(": "), words(remediation.said, 300)] if remediation.said else []
+
+
+def verifying(facts: FixFacts) -> Line:
+    return [own(" · verifying at "), moment(facts.verify_at)] if facts.verify_at else [own(" · verifying")]
+
+
+def _at(at: datetime | None) -> Line:
+    return [own(" at "), moment(at)] if at else []
+
+
+def verdict(remediation: Remediation) -> Line:
+    """What the look at its effect found."""
+    found = " · ".join(remediation.verdict[:_VERDICT])
+    return [own(": "), words(found, 900)] if found else []
+
+
+def failed(remediation: Remediation) -> Line:
+    verb = "Timed out" if remediation.status is _S.TIMED_OUT else "Failed"
+    so_far = [own(" · got as far as: "), words(remediation.said, 300)] if remediation.said else []
+    told = words(remediation.problem or "AWS did not say why", 600)
+    return [bold(f"{verb}{took(remediation).replace(' in ', ' after ')}: "), told, *so_far]
+
+
+def afterwards(facts: FixFacts) -> list[Line]:
+    """What happens next, and what there is to do by hand."""
+    called: list[Line] = [[own(f"Called next: {facts.called.value}")]] if facts.called else []
+    return [*called, *([[bold("By hand: "), url(facts.runbook, "Runbook")]] if facts.runbook else [])]
+
+
+def never(remediation: Remediation) -> Line:
+    """It never ran: rejected, expired or only rehearsed."""
+    match remediation.status:
+        case _S.REJECTED:
+            head: list[Piece] = [bold("Rejected"), own(" by "), user(remediation.rejected_by)]
+        case _S.EXPIRED:
+            head = [bold("Expired "), moment(remediation.expires_at), own(": nobody let it run in time")]
+        case _:
+            head = [bold("Dry run")]
+    why = remediation.problem or remediation.said
+    because = [own(": "), words(why, 500)] if why else verdict(remediation)
+    return [*head, *because, own(" · nothing was changed")]
+
+
+def _foot(remediation: Remediation) -> str:
+    order = remediation.order
+    where = " ".join(part for part in (remediation.plan.target.account, remediation.plan.target.region) if part)
+    return " · ".join(
+        foreign(part, 120)
+        for part in (
+            f"{remediation.id} for {remediation.subject}" if remediation.subject else remediation.id,
+            remediation.severity.label,
+            order.environment,
+            where,
+            f"takes FIX-{remediation.undoes} back" if remediation.undoes is not None else "",
+        )
+        if part
+    )
+
+
+def buttons(remediation: Remediation, now: datetime) -> list[Block]:
+    """The buttons that apply in this state; none while it runs."""
+    value, status = str(remediation.number), remediation.status
+    if status is _S.PLANNED:
+        if now >= remediation.expires_at:
+            return []
+        yes = "Approve" if awaited(remediation) else "Run it"
+        return [
+            button(yes, Action.APPROVE, value, style="primary"),
+            button("Reject", Action.REJECT, value),
+            button("Dry run", Action.REHEARSE, value),
+        ]
+    if status in _UNDONE_FROM and remediation.plan.undo and remediation.undone_by is None:
+        return [button("Undo", Action.UNDO, value)]
+    if status in (_S.FAILED, _S.TIMED_OUT):
+        return [button("Try again", Action.RETRY, value)]
+    if status in (_S.EXPIRED, _S.REHEARSED):
+        return [button("Plan it again", Action.RETRY, value)]
+    return []

@@ -1,0 +1,245 @@
+"""Carries reports of investigations, the cards of remediations, and the calls to AWS that remediations are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import NamedTuple
+
+from blocks import remediation as look
+from blocks import report
+from bot.carriers.common import Messenger, Settlement
+from bot.config import Config
+from bot.errors import ChatError, CloudError, DeliveryError, UserError
+from bot.investigation import Subject, subject_of
+from bot.models import (
+    Alert,
+    Change,
+    Delivery,
+    Message,
+    Order,
+    Owed,
+    OwedKind,
+    Posted,
+    Progress,
+    Remediation,
+    RemediationStatus,
+)
+from bot.owed import Target
+from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope
+from bot.remediation import Remediations
+from bot.signals import Alarm, AlarmState
+from bot.store import Store
+from bot.verification import judge
+
+_LEAST_WINDOW = timedelta(minutes=5)  # for verifying: CloudWatch has no younger datapoints
+
+
+class ReportCarriers:
+    """Reports and pictures, under the card of what they are about."""
+
+    def __init__(self, store: Store, chat: Chat, config: Config, ops_channel: str) -> None:
+        self._store = store
+        self._chat = chat
+        self._config = config
+        self._messenger = Messenger(chat, ops_channel)
+
+    def takes(self, owed: Owed) -> bool:
+        return owed.kind in (OwedKind.REPORT, OwedKind.PICTURE)
+
+    def carry(self, delivery: Delivery) -> Settlement:
+        return self._report(delivery) if delivery.owed.kind is OwedKind.REPORT else self._picture(delivery)
+
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+        """Nothing can be shown where showing fails; the log says it."""
+        return None
+
+    def _report(self, delivery: Delivery) -> Settlement:
+        investigation = self._store.investigation(_number(delivery.owed.subject))
+        subject = subject_of(self._store, investigation.subject)
+        message = report.report(
+            investigation, runbook=self._config.service(investigation.service).runbook, can_fix=_can_fix(subject)
+        )
+        posted = _under(self._store, self._messenger, delivery, subject, message)
+        return Settlement((posted,) if posted else ())
+
+    def _picture(self, delivery: Delivery) -> Settlement:
+        subject = delivery.owed.subject
+        picture = self._store.picture(subject)
+        place = self._store.posted(subject, str(delivery.owed.body["target"]))
+        if picture is None or place is None or delivery.in_doubt:
+            return Settlement()  # a picture twice says no more than one that was perhaps lost
+        above = _above(self._store, subject_of(self._store, self._store.investigation(_number(subject)).subject), place)
+        self._chat.upload(place.channel_id, above, f"{subject}.png", f"{subject}: the alarm's metric", picture)
+        return Settlement()
+
+
+class Aws(NamedTuple):
+    """What is asked of AWS. `metrics` verifies; None: nothing can be measured."""
+
+    fixes: Fixes
+    metrics: Collector | None
+    alarms: Alarms
+
+
+class FixCarriers:
+    """Remediations. Raises ChatError where Slack, CloudError where AWS did not take it and it may be tried again."""
+
+    def __init__(self, aws: Aws, remediations: Remediations, store: Store, chat: Chat, clock: Clock, ops: str) -> None:
+        self._aws = aws
+        self._remediations = remediations
+        self._store = store
+        self._messenger = Messenger(chat, ops)
+        self._clock = clock
+        self._step = {"start": self._start, "follow": self._follow, "verify": self._verify}
+
+    def takes(self, owed: Owed) -> bool:
+        return owed.kind in (OwedKind.FIX, OwedKind.FIX_CARD, OwedKind.PROPOSE)
+
+    def carry(self, delivery: Delivery) -> Settlement:
+        match delivery.owed.kind:
+            case OwedKind.FIX_CARD:
+                return self._card(delivery)
+            case OwedKind.PROPOSE:
+                return self._propose(delivery)
+        fix = self._store.remediation(_number(delivery.owed.subject))
+        return self._step[str(delivery.owed.body["step"])](fix)
+
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+        return None
+
+    # -- calls to AWS
+
+    def _start(self, fix: Remediation) -> Settlement:
+        if fix.status is not RemediationStatus.RUNNING:
+            return Settlement()
+        return self._tried(fix, lambda: self._aws.fixes.start(fix))
+
+    def _follow(self, fix: Remediation) -> Settlement:
+        if fix.status is not RemediationStatus.RUNNING:
+            return Settlement()
+        if self._remediations.is_late(fix):
+            self._let_go(fix)
+            problem = "it took longer than it may"
+            return Settlement(follow=lambda: self._remediations.ended(fix.number, problem, timed_out=True))
+        return self._tried(fix, lambda: self._aws.fixes.follow(fix))
+
+    def _tried(self, fix: Remediation, call: Callable[[], Progress]) -> Settlement:
+        """What can't be is the end of it; what may pass is tried again, as long as the remediation may take."""
+        try:
+            progress = call()
+        except UserError as error:
+            problem = str(error)
+        except CloudError as error:
+            if error.retryable and not self._remediations.is_late(fix):
+                raise
+            problem = str(error)
+        else:
+            return Settlement(follow=lambda: self._remediations.progressed(fix.number, progress))
+        return Settlement(follow=lambda: self._remediations.ended(fix.number, problem))
+
+    def _let_go(self, fix: Remediation) -> None:
+        try:
+            self._aws.fixes.stop(fix)
+        except (CloudError, UserError):
+            return  # it is over for us either way, and the card says that it took too long
+
+    def _verify(self, fix: Remediation) -> Settlement:
+        if fix.status is not RemediationStatus.VERIFYING:
+            return Settlement()
+        subject, resources = self._remediations.resources_of(fix)
+        now = self._clock()
+        since = min(fix.finished_at or now, now - _LEAST_WINDOW)
+        alarm = self._alarm_of(subject)
+        readings = ()
+        if self._aws.metrics is not None:
+            scope = Scope(fix.order.service, resources, alarm, since, since, now)
+            readings = tuple(self._aws.metrics.collect(scope).values.get("readings", ()))
+        verdict = judge(readings, self._state(subject), None)
+        return Settlement(follow=lambda: self._remediations.judged(fix.number, verdict))
+
+    def _alarm_of(self, subject: Subject | None) -> Alarm | None:
+        if isinstance(subject, Alert):
+            return subject.alarm
+        alerts = self._store.alerts_of_incident(subject.number) if subject is not None else []
+        return alerts[0].alarm if alerts else None
+
+    def _state(self, subject: Subject | None) -> AlarmState | None:
+        """The live state of the alarms: firing while one of them does."""
+        if subject is None:
+            return None
+        alerts = [subject] if isinstance(subject, Alert) else self._store.alerts_of_incident(subject.number)
+        names = [one.alarm.name for one in alerts]
+        if not names:
+            return None
+        try:
+            standing = self._aws.alarms.states(names, alerts[0].alarm.region)
+        except CloudError:
+            standing = {}
+        states = [standing[one.alarm.name].state if one.alarm.name in standing else _known(one) for one in alerts]
+        return AlarmState.ALARM if AlarmState.ALARM in states else AlarmState.OK
+
+    def _propose(self, delivery: Delivery) -> Settlement:
+        body, subject = delivery.owed.body, delivery.owed.subject
+        order = Order.model_validate(body["order"])
+        return Settlement(follow=lambda: self._remediations.by_itself(subject, order, str(body["approval"])))
+
+    # -- cards
+
+    def _card(self, delivery: Delivery) -> Settlement:
+        fix = self._store.remediation(_number(delivery.owed.subject))
+        message = look.card(fix, now=self._clock())
+        subject = subject_of(self._store, fix.subject) if fix.subject else None
+        posted = _under(self._store, self._messenger, delivery, subject, message)
+        return Settlement((posted,) if posted else ())
+
+
+def _known(alert: Alert) -> AlarmState:
+    return AlarmState.ALARM if alert.is_firing else AlarmState.OK
+
+
+def _can_fix(subject: Subject) -> bool:
+    return subject.is_firing if isinstance(subject, Alert) else subject.is_open
+
+
+def _under(
+    store: Store, messenger: Messenger, delivery: Delivery, subject: Subject | None, message: Message
+) -> Posted | None:
+    """Where it stands it is edited; else it is posted under the card of what it is about."""
+    target = str(delivery.owed.body["target"])
+    place = store.posted(delivery.owed.subject, target)
+    above = _card_above(store, subject, target) if place is None else None
+    channel = above.channel_id if above else messenger.channel(target)
+    thread_ts = above.ts if above else None
+    return messenger.show(delivery, place, channel, message, target=target, thread_ts=thread_ts)
+
+
+def _card_above(store: Store, subject: Subject | None, target: str) -> Posted | None:
+    """The card whose thread it belongs into. One that is still to be posted comes first."""
+    if subject is None:
+        return None
+    if isinstance(subject, Alert):
+        found = _of_alert(store, subject, target)
+        if found is None and subject.shown.has_card and subject.has_stood:
+            raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
+        return found
+    return store.posted(subject.id, Target.OPS) if target == Target.OPS else None
+
+
+def _of_alert(store: Store, alert: Alert, target: str) -> Posted | None:
+    """Its own card, or the one that it stands under: a thread has no threads."""
+    if alert.lead is not None:
+        return store.posted(f"AL-{alert.lead}", target)
+    own = store.posted(alert.id, target)
+    if own is None and alert.incident is not None:
+        return store.posted(f"INC-{alert.incident}", Target.OPS)
+    return own
+
+
+def _above(store: Store, subject: Subject, place: Posted) -> str | None:
+    found = _card_above(store, subject, place.target)
+    return found.ts if found is not None else None
+
+
+def _number(subject: str) -> int:
+    return int(subject.partition("-")[2])

@@ -1,0 +1,31 @@
+"""What `docs/runbooks` holds: the steps to take by hand, and the Logs Insights queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from bot import queries
+from bot.queries import Step
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
+
+
+@cache
+def manual_steps(page: str) -> tuple[Step, ...]:
+    """The steps of a manual runbook; none where there is no such page."""
+    path = FOLDER / f"{page}.md"
+    return tuple(queries.steps(path.read_text(encoding="utf-8"))) if path.is_file() else ()
+
+
+def page_of(name: str) -> str | None:
+    """Where a page of the manual stands in this checkout; None where there is none."""
+    path = FOLDER / f"{name}.md"
+    return f"docs/runbooks/{name}.md" if path.is_file() else None
+
+
+@cache
+def insights() -> Mapping[str, str]:
+    """The Logs Insights queries by their ids. Raises SettingsError where the page can't be read."""
+    return queries.queries((FOLDER / "cloudwatch-insights-queries.md").read_text(encoding="utf-8"))

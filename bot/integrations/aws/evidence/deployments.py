@@ -1,0 +1,155 @@
+"""What was deployed: as the bot heard of it, and as ECS has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from bot.errors import CloudError, StoreError
+from bot.integrations.aws.evidence import console
+from bot.integrations.aws.evidence.asking import Answer, Calls, Looking, Means, failed, joined, off, partly
+from bot.integrations.aws.evidence.rollouts import Rollout, Rollouts, rollouts
+from bot.models import ChangeKind, Made, Source
+from bot.ports import Scope
+from bot.resources import Resources
+from bot.signals import Deployment, DeploymentState
+
+Heard = Callable[[str, datetime], Sequence[Deployment]]
+"""What the bot heard of a service's deployments since then, from buses and pipelines."""
+LOOK_BACK = timedelta(hours=24)
+SLACK = timedelta(minutes=2)
+"""A pipeline tells of a deployment a little before or after ECS begins it."""
+MAX_WHAT = 400
+_VERBS = {
+    "SUCCESSFUL": "deployed {}",
+    "PENDING": "deploying {}",
+    "IN_PROGRESS": "deploying {}",
+    "FAILED": "deployment of {} failed",
+    "STOPPED": "deployment of {} stopped",
+    "STOP_REQUESTED": "deployment of {} stopped",
+    "ROLLBACK_REQUESTED": "deployment of {} is rolled back",
+    "ROLLBACK_IN_PROGRESS": "deployment of {} is rolled back",
+    "ROLLBACK_SUCCESSFUL": "deployment of {} was rolled back",
+    "ROLLBACK_FAILED": "deployment of {} failed, its rollback too",
+    DeploymentState.STARTED: "deploying {}",
+    DeploymentState.SUCCEEDED: "deployed {}",
+}
+
+
+class Deployments(Looking):
+    """One or two calls where nothing was deployed in the last 24 hours, else six."""
+
+    source = Source.DEPLOYMENTS
+
+    def __init__(self, means: Means, heard: Heard) -> None:
+        super().__init__(means)
+        self._heard = heard
+
+    def link(self, scope: Scope, region: str) -> str:
+        at = scope.resources
+        return console.service_deployments(region, at.cluster, at.ecs_service) if _is_ecs(at) else ""
+
+    def look(self, scope: Scope, calls: Calls) -> Answer:
+        since = min(scope.began_at, scope.since) - LOOK_BACK
+        heard, said = self._told(scope, since)
+        try:
+            known = rollouts(scope.resources, since, scope.until, calls) if _is_ecs(scope.resources) else Rollouts(())
+        except CloudError as error:
+            if not heard:
+                return failed(error)
+            known = Rollouts((), said=partly("ECS is", error))
+        made = _merged(scope, calls.region, known.found, heard)
+        said = joined(_gone(scope, known), known.said, said)
+        if made:
+            return Answer({"changes": tuple(made)}, said)
+        if not _is_ecs(scope.resources) and not said:
+            return self._nothing_heard(scope)
+        return Answer(why=said or "nothing was deployed in the last 24 hours")
+
+    def _told(self, scope: Scope, since: datetime) -> tuple[list[Deployment], str]:
+        names = dict.fromkeys(name for name in (scope.service, scope.resources.ecs_service) if name)
+        try:
+            heard = {each.id: each for name in names for each in self._heard(name, since)}
+        except StoreError as error:
+            return [], f"what the bot heard of is not known: {error}"
+        return [each for each in heard.values() if each.at <= scope.until and _is_here(each, scope.resources)], ""
+
+    def _nothing_heard(self, scope: Scope) -> Answer:
+        if scope.resources.function:
+            return Answer(why="the bot heard of no deployment in the last 24 hours")
+        return off(f"no ECS service is known: name cluster and ecs_service of {scope.service} in the catalogue")
+
+
+def _merged(scope: Scope, region: str, known: Sequence[Rollout], heard: Sequence[Deployment]) -> list[Made]:
+    """Newest first. What was heard of one that ECS knows too adds who did it, and its version."""
+    left = list(heard)
+    made = []
+    for rollout in known:
+        same = [each for each in left if _is_same(rollout, each)]
+        left = [each for each in left if each not in same]
+        made.append(_of_ecs(scope, region, rollout, same))
+    made += [_of_bus(scope, region, each) for each in left]
+    return sorted(made, key=lambda each: each.at, reverse=True)
+
+
+def _of_ecs(scope: Scope, region: str, rollout: Rollout, same: Sequence[Deployment]) -> Made:
+    at = scope.resources
+    versions = [each.version for each in same if each.version and each.version != rollout.after]
+    what = _VERBS.get(rollout.status, "deployed {}").format(rollout.after or "a new revision")
+    details = joined(*versions[:1], *rollout.changed, rollout.reason)
+    return Made(
+        kind=ChangeKind.DEPLOYMENT,
+        what=_cut(f"{what} ({details})" if details else what),
+        target=at.ecs_service,
+        at=rollout.at,
+        service=scope.service,
+        by=next((each.by for each in same if each.by), rollout.by),
+        account=at.account,
+        region=region,
+        before=rollout.before,
+        after=rollout.after,
+        link=console.service_deployments(region, at.cluster, at.ecs_service),
+    )
+
+
+def _of_bus(scope: Scope, region: str, heard: Deployment) -> Made:
+    named = heard.version or "a version that is not told"
+    verb = _VERBS.get(heard.state, f"deployment of {{}} {heard.state.value}")
+    return Made(
+        kind=ChangeKind.DEPLOYMENT,
+        what=_cut(verb.format(named) + (f" ({heard.reason})" if heard.reason else "")),
+        target=heard.service,
+        at=heard.at,
+        service=scope.service,
+        by=heard.by,
+        account=heard.account or scope.resources.account,
+        region=heard.region or region,
+        after=heard.version,
+    )
+
+
+def _is_same(rollout: Rollout, heard: Deployment) -> bool:
+    if heard.id == rollout.id or (heard.version and heard.version == rollout.after):
+        return True
+    is_other = heard.id.startswith("ecs-svc/") and rollout.id.startswith("ecs-svc/")
+    return not is_other and rollout.at - SLACK <= heard.at <= (rollout.ended or rollout.at) + SLACK
+
+
+def _is_here(heard: Deployment, at: Resources) -> bool:
+    """A deployment elsewhere is another service's of the same name: staging, say."""
+    is_ecs = heard.id.startswith("ecs-svc/")
+    pairs = ((heard.account, at.account), (heard.region, at.region), (heard.cluster if is_ecs else "", at.cluster))
+    return all(not there or not here or there == here for there, here in pairs)
+
+
+def _is_ecs(at: Resources) -> bool:
+    return bool(at.cluster and at.ecs_service)
+
+
+def _gone(scope: Scope, known: Rollouts) -> str:
+    at = scope.resources
+    return "" if known.is_there else f"the cluster {at.cluster} has no service {at.ecs_service} (any more)"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_WHAT else text[: MAX_WHAT - 1] + "…"

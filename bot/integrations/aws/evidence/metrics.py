@@ -1,0 +1,224 @@
+"""Readings of CloudWatch metrics, and the tasks that ECS stopped for want of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from math import fsum, isfinite
+from typing import Any, NamedTuple
+
+from bot.baselines import Measured
+from bot.errors import CloudError
+from bot.integrations.aws.evidence import console
+from bot.integrations.aws.evidence.asking import (
+    HOUR,
+    Answer,
+    Calls,
+    Looking,
+    Means,
+    in_utc,
+    joined,
+    minute,
+    off,
+    partly,
+)
+from bot.integrations.aws.evidence.measured import Watched, factor_of, measure_of, watched
+from bot.integrations.aws.evidence.stopped import stopped_for_memory
+from bot.models import Measure, Reading, Source
+from bot.ports import Clock, Scope
+
+Usual = Callable[[str, str, datetime], tuple[float, float] | None]
+"""The mean and deviation of a service's metric, by its key (`Measured.key`), at that time; counts are per minute."""
+Points = Mapping[datetime, float]
+PAGES = 2
+MINUTE = 60
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+KEPT_BY_MINUTE = timedelta(days=15)
+COARSE = 300
+
+
+class Window(NamedTuple):
+    """The affected window and the hour before, in whole periods."""
+
+    before: datetime
+    since: datetime
+    until: datetime
+    period: int
+
+    @property
+    def minutes(self) -> float:
+        return max((self.until - self.since) / timedelta(minutes=1), 1.0)
+
+
+class Metrics(Looking):
+    """Asks GetMetricData once for everything, 1 to 10 metrics, by the minute."""
+
+    source = Source.METRICS
+
+    def __init__(self, means: Means, clock: Clock, usual: Usual) -> None:
+        super().__init__(means)
+        self._clock = clock
+        self._usual = usual
+
+    def link(self, scope: Scope, region: str) -> str:
+        metrics = [metric for each in watched(scope.resources, scope.alarm) for metric in each.metrics]
+        return console.metrics(region, graph_of(metrics, scope, region)) if metrics else ""
+
+    def look(self, scope: Scope, calls: Calls) -> Answer:
+        wanted = watched(scope.resources, scope.alarm)
+        if not wanted:
+            return off(
+                "no metric is known: name cluster and ecs_service, load_balancer, function or auto_scaling_group"
+                f" of {scope.service} in the catalogue"
+            )
+        window = self._window(scope)
+        found, said = _points(wanted, window, calls)
+        readings = [reading for each in wanted if (reading := self._reading(each, found, window, scope)) is not None]
+        values: dict[str, Any] = {"readings": tuple(readings)} if readings else {}
+        try:
+            stopped = stopped_for_memory(scope, calls)
+        except CloudError as error:
+            said = joined(said, partly("stopped tasks are", error))
+        else:
+            values |= {"stopped": stopped} if stopped else {}
+        return Answer(values, said if values else joined("no data points in the window", said))
+
+    def _window(self, scope: Scope) -> Window:
+        is_recent = self._clock() - scope.since + HOUR < KEPT_BY_MINUTE
+        since = minute(scope.since)
+        return Window(since - HOUR, since, scope.until, MINUTE if is_recent else COARSE)
+
+    def _reading(self, each: Watched, found: Mapping[Measured, Points], window: Window, scope: Scope) -> Reading | None:
+        points = _summed(each, found, window)
+        during = [value for at, value in points.items() if at >= window.since]
+        earlier = [value for at, value in points.items() if at < window.since]
+        if not during:
+            return None
+        usual = self._expected(each, window, scope)
+        return Reading(
+            measure=each.measure,
+            metric=f"{each.metrics[0].namespace} {each.metrics[0].name}",
+            unit=each.unit,
+            now=_total(each, during),
+            peak=min(during) if each.measure is Measure.TASKS else max(during),
+            before=_total(each, earlier) if earlier else None,
+            expected=usual[0] if usual else None,
+            deviation=usual[1] if usual else None,
+            threshold=_threshold(each, scope),
+            slope=slope(points),
+        )
+
+    def _expected(self, each: Watched, window: Window, scope: Scope) -> tuple[float, float] | None:
+        """As the reading counts: a sum over the window of what baselines hold by the minute."""
+        told = (self._usual(scope.service, key, scope.began_at) for key in _keys(each.metrics[0]))
+        usual = next((one for one in told if one is not None), None)
+        if usual is None:
+            return None
+        factor = each.factor * (window.minutes if each.is_count else 1.0)
+        return usual[0] * factor, usual[1] * factor
+
+
+def graph_of(metrics: Sequence[Measured], scope: Scope, region: str) -> dict[str, Any]:
+    """A graph as CloudWatch writes it, over the window and the hour before.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Metric-Widget-Structure.html
+    """
+    return {
+        "metrics": [
+            [each.namespace, each.name, *(part for pair in each.dimensions for part in pair), {"stat": each.statistic}]
+            for each in metrics
+        ],
+        "view": "timeSeries",
+        "region": region,
+        "period": MINUTE,
+        "start": f"{minute(scope.since - HOUR):%Y-%m-%dT%H:%M:%S}.000Z",
+        "end": f"{scope.until:%Y-%m-%dT%H:%M:%S}.000Z",
+    }
+
+
+def slope(points: Points) -> float:
+    """By how much it rises a minute: the line with the least squares through the points."""
+    if len(points) < 2:
+        return 0.0
+    first = min(points)
+    times = [(at - first) / timedelta(minutes=1) for at in points]
+    values = list(points.values())
+    middle, mean = fsum(times) / len(times), fsum(values) / len(values)
+    spread = fsum((at - middle) ** 2 for at in times)
+    return fsum((at - middle) * (value - mean) for at, value in zip(times, values, strict=True)) / spread
+
+
+def _points(wanted: Sequence[Watched], window: Window, calls: Calls) -> tuple[dict[Measured, Points], str]:
+    """The data points of each metric, and what CloudWatch says about those that it could not give."""
+    metrics = list(dict.fromkeys(metric for each in wanted for metric in each.metrics))
+    asked = {
+        "MetricDataQueries": [_query(f"m{number}", metric, window.period) for number, metric in enumerate(metrics)],
+        "StartTime": window.before,
+        "EndTime": window.until,
+        "ScanBy": "TimestampAscending",
+    }
+    found: dict[Measured, dict[datetime, float]] = {metric: {} for metric in metrics}
+    incomplete: set[str] = set()
+    token: dict[str, str] = {}
+    for _ in range(PAGES):
+        with calls.client("cloudwatch", "GetMetricData") as client:
+            page = client.get_metric_data(**asked, **token)
+        for result in page.get("MetricDataResults", []):
+            metric = metrics[int(result["Id"][1:])]
+            pairs = zip(result.get("Timestamps", []), result.get("Values", []), strict=False)
+            found[metric] |= {in_utc(at): float(value) for at, value in pairs if isfinite(value)}
+            if result.get("StatusCode") in ("Forbidden", "InternalError"):
+                incomplete.add(metric.name)
+        if not page.get("NextToken"):
+            break
+        token = {"NextToken": page["NextToken"]}
+    told = f"CloudWatch did not give {', '.join(sorted(incomplete))}" if incomplete else ""
+    return dict(found), told
+
+
+def _query(query_id: str, metric: Measured, period: int) -> dict[str, Any]:
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
+    named = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
+    return {"Id": query_id, "MetricStat": {"Metric": named, "Period": period, "Stat": metric.statistic}}
+
+
+def _summed(each: Watched, found: Mapping[Measured, Points], window: Window) -> dict[datetime, float]:
+    """The metrics of a measure as one, in its unit.
+
+    CloudWatch has no data points for what did not happen: a count is zero wherever another metric of the same source
+    has points.
+    """
+    of = each.metrics[0]
+    points: dict[datetime, float] = {}
+    if each.is_count:
+        alive = (at for other, series in found.items() if _same_source(other, of) for at in series)
+        points = dict.fromkeys(alive, 0.0)
+    for metric in each.metrics:
+        for at, value in found.get(metric, {}).items():
+            points[at] = points.get(at, 0.0) + value * each.factor
+    return {at: points[at] for at in sorted(points) if window.before <= at < window.until}
+
+
+def _same_source(other: Measured, of: Measured) -> bool:
+    return other.namespace == of.namespace and set(other.dimensions) == set(of.dimensions)
+
+
+def _total(each: Watched, values: Sequence[float]) -> float:
+    """A sum of counts; of percentiles the mean of the minutes', since p99s can't be put together exactly."""
+    return fsum(values) if each.is_count else fsum(values) / len(values)
+
+
+def _threshold(each: Watched, scope: Scope) -> float | None:
+    alarm = scope.alarm
+    if alarm is None or alarm.threshold is None or measure_of(alarm) is not each.measure:
+        return None
+    if not any((metric.namespace, metric.name) == (alarm.namespace, alarm.metric) for metric in each.metrics):
+        return None
+    return alarm.threshold * factor_of(alarm)
+
+
+def _keys(metric: Measured) -> Iterable[str]:
+    """Baselines are learned for whole load balancers; for one that is not shared its target group's are the same."""
+    yield metric.key
+    if len(metric.dimensions) > 1 and metric.dimensions[0][0] == "LoadBalancer":
+        yield metric._replace(dimensions=metric.dimensions[:1]).key

@@ -1,0 +1,162 @@
+"""What CloudTrail's events mean: kind and target of a change, and what is nobody's change at all. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from bot.integrations.aws.evidence.asking import in_utc
+from bot.integrations.aws.evidence.ourselves import same_session
+from bot.models import ChangeKind
+from bot.resources import Resources
+
+_VERSIONED = re.compile(r"\d{8}(?:v\d)?$")  # UpdateFunctionCode20150331v2
+_NOISE = re.compile(
+    r"AssumeRole|GetFederationToken|GetSessionToken|ConsoleLogin|CheckMfa|SwitchRole|PutMetricData|CreateLogStream"
+    r"|PutLogEvents|StartQuery|StopQuery|Decrypt$|Encrypt$|GenerateDataKey|UpdateInstanceInformation|SendHeartbeat"
+    r"|(?:Create|Delete|Attach|Detach)NetworkInterface|(?:Dere|Re)gisterTargets|RegisterContainerInstance"
+    r"|SubmitTaskStateChange|SubmitContainerStateChange|DiscoverPollEndpoint|PutTraceSegments|PutTelemetryRecords"
+    r"|PutEvaluations|SetAlarmState|RenewLease|OpenDataChannel|OpenControlChannel|CreateSession$"
+)
+_DEPLOYS = re.compile(
+    r"UpdateFunctionCode|PublishVersion|UpdateAlias|CreateAlias|RegisterTaskDefinition|CreateTaskSet|CreateDeployment"
+    r"|CreateStack|UpdateStack|ExecuteChangeSet|StartPipelineExecution|UpdateEnvironment|PutImage$|StartDeployment"
+    r"|StartInstanceRefresh|CreateLaunchTemplateVersion|UpdateServicePrimaryTaskSet"
+)
+_SCALES = re.compile(
+    r"SetDesiredCapacity|UpdateAutoScalingGroup|ScalableTarget|ScalingPolicy|ScheduledAction|FunctionConcurrency"
+    r"|ProvisionedConcurrency|RunInstances|TerminateInstance|StopInstances|StartInstances|RebootInstances|RunTask"
+    r"|StopTask|StartTask|ModifyDBInstance|FailoverDBCluster|RebootDBInstance"
+)
+_ALLOWS = re.compile(
+    r"SecurityGroup|NetworkAcl|Policy|Permission|Grant|AccessKey|LoginProfile|InstanceProfile|(?:Create|Delete|Update)Role"
+    r"|(?:Create|Delete|Update)User|ToGroup|FromGroup|RotateSecret|DisableKey|ScheduleKeyDeletion"
+)
+_ACCESS_SOURCES = frozenset({"iam", "sso", "organizations"})
+# What names the thing that was changed, the most telling first; compared without regard to case.
+_TARGETS = (
+    "service", "serviceName", "functionName", "autoScalingGroupName", "dBInstanceIdentifier", "dBClusterIdentifier",
+    "loadBalancerArn", "targetGroupArn", "listenerArn", "ruleArn", "distributionId", "queueUrl", "tableName", "groupId",
+    "roleName", "userName", "stackName", "secretId", "keyId", "bucketName", "family", "alarmName", "name",
+    "logGroupName", "applicationName", "pipelineName", "resourceId", "instanceId", "cluster", "task",
+)  # fmt: skip
+_DEPTH, _STRINGS = 4, 200
+Json = Mapping[str, Any]
+
+
+class Event(NamedTuple):
+    """An event of CloudTrail, as far as it is of interest here."""
+
+    id: str
+    name: str
+    source: str
+    at: datetime
+    by: str
+    arn: str
+    key: str
+    kind: str
+    error: str
+    resources: tuple[str, ...]
+    given: Json
+
+
+def event_of(raw: Json) -> Event:
+    """https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html"""
+    told = _json(raw.get("CloudTrailEvent"))
+    identity = _mapping(told.get("userIdentity"))
+    return Event(
+        id=str(raw.get("EventId", "")),
+        name=_VERSIONED.sub("", str(raw.get("EventName", ""))),
+        source=str(raw.get("EventSource", "")).removesuffix(".amazonaws.com"),
+        at=in_utc(raw["EventTime"]),
+        by=str(raw.get("Username") or identity.get("userName") or identity.get("invokedBy") or ""),
+        arn=same_session(str(identity.get("arn", ""))),
+        key=str(raw.get("AccessKeyId", "")),
+        kind=str(told.get("eventType", "")),
+        error=str(told.get("errorCode") or ""),
+        resources=tuple(str(each.get("ResourceName") or "") for each in raw.get("Resources") or []),
+        given=_mapping(told.get("requestParameters")),
+    )
+
+
+def is_noise(event: Event) -> bool:
+    """Nobody changed anything: sessions, telemetry, what AWS does by itself, and what was refused."""
+    return bool(event.error) or event.kind == "AwsServiceEvent" or _NOISE.search(event.name) is not None
+
+
+def kind_of(event: Event) -> ChangeKind:
+    if event.source in _ACCESS_SOURCES or _ALLOWS.search(event.name):
+        return ChangeKind.ACCESS
+    if event.source == "ecs" and event.name in ("UpdateService", "CreateService"):
+        is_deploy = event.given.get("taskDefinition") or event.given.get("forceNewDeployment")
+        return ChangeKind.DEPLOYMENT if is_deploy else ChangeKind.SCALING
+    if _DEPLOYS.search(event.name):
+        return ChangeKind.DEPLOYMENT
+    return ChangeKind.SCALING if _SCALES.search(event.name) else ChangeKind.CONFIGURATION
+
+
+def after_of(event: Event) -> str:
+    """What it was changed to, where one word says so."""
+    given = {key.lower(): value for key, value in event.given.items()}
+    for key in ("taskdefinition", "desiredcount", "desiredcapacity", "functionversion", "imageid"):
+        if isinstance(given.get(key), str | int) and not isinstance(given[key], bool):
+            return str(given[key]).rpartition("/")[2]
+    return ""
+
+
+def target_of(event: Event, ours: str) -> str:
+    """What was changed: our resource if it is one, else what the event names."""
+    given = {key.lower(): value for key, value in event.given.items() if isinstance(value, str)}
+    named = next((given[key.lower()] for key in _TARGETS if given.get(key.lower())), "")
+    return _last(ours or named or next((name for name in event.resources if name), "") or event.source)
+
+
+def ours_in(event: Event, at: Resources, service: str) -> str:
+    """The resource of the service that the event is about; empty where it is about something else."""
+    cluster = _last(str(event.given.get("cluster") or ""))
+    if cluster and at.cluster and cluster != at.cluster:  # a service of the same name in staging
+        return ""
+    names = _names(at, service)
+    return next((text for text in (*event.resources, *_strings(event.given)) if _is_named(text, names)), "")
+
+
+def _names(at: Resources, service: str) -> set[str]:
+    known = {at.ecs_service, at.function, at.auto_scaling_group, at.dead_letter_queue, at.distribution, at.database,
+             at.load_balancer, *at.log_groups, service}  # fmt: skip
+    return {name for name in known if name}
+
+
+def _is_named(text: str, names: set[str]) -> bool:
+    """By its name, or as the end of an ARN or URL: `…:service/shop/checkout-api`, `…:function:charge:live`."""
+    if text in names or text.rpartition("loadbalancer/")[2] in names:
+        return True
+    if not text.startswith(("arn:", "http")):
+        return text.partition(":")[0] in names  # a task definition or a function with its revision
+    return any(part in names for part in re.split(r"[:/]", text)[-3:])
+
+
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+    """The first two hundred of what was given, down to the fourth level."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping | list) and depth < _DEPTH:
+        for each in list(value.values() if isinstance(value, Mapping) else value)[:_STRINGS]:
+            yield from _strings(each, depth + 1)
+
+
+def _last(text: str) -> str:
+    return text.rpartition("/")[2] or text if text.startswith(("arn:", "http")) else text
+
+
+def _json(text: Any) -> Json:
+    try:
+        return _mapping(json.loads(text))
+    except (TypeError, ValueError, RecursionError):
+        return {}
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,267 @@
+"""Looking for root causes: who may ask, what is asked of AWS side by side, and what follows from the answers.
+
+`Investigations` is the use case: it stores that a look is wanted, and later what was found. `Investigator` asks all
+sources at the same time, each with its own deadline. `bot.rca` decides what it means.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from blocks.report import for_mail, line, title
+from bot import rca
+from bot.access import Right
+from bot.config import Config
+from bot.errors import Refused
+from bot.ledger import Ledger
+from bot.models import (
+    Alert,
+    Asked,
+    Change,
+    Diagnosis,
+    EventKind,
+    Evidence,
+    Incident,
+    Investigation,
+    InvestigationStatus,
+    Order,
+    Owed,
+    Source,
+    SourceOutcome,
+    TimelineEvent,
+)
+from bot.owed import alerts as owed_to_alert
+from bot.owed import fixes as owed
+from bot.owed import incidents as owed_to_incident
+from bot.ports import Collector, Gathered, Scope
+from bot.resources import resources
+from bot.rights import Caller, Rights
+from bot.steps.causes import wanted_for
+from bot.store import Store
+
+log = logging.getLogger(__name__)
+
+Subject = Alert | Incident
+Analyst = Callable[[Evidence], Diagnosis]
+"""Turns evidence into a diagnosis: `rca.diagnose`, or a function outside."""
+_GRACE = 0.3  # seconds that a source gets beyond its deadline to say itself that it was too slow
+_PRECEDING = timedelta(hours=1)
+
+
+class Looked(NamedTuple):
+    """What the sources gave: the evidence, and the metric picture (empty: none)."""
+
+    evidence: Evidence
+    picture: bytes = b""
+
+
+class Investigator:
+    """Asks all sources side by side. `deadline` in seconds is what each of them keeps by itself."""
+
+    def __init__(self, collectors: Sequence[Collector], deadline: float, at_once: int = 2) -> None:
+        self._collectors = collectors
+        self._deadline = deadline
+        self._pool = ThreadPoolExecutor(max(1, len(collectors) * at_once), thread_name_prefix="evidence")
+
+    def look(self, scope: Scope) -> Looked:
+        """All that was found within the deadline; a source that hangs says so in the report."""
+        running = {self._pool.submit(one.collect, scope): one.source for one in self._collectors}
+        wait(running, timeout=self._deadline + _GRACE)
+        gathered = [self._answer(future, source) for future, source in running.items()]
+        values: dict[str, Any] = {}
+        for each in gathered:
+            values |= _joined(values, each.values)
+        evidence = Evidence(
+            service=scope.service,
+            environment=values.pop("environment", ""),
+            account=scope.resources.account,
+            region=scope.resources.region,
+            alarm=scope.alarm.name if scope.alarm else "",
+            began_at=values.pop("began_at", scope.began_at),
+            since=scope.since,
+            until=scope.until,
+            asked=tuple(each.asked for each in gathered),
+            **values,
+        )
+        return Looked(evidence, next((each.picture for each in gathered if each.picture), b""))
+
+    def _answer(self, future: Future[Gathered], source: Source) -> Gathered:
+        if not future.done():
+            future.cancel()
+            late = Asked(source=source, outcome=SourceOutcome.FAILED, why=f"no answer within {self._deadline:g} s")
+            return Gathered(late)
+        try:
+            return future.result()
+        except Exception:
+            log.exception("the source %s stumbled", source)
+            return Gathered(Asked(source=source, outcome=SourceOutcome.FAILED, why="it could not be read"))
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _joined(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists that two sources fill are one list."""
+    return {
+        name: (*known[name], *value) if isinstance(value, tuple) and name in known else value
+        for name, value in more.items()
+    }
+
+
+class Investigations:
+    """`analyst` decides what the evidence says."""
+
+    def __init__(self, ledger: Ledger, rights: Rights, config: Config, analyst: Analyst = rca.diagnose) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._rights = rights
+        self._config = config
+        self._analyst = analyst
+
+    # -- asking for one
+
+    def ask(self, caller: Caller, subject: Subject) -> tuple[Investigation, bool]:
+        """The investigation that now waits, and whether this call began it: a second click finds the first one's."""
+        self._rights.need(caller, Right.RESPOND, subject if isinstance(subject, Incident) else None)
+
+        def step(now: datetime) -> tuple[tuple[Investigation, bool], Change | None]:
+            newest = next(iter(self._store.investigations_of(subject.id, limit=1)), None)
+            if newest is not None and newest.status is InvestigationStatus.WAITING:
+                return (newest, False), None
+            number = self._store.next_investigation_number()
+            wanted = wanted_for(subject, number, now, caller.user_id)
+            return (wanted, True), Change(investigations=(wanted,))
+
+        return self._ledger.decide(step, subject.id)
+
+    def show(self, caller: Caller, number: int) -> Investigation:
+        self._rights.need(caller, Right.READ)
+        return self._store.investigation(number)
+
+    def newest(self, caller: Caller, subject: Subject) -> Investigation | None:
+        """The newest that is about an alert or incident, or about an alert of the incident."""
+        self._rights.need(caller, Right.READ)
+        return newest_of(self._store, subject)
+
+    def dismiss(self, caller: Caller, number: int) -> tuple[Investigation, bool]:
+        """Somebody knows better: the report says so, and is not what the post-mortem begins with."""
+        self._rights.need(caller, Right.RESPOND)
+
+        def step(now: datetime) -> tuple[tuple[Investigation, bool], Change | None]:
+            found = self._store.investigation(number)
+            if found.status is not InvestigationStatus.DONE:
+                raise Refused(f"{found.id} has no report yet.")
+            if found.is_dismissed:
+                return (found, False), None
+            after = found.changed(is_dismissed=True)
+            subject = self._subject(found)
+            words = f"{found.id} is not it"
+            change = Change(investigations=(after,), owed=self._reports(after, subject))
+            return (after, True), change + self._told(subject, now, words, caller.user_id)
+
+        return self._ledger.decide(step, f"RCA-{number}")
+
+    # -- looking
+
+    def scope(self, investigation: Investigation) -> Scope:
+        """What is asked about: the subject's service where it runs, from shortly before the symptom until now."""
+        now, subject = self._ledger.clock(), self._subject(investigation)
+        if isinstance(subject, Alert):
+            alert: Alert | None = subject
+            began = subject.fired_at
+        else:
+            alert = next(iter(self._store.alerts_of_incident(subject.number, limit=1)), None)
+            began = subject.began_at
+        entry = self._config.service(investigation.service)
+        until = min(now, began + timedelta(hours=1))
+        since = began - self._config.investigation.before
+        alarm = alert.alarm if alert is not None else None
+        return Scope(investigation.service, resources(entry, alarm), alarm, began, since, max(until, began))
+
+    def conclude(self, investigation: Investigation, looked: Looked) -> Investigation:
+        """Store the report with what follows from it."""
+        diagnosis = self._analyst(looked.evidence)
+        now = self._ledger.clock()
+        if looked.picture:
+            self._store.keep_picture(investigation.id, looked.picture, now)
+
+        def step(now: datetime) -> tuple[Investigation, Change | None]:
+            current = self._store.investigation(investigation.number)
+            if current.status is not InvestigationStatus.WAITING:
+                return current, None
+            done = current.changed(
+                status=InvestigationStatus.DONE, done_at=now, evidence=looked.evidence, diagnosis=diagnosis
+            )
+            return done, self._concluded(done, now, has_picture=bool(looked.picture))
+
+        return self._ledger.decide(step, investigation.id)
+
+    def fail(self, investigation: Investigation, problem: str) -> None:
+        """Nothing could be looked at; the report says why."""
+
+        def step(now: datetime) -> tuple[None, Change | None]:
+            current = self._store.investigation(investigation.number)
+            if current.status is not InvestigationStatus.WAITING:
+                return None, None
+            after = current.changed(status=InvestigationStatus.FAILED, done_at=now, problem=problem)
+            return None, Change(investigations=(after,), owed=self._reports(after, self._subject(after)))
+
+        self._ledger.decide(step, investigation.id)
+
+    def _concluded(self, done: Investigation, now: datetime, *, has_picture: bool) -> Change:
+        subject = self._subject(done)
+        reports = self._reports(done, subject)
+        rows: list[Owed] = [*reports]
+        if has_picture:
+            rows += [
+                owed.picture(done, place, row.id) for place, row in zip(owed.places(subject), reports, strict=True)
+            ]
+        topic = subject.topic if isinstance(subject, Alert) else None
+        if topic:
+            rows.append(owed_to_alert.mail(subject.id, topic, title(done), for_mail(done)))
+        change = Change(investigations=(done,), owed=(*rows, *self._by_itself(done, subject, now)))
+        return change + self._told(subject, now, line(done))
+
+    def _by_itself(self, done: Investigation, subject: Subject, now: datetime) -> tuple[Owed, ...]:
+        """What the matrix recommends is begun where somebody approved that for this service, and it still goes on."""
+        diagnosis = done.diagnosis
+        goes_on = subject.is_firing if isinstance(subject, Alert) else subject.is_open
+        if diagnosis is None or diagnosis.action is None or not goes_on:
+            return ()
+        approval = self._store.approval(diagnosis.action.value, done.service)
+        if approval is None or not approval.holds(now):
+            return ()
+        order = Order(action=diagnosis.action, service=done.service, environment=subject.environment)
+        return (owed.propose(order, subject.id, approval.id, f"{done.id}: {diagnosis.cause.value}"),)
+
+    def _reports(self, investigation: Investigation, subject: Subject) -> tuple[Owed, ...]:
+        return tuple(owed.report(investigation, place) for place in owed.places(subject))
+
+    def _told(self, subject: Subject, at: datetime, text: str, actor: str | None = None) -> Change:
+        number = subject.incident if isinstance(subject, Alert) else subject.number
+        if number is None:
+            return Change()
+        event = TimelineEvent(incident=number, at=at, kind=EventKind.CAUSE, text=text, actor=actor)
+        return Change(timeline=(event,), owed=owed_to_incident.cards(self._store.incident(number)))
+
+    def _subject(self, investigation: Investigation) -> Subject:
+        return subject_of(self._store, investigation.subject)
+
+
+def subject_of(store: Store, subject: str) -> Subject:
+    """The alert or incident of this id."""
+    kind, _, number = subject.partition("-")
+    return store.alert(int(number)) if kind == "AL" else store.incident(int(number))
+
+
+def newest_of(store: Store, subject: Subject) -> Investigation | None:
+    """Also that of an alert which belongs to the incident."""
+    ids = [subject.id]
+    if isinstance(subject, Incident):
+        ids += [alert.id for alert in store.alerts_of_incident(subject.number, limit=20)]
+    found = [one for each in ids for one in store.investigations_of(each, limit=1)]
+    return max(found, key=lambda one: one.number, default=None)

@@ -1,1 +1,0 @@
-"""What the evidence says: the response matrix with numbers. Pure."""

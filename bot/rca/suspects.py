@@ -1,0 +1,248 @@
+"""Changes that may have caused it, the likeliest first.
+
+    score = how near in time × whose it is × what kind of change × where
+
+Every factor is from 0 to 1, so one that speaks against a change can't be outweighed by the others. Only what came
+before the symptom can have caused it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bot.models import ChangeKind, Evidence, LogClass, Made, Suspect
+from bot.rca.usual import in_hours, news
+from bot.rca.words import minutes
+
+MINUTE = timedelta(minutes=1)
+NEAR_LOGS = 15 * MINUTE
+"""A log line this near to the alarm's beginning tells more exactly when the symptom began."""
+CLOCKS = MINUTE
+"""Clocks differ: what came so much later may have come before."""
+DATAPOINT = 5 * MINUTE
+"""A datapoint bears the time at which it begins: what came within it may have caused it."""
+LEAST = 0.1
+"""A change with a lower score is not named."""
+ONE_CHANGE = 10 * MINUTE
+"""A call and the deployment that it started, or the same deployment heard of twice, lie this near."""
+_ECS = ("UpdateService", "CreateDeployment", "StartDeployment", "RegisterTaskDefinition", "CreateTaskSet")
+_LAMBDA = ("UpdateFunctionCode", "PublishVersion", "UpdateAlias")
+DEPLOYING = frozenset({*_ECS, *_LAMBDA})
+"""Calls that deploy; CloudTrail adds the version of Lambda's API to their names: `UpdateFunctionCode20150331v2`."""
+CALL = re.compile(r"(?P<name>[A-Z][a-z]+[A-Z][A-Za-z]+?)(?:\d{8}(?:v\d+)?)?")
+DENIED = re.compile(r"access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|\b40[13]\b|permission", re.IGNORECASE)
+NETWORK = re.compile(r"SecurityGroup|NetworkAcl|Route|Subnet|Vpc|Gateway|HostedZone|RecordSets")
+HARMLESS = re.compile(
+    r"(?:Un)?[Tt]ag|(?:Put|Delete)(?:Dashboard|MetricAlarm|RetentionPolicy|CompositeAlarm)|Create(?:LogGroup|Snapshot|AccessKey)"
+    r"|StartQuery|AddTags|CreateTags|DeleteTags|PutMetricData|Describe|Get|List"
+)
+"""Calls that break nothing that runs; they are recorded as changes all the same."""
+SAME, NAMED, UNKNOWN, OTHER = 1.0, 0.8, 0.4, 0.08
+ELSEWHERE = 0.3
+DEP, CONF, SCALING, ACCESS = ChangeKind.DEPLOYMENT, ChangeKind.CONFIGURATION, ChangeKind.SCALING, ChangeKind.ACCESS
+
+
+class Habit(NamedTuple):
+    """How a symptom follows its cause: after how long half of what is likely is gone, and how likely each kind is."""
+
+    half_life: timedelta
+    kinds: dict[ChangeKind, float]
+
+
+class Beginning(NamedTuple):
+    """When the symptom began, what is known to have begun then, and how much later a change may seem to be."""
+
+    at: datetime
+    what: str
+    tolerance: timedelta
+
+
+def beginning(evidence: Evidence) -> Beginning:
+    """The first line of errors that were not there before, where logs have it; else the alarm's first datapoint."""
+    first = [
+        line.first_seen
+        for line in evidence.logs
+        if line.first_seen and line.before <= 0 < line.count and _is_near(line.first_seen, evidence.began_at)
+    ]
+    if first:
+        return Beginning(min(first), "the first error", CLOCKS)
+    return Beginning(evidence.began_at, "it began", DATAPOINT)
+
+
+def nearness(change: Made, evidence: Evidence, start: Beginning, half_life: timedelta = 15 * MINUTE) -> float:
+    """Time, target and place of a change: how likely it is to have to do with this, whatever kind it is of."""
+    return _time(change, start, half_life) * _target(change, evidence)[0] * _place(change, evidence)[0]
+
+
+def is_own(change: Made, evidence: Evidence) -> bool:
+    """Is it a change of this very service?"""
+    return _target(change, evidence)[0] == SAME
+
+
+def rank(evidence: Evidence, habit: Habit) -> tuple[Suspect, ...]:
+    """Every change that may have to do with it. The order depends on nothing but the changes themselves."""
+    start, about = beginning(evidence), _about(evidence)
+    found = [_suspect(change, evidence, start, habit, about) for change in distinct(evidence.changes)]
+    return tuple(sorted((each for each in found if each.score >= LEAST), key=_order))
+
+
+def distinct(changes: Sequence[Made]) -> list[Made]:
+    """Each change once: a call that started a deployment is part of it, and who called it is who deployed."""
+    ordered = sorted(changes, key=lambda one: (_call(one) != "", one.at, one.target, one.what, one.model_dump_json()))
+    kept: list[Made] = []
+    for change in ordered:
+        place = next((n for n, other in enumerate(kept) if _are_one(other, change)), None)
+        if place is None:
+            kept.append(change)
+        else:
+            kept[place] = _merged(kept[place], change)
+    return kept
+
+
+def _suspect(change: Made, evidence: Evidence, start: Beginning, habit: Habit, about: str) -> Suspect:
+    target, whose = _target(change, evidence)
+    place, where = _place(change, evidence)
+    kind, why = _kind(change, habit)
+    if _fits(change, about):
+        target, kind, why = max(target, NAMED), max(kind, 0.9), f"the errors are about {about}"
+    score = _time(change, start, habit.half_life) * target * place * kind
+    reasons = (_when(change, start), whose, where, why)
+    return Suspect(change=change, score=round(score, 3), reasons=tuple(each for each in reasons if each))
+
+
+def _order(suspect: Suspect) -> tuple[float, float, str, str]:
+    change = suspect.change
+    return -suspect.score, -change.at.timestamp(), change.target, change.model_dump_json()
+
+
+def _time(change: Made, start: Beginning, half_life: timedelta) -> float:
+    before = start.at - change.at
+    if before >= timedelta():
+        return float(0.5 ** min(before / half_life, 60.0))
+    late = -before / start.tolerance
+    return 0.0 if late > 1 else 0.8 - 0.4 * late
+
+
+def _when(change: Made, start: Beginning) -> str:
+    before = start.at - change.at
+    if abs(before) < MINUTE / 2:
+        return f"just when {start.what}" if start.what == "it began" else f"just before {start.what}"
+    return f"{minutes(abs(before))} {'before' if before > timedelta() else 'after'} {start.what}"
+
+
+def _target(change: Made, evidence: Evidence) -> tuple[float, str]:
+    if evidence.service and evidence.service.lower() in {change.service.lower(), _last(change.target)}:
+        return SAME, "same service"
+    if _is_named(_last(change.target), evidence) or _is_named(change.service.lower(), evidence):
+        return NAMED, "named by the errors or traces"
+    if not change.service or not evidence.service:
+        return UNKNOWN, ""
+    return OTHER, f"another service, {change.service}"
+
+
+def _is_named(name: str, evidence: Evidence) -> bool:
+    """Do traces blame it, or new log lines name it?"""
+    if len(_plain(name)) < 4:
+        return False
+    blamed = [each for each, _ in evidence.traces.downstream] if evidence.traces else []
+    hours = in_hours(evidence)
+    lines = [f"{line.pattern} {line.sample}" for line in evidence.logs if news(line, hours) >= 0.5]
+    return any(f"-{_plain(name)}-" in f"-{_plain(text)}-" for text in (*blamed, *lines))
+
+
+def _plain(text: str) -> str:
+    """`PAYMENT_URL is not set` names the parameter `payment-url`."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def _place(change: Made, evidence: Evidence) -> tuple[float, str]:
+    if change.account and evidence.account and change.account != evidence.account:
+        return ELSEWHERE, "another account"
+    is_global = change.kind is ChangeKind.ACCESS  # IAM is recorded in us-east-1
+    if change.region and evidence.region and change.region != evidence.region and not is_global:
+        return ELSEWHERE, "another region"
+    return 1.0, ""
+
+
+def _kind(change: Made, habit: Habit) -> tuple[float, str]:
+    likely = habit.kinds[change.kind]
+    if HARMLESS.match(_call(change)):
+        return likely * 0.15, "breaks nothing that runs"
+    before, after = _number(change.before), _number(change.after)
+    if change.kind is ChangeKind.SCALING and before is not None and after is not None and before != after:
+        return (likely, "scaled down") if after < before else (likely * 0.2, "scaled up")
+    return likely, ""
+
+
+def _fits(change: Made, about: str) -> bool:
+    """Is it the kind of change after which errors say what these say?"""
+    is_access = change.kind is ChangeKind.ACCESS
+    is_network = is_access and NETWORK.search(change.what) is not None
+    return (about == "connections" and is_network) or (about == "access" and is_access and not is_network)
+
+
+def _number(text: str) -> float | None:
+    found = re.search(r"\d{1,9}", text)
+    return float(found[0]) if found else None
+
+
+def _about(evidence: Evidence) -> str:
+    """What most of the new lines of errors are about: `access`, `connections`, or empty."""
+    hours = in_hours(evidence)
+    new = [line for line in evidence.logs if news(line, hours) >= 0.5 and line.kind is not LogClass.MEMORY]
+    half = sum(line.count for line in new) / 2
+    denied = sum(line.count for line in new if DENIED.search(f"{line.pattern} {line.sample}"))
+    broken = sum(line.count for line in new if line.kind in {LogClass.CONNECTION, LogClass.TIMEOUT})
+    return "access" if denied > half else "connections" if broken > half else ""
+
+
+def _is_near(at: datetime, began_at: datetime) -> bool:
+    return abs(at - began_at) <= NEAR_LOGS
+
+
+def _call(change: Made) -> str:
+    """The API call as CloudTrail records it, `UpdateService`; empty where it is the deployment itself."""
+    found = CALL.fullmatch(change.what.strip("` "))
+    return found["name"] if found else ""
+
+
+def _are_one(kept: Made, other: Made) -> bool:
+    if kept.kind is not ChangeKind.DEPLOYMENT or abs(kept.at - other.at) > ONE_CHANGE:
+        return False
+    if not _is_same_thing(kept, other):
+        return False
+    if call := _call(other):
+        return call in DEPLOYING and other.kind is not ChangeKind.SCALING
+    is_same = kept.what == other.what or (kept.after != "" and kept.after == other.after)
+    return other.kind is ChangeKind.DEPLOYMENT and is_same
+
+
+def _is_same_thing(one: Made, other: Made) -> bool:
+    """The same target, by name or ARN; a new task definition is what the deployment deploys."""
+    if (one.account and other.account and one.account != other.account) or (
+        one.region and other.region and one.region != other.region
+    ):
+        return False
+    names = {_last(one.target), *([one.service.lower()] if one.service else [])}
+    deployed = {_last(one.after), _last(one.after).partition(":")[0]} - {""}
+    return _last(other.target) in names | deployed
+
+
+def _merged(kept: Made, other: Made) -> Made:
+    """What the one does not say, the other may; the earlier time is when it began."""
+    told = {
+        name: getattr(kept, name) or getattr(other, name)
+        for name in ("service", "by", "account", "region", "before", "after", "link")
+    }
+    return kept.model_copy(update={**told, "at": min(kept.at, other.at)})
+
+
+def _last(target: str) -> str:
+    """The name at the end of an ARN or path: `checkout-api`, `web:57`."""
+    name = target.strip().lower()
+    if name.startswith("arn:") and "/" not in name:
+        return name.rpartition(":")[2]
+    return name.rpartition("/")[2]

@@ -1,0 +1,155 @@
+"""Sentences with numbers, as people read them: `CPU: 60 % (expected 4 %)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.models import LogClass, LogFinding, Measure, Reading, Suspect
+from bot.rca.usual import Basis, Rise, in_hours
+
+if TYPE_CHECKING:
+    from bot.rca.facts import Facts
+
+LINES = 3
+"""So many kinds of log lines are named in a sentence."""
+PATTERN = 80
+NAMES = {Measure.LATENCY: "p99"}
+UNITS = {Measure.CPU: "%", Measure.MEMORY: "%", Measure.LATENCY: "s"}
+Sentence = Callable[["Facts"], str]
+
+
+def minutes(span: timedelta) -> str:
+    """`40 s`, `3 min`, `2 h 5 min`, `3 days`."""
+    seconds = round(span.total_seconds())
+    if seconds < 60:
+        return f"{seconds} s"
+    whole = round(seconds / 60)
+    if whole < 120:
+        return f"{whole} min"
+    if whole < 48 * 60:
+        return f"{whole // 60} h {whole % 60} min" if whole % 60 else f"{whole // 60} h"
+    return f"{whole // (24 * 60)} days"
+
+
+def number(value: float) -> str:
+    """`1,312`, `31`, `2.4`, `0.31`: about as exact as anybody reads it."""
+    size = abs(value)
+    if size >= 9.95 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 0.995 else f"{value:.2g}"
+
+
+def things(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def risen(measure: Measure) -> Sentence:
+    """The reading of a measure against what is usual."""
+    return lambda found: reading(found.rises[measure]) if measure in found.rises else ""
+
+
+def reading(rise: Rise) -> str:
+    """`CPU: 31 % (expected 28 % ± 6)`."""
+    unit = rise.reading.unit or UNITS.get(rise.reading.measure, "")
+    told = f"{_name(rise.reading)}: {_with_unit(rise.reading.now, unit)}"
+    if rise.usual is None:
+        return told
+    usual = _with_unit(rise.usual, unit)
+    if rise.basis is Basis.BASELINE and rise.reading.deviation and number(rise.reading.deviation) != "0":
+        usual += f" ± {number(rise.reading.deviation)}"
+    return f"{told} ({rise.basis.value.format(usual)})"
+
+
+def tasks(one: Reading) -> str:
+    """`running tasks: 0 (expected 4)`."""
+    usual = one.expected if one.expected is not None else one.before
+    return f"{_name(one)}: {number(one.now)}" + (f" (expected {number(usual)})" if usual is not None else "")
+
+
+def killed(found: Facts) -> str:
+    how_many = found.evidence.stopped
+    return f"{things(how_many, 'task was', 'tasks were')} killed out of memory" if how_many > 0 else ""
+
+
+def memory_lines(found: Facts) -> str:
+    lines = [line for line in found.evidence.logs if line.kind is LogClass.MEMORY and line.count > 0]
+    return f"{things(_total(lines), 'log line')} about memory{_before(lines)}: {patterns(lines)}" if lines else ""
+
+
+def climbing(found: Facts) -> str:
+    one = found.evidence.reading(Measure.MEMORY)
+    return f"memory rises {number(one.slope)} % a minute, to {number(one.peak)} %" if one else ""
+
+
+def errors(found: Facts) -> str:
+    """`212 exceptions in 10 min (0 in the hour before): `KeyError: 'currency'` × 198`."""
+    failed, rise = found.errors, found.rises.get(Measure.ERRORS)
+    span = minutes(timedelta(hours=in_hours(found.evidence)))
+    exceptions = [line for line in failed.lines if line.kind is LogClass.EXCEPTION]
+    named = f": {patterns(failed.lines)}" if failed.lines else ""
+    if exceptions and _total(exceptions) >= failed.number:
+        return f"{things(failed.number, 'exception')} in {span}{_before(exceptions)}{named}"
+    usual = ""
+    if rise and rise.usual is not None and rise.basis is not Basis.LIMIT:
+        usual = f" ({Basis.BASELINE.value.format(number(rise.usual))})"
+    return f"{things(failed.number, 'error')} in {span}{usual}{named}"
+
+
+def share(found: Facts) -> str:
+    return f"{number(100 * (found.errors.share or 0.0))} % of the requests fail"
+
+
+def waits(found: Facts) -> str:
+    lines = [line for line in found.errors.lines if line.kind is not LogClass.EXCEPTION]
+    if not lines:
+        return ""
+    what = things(_total(lines), "timeout or broken connection", "timeouts and broken connections")
+    return f"{what}{_before(lines)}: {patterns(lines)}"
+
+
+def slow_traces(found: Facts) -> str:
+    p99 = found.evidence.traces.p99 if found.evidence.traces else None
+    return f"X-Ray: p99 {number(p99)} s" if p99 else ""
+
+
+def blame(found: Facts) -> str:
+    return f"what it depends on is in trouble: {', '.join(found.blame.names[:LINES])}" if found.blame.names else ""
+
+
+def suspect(one: Suspect, of: int) -> str:
+    """`web:56 → web:57 by ci-deployer, 3 min before the first error, same service (change ranked 1 of 4)`."""
+    change = one.change
+    step = f"{change.before} → {change.after}" if change.before and change.after else ""
+    what = f"{change.what}{f' ({step})' if step else ''}"
+    on = f" on {change.target}" if change.target and change.target not in what else ""
+    by = f" by {change.by}" if change.by else ""
+    return f"{what}{on}{by}, {', '.join(one.reasons)} (change ranked 1 of {of})"
+
+
+def patterns(lines: Iterable[LogFinding]) -> str:
+    """The most frequent ones with their counts."""
+    ordered = sorted(lines, key=lambda line: (-line.count, line.pattern))
+    return ", ".join(f"`{_cut(line.pattern)}` × {line.count:,}" for line in ordered[:LINES])
+
+
+def _name(one: Reading) -> str:
+    return NAMES.get(one.measure, one.measure.value)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{number(value)} {unit}".rstrip()
+
+
+def _before(lines: Iterable[LogFinding]) -> str:
+    return f" ({sum(max(line.before, 0) for line in lines):,} in the hour before)"
+
+
+def _total(lines: Iterable[LogFinding]) -> int:
+    return sum(max(line.count, 0) for line in lines)
+
+
+def _cut(text: str) -> str:
+    flat = " ".join(text.replace("`", "'").split())
+    return flat if len(flat) <= PATTERN else f"{flat[: PATTERN - 1]}…"

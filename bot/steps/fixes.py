@@ -1,0 +1,220 @@
+"""The steps of a remediation, and the guard rails: pure decisions from what is stored to all that is written.
+
+They raise Refused where a guard rail or the state of the remediation does not allow the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from bot.config import ApprovalPolicy, Match, Remediations
+from bot.errors import Refused
+from bot.models import (
+    Change,
+    EventKind,
+    Guard,
+    Order,
+    Owed,
+    Progress,
+    Remediation,
+    RemediationStatus,
+    Severity,
+    TimelineEvent,
+    Timer,
+    fits,
+)
+from bot.oncall import span
+from bot.owed import fixes as owed
+
+EXPIRE = "expire"  # a timer: the plan can't be approved any more
+RUNG = "rung"  # a timer: the next on the ladder is called, since a remediation did not help
+FOLLOW_EVERY = timedelta(seconds=3)
+_KEPT = timedelta(hours=24)  # how far back a guard remembers what began
+
+
+class Needed(NamedTuple):
+    """How many others have to approve, of which group, and which policy says so."""
+
+    people: int
+    group: str
+    policy: str
+
+
+def needed(policies: Sequence[ApprovalPolicy], order: Order, severity: Severity, account: str) -> Needed:
+    """The first policy that matches; nobody else where there is none."""
+    for number, policy in enumerate(policies):
+        if _applies(policy, order, severity, account):
+            where = f"config.yml: remediation.approvals[{number}]"
+            return Needed(policy.people, policy.group or "", where)
+    return Needed(0, "", "")
+
+
+def _applies(policy: ApprovalPolicy, order: Order, severity: Severity, account: str) -> bool:
+    pairs = (
+        (policy.service, order.service),
+        (policy.environment, order.environment),
+        (policy.account, account),
+        (policy.action, order.name),
+    )
+    named = all(not patterns or any(fits(each, text) for each in patterns) for patterns, text in pairs)
+    return named and (not policy.severity or severity in policy.severity)
+
+
+def ignored_by(policy: Match) -> list[str]:
+    """What an approval policy names that does not count there."""
+    return [name for name in ("alarm", "namespace", "metric", "tags") if getattr(policy, name)]
+
+
+def place_of(order: Order) -> str:
+    """What a guard watches over: a service in its environment."""
+    return f"{order.environment}/{order.service}"
+
+
+def need_free(guard: Guard, order: Order, now: datetime, limits: Remediations, *, undoes: int | None = None) -> None:
+    """One at a time for a service, not the same thing again at once, not too many an hour.
+
+    Taking something back waits for nothing but the one that runs.
+    """
+    if guard.running is not None:
+        raise Refused(f"FIX-{guard.running} runs for {order.service} right now; one at a time.")
+    if undoes is not None:
+        return
+    same = [at for name, at in guard.started if name == order.name]
+    wait = max(same) + limits.cool_down - now if same else timedelta()
+    if wait > timedelta():
+        raise Refused(
+            f"{order.name} was done for {order.service} {span(now - max(same))} ago; it can be done again in "
+            f"{span(wait)} (remediation.cool_down)."
+        )
+    recent = [at for _, at in guard.started if now - at < timedelta(hours=1)]
+    if len(recent) >= limits.per_hour:
+        raise Refused(
+            f"{len(recent)} remediations were done for {order.service} within the hour, which is the limit "
+            "(remediation.per_hour). Something else is wrong: look before the next one."
+        )
+
+
+def planned(fix: Remediation, places: Sequence[str], incident: int | None) -> Change:
+    """Shown, and waiting for a click until it expires."""
+    timer = Timer(kind=EXPIRE, subject=fix.id, due_at=fix.expires_at)
+    rows = tuple(owed.card(fix, place, is_first=True) for place in places)
+    asked = f"{fix.id} asked for: {told(fix)}"
+    return Change(
+        remediations=(fix,), owed=rows, timers=(timer,), timeline=_line(incident, fix.requested_at, asked, fix)
+    )
+
+
+class Click(NamedTuple):
+    """Who clicks Approve, and the user groups they are in."""
+
+    user: str
+    groups: Collection[str]
+
+
+def approved(fix: Remediation, click: Click, now: datetime) -> Remediation:
+    """With this person's approval; raises Refused where it does not count."""
+    need_planned(fix, now)
+    if fix.needs == 0:
+        return fix.changed(approved_by=(click.user,), approved_at=now)
+    if click.user == fix.requested_by:
+        raise Refused(f"You asked for {fix.id}, so somebody else has to approve it ({fix.policy}).")
+    if click.user in fix.approved_by:
+        raise Refused(f"You approved {fix.id} already; it needs {_more(fix)}.")
+    if fix.group and fix.group not in click.groups:
+        raise Refused(f"{fix.id} needs the approval of <!subteam^{fix.group}> ({fix.policy}).")
+    return fix.changed(approved_by=(*fix.approved_by, click.user), approved_at=now)
+
+
+def _more(fix: Remediation) -> str:
+    left = fix.needs - len(fix.approved_by)
+    return "one more approval" if left == 1 else f"{left} more approvals"
+
+
+def is_approved(fix: Remediation) -> bool:
+    """Enough people said yes: one click where no policy asks for others."""
+    return len(fix.approved_by) >= max(fix.needs, 1)
+
+
+def need_planned(fix: Remediation, now: datetime) -> None:
+    if fix.status is not RemediationStatus.PLANNED:
+        raise Refused(f"{fix.id} is {fix.status.value} already.")
+    if now >= fix.expires_at:
+        raise Refused(f"The plan of {fix.id} expired at {fix.expires_at:%H:%M} UTC; AWS may look different by now. "
+                      "Ask for it again.")  # fmt: skip
+
+
+def begun(fix: Remediation, guard: Guard, now: datetime, limits: Remediations) -> Change:
+    """It holds its service from here on, and the call to AWS is owed."""
+    need_free(guard, fix.order, now, limits, undoes=fix.undoes)
+    after = fix.moved(RemediationStatus.RUNNING, started_at=now, said="")
+    kept = tuple(each for each in guard.started if now - each[1] < _KEPT)
+    held = guard.changed(running=fix.number, started=(*kept, (fix.order.name, now)))
+    return Change(
+        remediations=(after,), guards=(held,), owed=(owed.step(after, "start"),), cancel_timers=((EXPIRE, fix.id),)
+    )
+
+
+def rejected(fix: Remediation, by: str, now: datetime) -> Change:
+    after = fix.moved(RemediationStatus.REJECTED, rejected_by=by, finished_at=now)
+    return Change(remediations=(after,), cancel_timers=((EXPIRE, fix.id),))
+
+
+def expired(fix: Remediation, now: datetime) -> Change | None:
+    if fix.status is not RemediationStatus.PLANNED:
+        return None
+    return Change(remediations=(fix.moved(RemediationStatus.EXPIRED, finished_at=now),))
+
+
+def progressed(fix: Remediation, guard: Guard, progress: Progress, now: datetime, limits: Remediations) -> Change:
+    """What AWS said of it: it goes on, is done, or failed."""
+    plan = fix.plan.model_copy(update={"state": progress.state or fix.plan.state})
+    after = fix.changed(plan=plan, said=progress.said or fix.said)
+    if not progress.is_over:
+        return Change(remediations=(after,), owed=(owed.step(after, "follow", now + FOLLOW_EVERY),))
+    if progress.problem:
+        return failed(after, guard, progress.problem, now)
+    done = after.moved(RemediationStatus.VERIFYING, finished_at=now)
+    return Change(
+        remediations=(done,),
+        guards=_freed(guard, fix),
+        owed=(owed.step(done, "verify", now + limits.verify),),
+    )
+
+
+def failed(
+    fix: Remediation, guard: Guard, problem: str, now: datetime, status: RemediationStatus = RemediationStatus.FAILED
+) -> Change:
+    after = fix.moved(status, finished_at=now, problem=problem)
+    return Change(remediations=(after,), guards=_freed(guard, fix))
+
+
+def judged(fix: Remediation, is_well: bool, verdict: Sequence[str], now: datetime) -> Change:
+    """Fifteen minutes later: did it help?"""
+    status = RemediationStatus.VERIFIED if is_well else RemediationStatus.NOT_RECOVERED
+    return Change(remediations=(fix.moved(status, verified_at=now, verdict=tuple(verdict)),))
+
+
+def _freed(guard: Guard, fix: Remediation) -> tuple[Guard, ...]:
+    return (guard.changed(running=None),) if guard.running == fix.number else ()
+
+
+def told(fix: Remediation) -> str:
+    """What it does, in a line."""
+    return f"{fix.order.name.replace('_', ' ')} of {fix.order.service}, {fix.plan.before} → {fix.plan.after}"
+
+
+def shown(fix: Remediation, places: Sequence[str]) -> tuple[Owed, ...]:
+    return tuple(owed.card(fix, place) for place in places)
+
+
+def _line(incident: int | None, at: datetime, text: str, fix: Remediation) -> tuple[TimelineEvent, ...]:
+    return line(incident, at, text, fix.requested_by)
+
+
+def line(incident: int | None, at: datetime, text: str, actor: str | None = None) -> tuple[TimelineEvent, ...]:
+    """A line of the incident's timeline, where there is one."""
+    if incident is None:
+        return ()
+    return (TimelineEvent(incident=incident, at=at, kind=EventKind.FIX, text=text, actor=actor),)

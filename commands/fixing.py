@@ -1,0 +1,331 @@
+"""The subcommands and buttons about root causes and changes to AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from blocks import answers, evidence, forms, remediation_notes
+from blocks import remediation as look
+from blocks.ids import Input
+from blocks.text import foreign
+from bot.config import parse_duration
+from bot.errors import CloudError, InvalidInput, Refused
+from bot.models import Action, Alert, Incident, Order, Remediation
+from bot.runbooks import RUNBOOKS
+from commands import alerting, words
+from commands.desk import Desk
+from commands.reply import Answer, OpenForm, Reply
+from commands.request import Request
+
+T = TypeVar("T")
+Subject = Alert | Incident
+_FIX = "fix-"
+_PLANS = "The plan is in the thread; nothing is changed before somebody says so there."
+
+
+# -- what it is about
+
+
+def of_id(desk: Desk, request: Request, subject: str) -> Subject:
+    """The alert or incident that a button names, `AL-17` or `INC-4`."""
+    kind, _, number = subject.partition("-")
+    if not number.isdigit():
+        raise InvalidInput("incident", "This button belongs to no alert or incident I know.")
+    if kind == "AL":
+        return desk.alerts.show(request.caller, int(number))
+    return desk.incidents.show(request.caller, int(number))
+
+
+def about(desk: Desk, request: Request, rest: str) -> tuple[Subject | None, str, str]:
+    """The alert or incident that is named, or of this thread or channel; the service; and the words behind them."""
+    alert, left = alerting.meant(desk, request, rest)
+    subject: Subject | None = alert
+    if subject is None:
+        number, left = words.incident_id(rest, words.Bare.NEVER)
+        here = desk.incidents.here(request.caller, request.channel_id, request.thread_ts)
+        subject = desk.incidents.show(request.caller, number) if number is not None else here
+    named, behind = words.word_or_quoted(left)
+    service = desk.config.known_service(named) if named else None
+    if service is not None:
+        left = behind
+        subject = subject if subject is not None else desk.incidents.open_of(request.caller, service)
+    if subject is None and service is None:
+        open_ = desk.incidents.open(request.caller)
+        subject = open_[0] if len(open_) == 1 else None
+    return subject, service or (subject.service if subject is not None else ""), left
+
+
+def _need_service(service: str, command: str) -> str:
+    if not service:
+        raise InvalidInput("service", f"For which service? /incident {command} checkout-api, or in an alert's thread.")
+    return service
+
+
+def asked(ask: Callable[[], T]) -> T:
+    """What AWS says, or why it could not be asked, in words for the person."""
+    try:
+        return ask()
+    except CloudError as error:
+        raise Refused(f"AWS did not answer as it should: {error}. Nothing was changed.") from error
+
+
+# -- root cause
+
+
+def rca(desk: Desk, request: Request, rest: str) -> Reply:
+    subject, _, _ = about(desk, request, rest)
+    if subject is None:
+        raise InvalidInput("incident", "Of what? /incident rca AL-17, or in the thread of an alert or incident.")
+    return investigate(desk, request, subject)
+
+
+def investigate(desk: Desk, request: Request, subject: Subject) -> Reply:
+    found, is_new = desk.investigations.ask(request.caller, subject)
+    where = "the report will be in the thread within seconds."
+    return Answer(
+        answers.say(f"{'Looking' if is_new else 'Already looking'} into *{subject.id}* ({found.id}); {where}")
+    )
+
+
+def run_rca(desk: Desk, request: Request) -> Reply:
+    """Its button: on a card with the subject's id, on a report with the number of that investigation."""
+    subject = request.value
+    if subject.isdigit():
+        subject = desk.investigations.show(request.caller, int(subject)).subject
+    return investigate(desk, request, of_id(desk, request, subject))
+
+
+def show_evidence(desk: Desk, request: Request) -> Reply:
+    return OpenForm(evidence.evidence_pages(desk.investigations.show(request.caller, request.number)))
+
+
+def dismiss(desk: Desk, request: Request) -> Reply:
+    found, is_new = desk.investigations.dismiss(request.caller, request.number)
+    return Answer(answers.say(f"*{found.id}* {'is' if is_new else 'was already'} marked as not it."))
+
+
+# -- plans
+
+
+def planner(action: Action) -> Callable[[Desk, Request, str], Reply]:
+    """The subcommand of an action: `rollback`, `scale`, `restart`."""
+
+    def run(desk: Desk, request: Request, rest: str) -> Reply:
+        subject, service, left = about(desk, request, rest)
+        order = _order(desk, action, _need_service(service, action.value.partition("_")[0]), subject)
+        return plan(desk, request, subject, order.model_copy(update={"revision": words.phrase(left)}))
+
+    return run
+
+
+def plan(desk: Desk, request: Request, subject: Subject | None, order: Order) -> Reply:
+    if order.revision and order.action is not Action.ROLLBACK:
+        raise InvalidInput(
+            "service", f"I don't understand “{order.revision[:40]}”; is that a service of the catalogue?"
+        )
+    fix = asked(lambda: desk.remediations.plan(request.caller, subject, order))
+    return Answer(answers.say(f"*{fix.id}*: {look.what(fix)}, {look.change(fix)}. {_PLANS}"))
+
+
+def _order(desk: Desk, action: Action, service: str, subject: Subject | None, runbook: str = "") -> Order:
+    environment = subject.environment if subject is not None else ""
+    return Order(
+        action=action,
+        service=service,
+        environment=environment or desk.config.service(service).environment,
+        runbook=runbook,
+    )
+
+
+def button_of(action: Action) -> Callable[[Desk, Request], Reply]:
+    """A button with the id of what it is about."""
+
+    def run(desk: Desk, request: Request) -> Reply:
+        subject = of_id(desk, request, request.value)
+        return plan(desk, request, subject, _order(desk, action, _need_service(subject.service, action.value), subject))
+
+    return run
+
+
+def choose_revision(desk: Desk, request: Request) -> Reply:
+    """`/incident rollback` picks the last stable one; the form offers the others."""
+    subject = of_id(desk, request, request.value)
+    choices = asked(lambda: desk.remediations.choices(request.caller, subject, subject.service))
+    carried = {"channel": request.channel_id, "thread": request.thread_ts, "subject": subject.id}
+    return OpenForm(forms.choose_revision(choices, subject.service, carried))
+
+
+def rollback_to(desk: Desk, request: Request) -> Reply:
+    """The form with the revisions."""
+    subject = of_id(desk, request, str(request.carried.get("subject", "")))
+    order = _order(desk, Action.ROLLBACK, subject.service, subject)
+    return plan(desk, request, subject, order.model_copy(update={"revision": request.form.get(Input.REVISION, "")}))
+
+
+def runbook(desk: Desk, request: Request, rest: str) -> Reply:
+    """`runbook <name> [service] [name=value …]`; without a name, a form."""
+    first, behind = words.first_word(rest)
+    name = _runbook(first) if first else ""
+    subject, service, left = about(desk, request, behind if name else rest)
+    if not name:
+        return _runbook_form(desk, request, subject, service)
+    order = _order(desk, Action.RUNBOOK, _need_service(service, f"runbook {name}"), subject, name)
+    return plan(
+        desk, request, subject, order.model_copy(update={"parameters": _parameters(words.phrase(left).split())})
+    )
+
+
+def _runbook_form(desk: Desk, request: Request, subject: Subject | None, service: str) -> Reply:
+    if request.trigger_id is None or not service:
+        raise InvalidInput("runbook", f"Which? /incident runbook {next(iter(RUNBOOKS))} checkout-api")
+    carried = {"channel": request.channel_id, "thread": request.thread_ts, "service": service,
+               "subject": subject.id if subject is not None else ""}  # fmt: skip
+    summaries = {name: runbook.summary for name, runbook in RUNBOOKS.items()}
+    return OpenForm(forms.choose_runbook(summaries, carried, service))
+
+
+def run_runbook(desk: Desk, request: Request) -> Reply:
+    """The form with the runbooks."""
+    carried = request.carried
+    subject = of_id(desk, request, str(carried["subject"])) if carried.get("subject") else None
+    name, lines = request.form.get(Input.RUNBOOK, ""), request.form.get(Input.PARAMETERS, "").splitlines()
+    order = _order(desk, Action.RUNBOOK, str(carried.get("service", "")), subject, _runbook(name))
+    return plan(desk, request, subject, order.model_copy(update={"parameters": _parameters([each for each in lines if each.strip()])}))
+
+
+def run_button(desk: Desk, request: Request) -> Reply:
+    """`AIOps-PurgeSQSDLQ|AL-17`."""
+    name, _, subject_id = request.value.partition("|")
+    subject = of_id(desk, request, subject_id)
+    order = _order(desk, Action.RUNBOOK, _need_service(subject.service, "runbook"), subject, _runbook(name))
+    return plan(desk, request, subject, order)
+
+
+def _runbook(name: str) -> str:
+    """Its name, however it is spelt; empty where it is none. Raises InvalidInput for what begins like one."""
+    spellings = {each.lower(): each for each in RUNBOOKS} | {
+        each.lower().removeprefix("aiops-"): each for each in RUNBOOKS
+    }
+    found = spellings.get(name.lower())
+    if found is None and name.lower().startswith("aiops"):
+        raise InvalidInput("runbook", f"I don't know “{name[:60]}”. There are: {', '.join(RUNBOOKS)}.")
+    return found or ""
+
+
+def _parameters(pairs: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise InvalidInput("parameters", f"“{pair[:40]}” is no parameter; write name=value.")
+        found[name.strip()] = value.strip()
+    return found
+
+
+# -- decisions
+
+
+def approve(desk: Desk, request: Request, rest: str) -> Reply:
+    """`approve FIX-12`; `approve rollback checkout-api 7d` lets it run by itself."""
+    first, behind = words.first_word(rest)
+    if _is_standing(first):
+        service, left = words.word_or_quoted(behind)
+        lasts = parse_duration(left.strip() or "30d")
+        if not service or lasts is None:
+            raise InvalidInput(
+                "duration", f"Say for which service and how long: /incident approve {first} checkout-api 7d"
+            )
+        given = desk.remediations.grant(request.caller, first, service, lasts)
+        return Answer(
+            answers.say(f"{given.name} may run by itself for {given.service} until {given.until:%Y-%m-%d %H:%M} UTC.")
+        )
+    return approve_number(desk, request, _meant(desk, request, rest).number)
+
+
+def reject(desk: Desk, request: Request, rest: str) -> Reply:
+    """`reject FIX-12`; `reject rollback checkout-api` ends a standing approval."""
+    first, behind = words.first_word(rest)
+    if _is_standing(first):
+        service, _ = words.word_or_quoted(behind)
+        ended = desk.remediations.withdraw(request.caller, first, service)
+        return Answer(answers.say(f"{ended.name} does not run by itself for {ended.service} any more."))
+    return reject_number(desk, request, _meant(desk, request, rest).number)
+
+
+def undo(desk: Desk, request: Request, rest: str) -> Reply:
+    return undo_number(desk, request, _number(rest) or _newest_done(desk, request))
+
+
+def _newest_done(desk: Desk, request: Request) -> int:
+    done = [one for one in desk.remediations.listing(request.caller)[0] if one.started_at and one.undone_by is None]
+    if len(done) != 1:
+        raise InvalidInput("remediation", "Which one? /incident undo FIX-12; /incident remediations lists them.")
+    return done[0].number
+
+
+def remediations(desk: Desk, request: Request, rest: str) -> Reply:
+    fixes, approvals = desk.remediations.listing(request.caller)
+    return Answer(remediation_notes.listing(fixes, approvals, desk.clock()))
+
+
+def _is_standing(word: str) -> bool:
+    """Does it name an action or a runbook, rather than a remediation?"""
+    return bool(word) and not word.lower().startswith(_FIX) and not word.isdigit()
+
+
+def _number(rest: str) -> int | None:
+    word = words.first_word(rest)[0].lower().removeprefix(_FIX)
+    if word and not word.isdigit():
+        raise InvalidInput(
+            "remediation", f"“{words.first_word(rest)[0][:40]}” is no remediation. Write it like FIX-12."
+        )
+    return int(word) if word else None
+
+
+def _meant(desk: Desk, request: Request, rest: str) -> Remediation:
+    """The one that is named, else the only one that waits here."""
+    number = _number(rest)
+    if number is not None:
+        return desk.remediations.show(request.caller, number)
+    subject, _, _ = about(desk, request, "")
+    waiting = desk.remediations.waiting(request.caller, subject)
+    if len(waiting) != 1:
+        named = ", ".join(one.id for one in waiting[:10])
+        raise InvalidInput("remediation", f"Which one? {named or 'Nothing waits for an approval here'}.")
+    return waiting[0]
+
+
+def approve_number(desk: Desk, request: Request, number: int) -> Reply:
+    step = desk.remediations.approve(request.caller, number)
+    return Answer(answers.say(_approved(step.fix, changed=step.changed)))
+
+
+def _approved(fix: Remediation, *, changed: bool) -> str:
+    if changed:
+        return f"You approved *{fix.id}*; {'it runs' if fix.started_at else 'it still needs another approval'}."
+    who = f" by <@{fix.approved_by[-1]}>" if fix.approved_by else ""
+    return f"*{fix.id}* is {fix.status.value} already{', approved' + who if who else ''}."
+
+
+def reject_number(desk: Desk, request: Request, number: int) -> Reply:
+    step = desk.remediations.reject(request.caller, number)
+    if step.changed:
+        return Answer(answers.say(f"You rejected *{step.fix.id}*; nothing was changed."))
+    return Answer(answers.say(f"*{step.fix.id}* is {step.fix.status.value} already."))
+
+
+def undo_number(desk: Desk, request: Request, number: int) -> Reply:
+    fix = asked(lambda: desk.remediations.undo(request.caller, number))
+    return Answer(answers.say(f"*{fix.id}* takes back FIX-{number}: {look.change(fix)}. {_PLANS}"))
+
+
+def rehearse_number(desk: Desk, request: Request) -> Reply:
+    fix, lines = asked(lambda: desk.remediations.rehearse(request.caller, request.number))
+    told = "\n".join(f"• {foreign(each, 300)}" for each in lines)
+    return Answer(answers.say(f"Dry run of *{fix.id}*, nothing was changed:\n{told}"))
+
+
+def again_number(desk: Desk, request: Request) -> Reply:
+    fix = asked(lambda: desk.remediations.again(request.caller, request.number))
+    return Answer(answers.say(f"*{fix.id}*: {look.change(fix)}. {_PLANS}"))

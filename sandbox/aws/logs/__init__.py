@@ -1,0 +1,1 @@
+"""CloudWatch Logs: moto keeps the events, queries are answered here."""

@@ -1,0 +1,1 @@
+"""X-Ray: segments become traces, and their summaries can be asked for by expression."""

@@ -1,0 +1,44 @@
+"""Notes: a message that can't be read, as far as it tells people something."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from blocks import notes
+from bot.models import Message
+from tests.blocks.texts import elements
+
+
+def code(message: Message) -> str:
+    (block,) = elements(message.blocks, "rich_text_preformatted")
+    return str(block["elements"][0]["text"])
+
+
+def envelope(message: Any) -> str:
+    return json.dumps(
+        {"Type": "Notification", "TopicArn": "arn:aws:sns:::t", "Message": message, "Signature": "x" * 400}
+    )
+
+
+def test_what_can_not_be_read_stands_in_a_short_block_of_code() -> None:
+    message = notes.unreadable('{"broken": <!channel>' + "x" * 5000, "no JSON")
+    assert code(message).startswith('{"broken": <!channel>x')
+    assert len(code(message)) == 400
+    assert message.text.startswith("⚠ A message on the alert queue can't be read: no JSON\n")
+    assert "&lt;!channel&gt;" in message.text
+
+
+def test_of_an_sns_envelope_only_what_is_inside_is_shown() -> None:
+    message = notes.unreadable(envelope("not what\nyou expect"), "no JSON")
+    assert code(message) == "not what\nyou expect"
+    assert "Signature" not in message.text
+
+
+@pytest.mark.parametrize(
+    "raw", [envelope(" "), envelope([1]), '{"Message": "no topic"}', "[1]", "[" * 5000, "1" * 5000]
+)
+def test_what_is_no_envelope_or_an_empty_one_is_shown_as_it_is(raw: str) -> None:
+    assert code(notes.unreadable(raw, "?"))[:50] == raw[:50]
