@@ -16,7 +16,7 @@ from benchmarks.world import OURS
 from bot.models import Action, Cause, ChangeKind, Diagnosis, Made, Suspect
 from bot.rca import diagnose
 
-SEEDS = {"known": 1, "held out": 2026}
+SEEDS = {"known": 1, "held out": 90210}
 EACH = 8
 SHORT = {
     Cause.CPU: "CPU",

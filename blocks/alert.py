@@ -307,7 +307,7 @@ _REPAIRS = {
 
 def _repairs(alert: Alert, fixes: Sequence[Remedy]) -> list[Block]:
     """What each of them would do is shown first, hence the dots."""
-    found = [button(*_REPAIRS[each], alert.id) for each in fixes if each in _REPAIRS]
+    found = [button(*_REPAIRS[each], alert.id) for each in dict.fromkeys(fixes) if each in _REPAIRS]
     if alert.runbook:
         found.append(button(f"{alert.runbook}…", Action.RUN, f"{alert.runbook}|{alert.id}"))
     return found

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from blocks.remediation import FixFacts
 from bot.access import Right
 from bot.config import Config
 from bot.errors import InvalidInput, Refused, UserError
@@ -41,7 +42,7 @@ from bot.owed import incidents as owed_to_incident
 from bot.ports import Choice, Fixes
 from bot.resources import Resources, resources
 from bot.rights import Caller, Rights
-from bot.runbooks import RUNBOOKS
+from bot.runbooks import NAMED_BY_THE_CATALOGUE, RUNBOOKS
 from bot.steps import fixes as steps
 from bot.steps import incidents as incident_steps
 from bot.verification import Verdict
@@ -136,7 +137,12 @@ class Remediations:
     def _planned(self, order: Order, subject: Subject | None) -> Plan:
         now = self._ledger.clock()
         steps.need_free(self._store.guard(steps.place_of(order)), order, now, self._limits)
-        return self._fixes.plan(order, self._resources(subject, order.service))
+        named = sorted(NAMED_BY_THE_CATALOGUE & set(order.parameters))
+        if named:
+            raise Refused(f"{', '.join(named)} can't be given: the catalogue and the alarm say what is changed.")
+        usual = self._config.service(order.service).runbooks.get(order.runbook, {})
+        known = order.model_copy(update={"parameters": {**usual, **order.parameters}})
+        return self._fixes.plan(known, self._resources(subject, order.service))
 
     def _resources(self, subject: Subject | None, service: str) -> Resources:
         alert = subject if isinstance(subject, Alert) else None
@@ -299,6 +305,16 @@ class Remediations:
             return None
         now = self._ledger.clock()
         return self._after(steps.judged(fix, verdict.is_well, verdict.lines, now), now)
+
+    def facts(self, fix: Remediation) -> FixFacts:
+        """What its card shows beside it."""
+        name, _, service = fix.approval.partition("/")
+        return FixFacts(
+            approval=self._store.approval(name, service) if fix.approval else None,
+            runbook=self._config.service(fix.order.service).runbook,
+            verify_at=fix.finished_at + self._limits.verify if fix.finished_at else None,
+            called=Role.COMMANDER if fix.status in _NO_HELP else None,
+        )
 
     def resources_of(self, fix: Remediation) -> tuple[Subject | None, Resources]:
         subject = self._subject(fix)

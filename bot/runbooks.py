@@ -50,6 +50,11 @@ RUNBOOKS: dict[str, Runbook] = {
     "AIOps-InvalidateCFCache": Runbook(_cached_errors, "invalidate a CloudFront distribution's cache"),
 }
 
+# Parameters that say what is changed: typed ones would reach past the guard of the service, and its approvals.
+NAMED_BY_THE_CATALOGUE = frozenset(
+    {"AliasName", "AutoScalingGroupName", "Cluster", "CurrentCapacity", "DesiredCapacity", "DistributionId"}
+    | {"FunctionName", "Identifier", "QueueUrl", "ResourceType", "Service"}
+)
 # The page of docs/runbooks that says what to do by hand.
 MANUAL: dict[Cause, str] = {
     Cause.CPU: "high-cpu",

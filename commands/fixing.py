@@ -70,6 +70,10 @@ def asked(ask: Callable[[], T]) -> T:
         raise Refused(f"AWS did not answer as it should: {error}. Nothing was changed.") from error
 
 
+def _told(fix: Remediation) -> str:
+    return foreign(f"{look.what(fix)}, {look.change(fix)}", 300)
+
+
 # -- root cause
 
 
@@ -125,7 +129,7 @@ def plan(desk: Desk, request: Request, subject: Subject | None, order: Order) ->
             "service", f"I don't understand “{order.revision[:40]}”; is that a service of the catalogue?"
         )
     fix = asked(lambda: desk.remediations.plan(request.caller, subject, order))
-    return Answer(answers.say(f"*{fix.id}*: {look.what(fix)}, {look.change(fix)}. {_PLANS}"))
+    return Answer(answers.say(f"*{fix.id}*: {_told(fix)}. {_PLANS}"))
 
 
 def _order(desk: Desk, action: Action, service: str, subject: Subject | None, runbook: str = "") -> Order:
@@ -191,7 +195,12 @@ def run_runbook(desk: Desk, request: Request) -> Reply:
     subject = of_id(desk, request, str(carried["subject"])) if carried.get("subject") else None
     name, lines = request.form.get(Input.RUNBOOK, ""), request.form.get(Input.PARAMETERS, "").splitlines()
     order = _order(desk, Action.RUNBOOK, str(carried.get("service", "")), subject, _runbook(name))
-    return plan(desk, request, subject, order.model_copy(update={"parameters": _parameters([each for each in lines if each.strip()])}))
+    return plan(
+        desk,
+        request,
+        subject,
+        order.model_copy(update={"parameters": _parameters([each for each in lines if each.strip()])}),
+    )
 
 
 def run_button(desk: Desk, request: Request) -> Reply:
@@ -317,7 +326,7 @@ def reject_number(desk: Desk, request: Request, number: int) -> Reply:
 
 def undo_number(desk: Desk, request: Request, number: int) -> Reply:
     fix = asked(lambda: desk.remediations.undo(request.caller, number))
-    return Answer(answers.say(f"*{fix.id}* takes back FIX-{number}: {look.change(fix)}. {_PLANS}"))
+    return Answer(answers.say(f"*{fix.id}* takes back FIX-{number}: {_told(fix)}. {_PLANS}"))
 
 
 def rehearse_number(desk: Desk, request: Request) -> Reply:
@@ -328,4 +337,4 @@ def rehearse_number(desk: Desk, request: Request) -> Reply:
 
 def again_number(desk: Desk, request: Request) -> Reply:
     fix = asked(lambda: desk.remediations.again(request.caller, request.number))
-    return Answer(answers.say(f"*{fix.id}*: {look.change(fix)}. {_PLANS}"))
+    return Answer(answers.say(f"*{fix.id}*: {_told(fix)}. {_PLANS}"))

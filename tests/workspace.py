@@ -244,7 +244,7 @@ class Form:
 
 def _filled(element: Json, value: str | None) -> Json:
     kind = element["type"]
-    if kind == "static_select":
+    if kind in ("static_select", "radio_buttons"):
         options = [each for each in element["options"] if each["value"] == value]
         return {"type": kind, "selected_option": options[0] if options else element.get("initial_option")}
     if kind == "users_select":

@@ -24,6 +24,7 @@ from bot.models import (
     Progress,
     Remediation,
     RemediationStatus,
+    Shown,
 )
 from bot.owed import Target
 from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope
@@ -58,7 +59,10 @@ class ReportCarriers:
         investigation = self._store.investigation(_number(delivery.owed.subject))
         subject = subject_of(self._store, investigation.subject)
         message = report.report(
-            investigation, runbook=self._config.service(investigation.service).runbook, can_fix=_can_fix(subject)
+            investigation,
+            runbook=self._config.service(investigation.service).runbook,
+            can_fix=_can_fix(subject),
+            document=subject.runbook if isinstance(subject, Alert) else "",
         )
         posted = _under(self._store, self._messenger, delivery, subject, message)
         return Settlement((posted,) if posted else ())
@@ -188,7 +192,7 @@ class FixCarriers:
 
     def _card(self, delivery: Delivery) -> Settlement:
         fix = self._store.remediation(_number(delivery.owed.subject))
-        message = look.card(fix, now=self._clock())
+        message = look.card(fix, now=self._clock(), facts=self._remediations.facts(fix))
         subject = subject_of(self._store, fix.subject) if fix.subject else None
         posted = _under(self._store, self._messenger, delivery, subject, message)
         return Settlement((posted,) if posted else ())
@@ -219,11 +223,17 @@ def _card_above(store: Store, subject: Subject | None, target: str) -> Posted | 
     if subject is None:
         return None
     if isinstance(subject, Alert):
-        found = _of_alert(store, subject, target)
-        if found is None and subject.shown.has_card and subject.has_stood:
+        stands = _stands_for(store, subject)
+        found = _of_alert(store, stands, target)
+        if found is None and stands.shown.has_card and stands.has_stood:
             raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
         return found
     return store.posted(subject.id, Target.OPS) if target == Target.OPS else None
+
+
+def _stands_for(store: Store, alert: Alert) -> Alert:
+    """Under a composite alarm's card people look for what is known of its children."""
+    return store.alert(alert.parent) if alert.shown is Shown.INHIBITED and alert.parent is not None else alert
 
 
 def _of_alert(store: Store, alert: Alert, target: str) -> Posted | None:

@@ -106,22 +106,26 @@ def _findings(judged: Judged, found: Facts, suspects: tuple[Suspect, ...]) -> It
     if found.blame.names:
         told.append(words.blame(found))
     if suspects and suspects[0].score >= PLAUSIBLE:
-        told.append(words.suspect(suspects[0], len(distinct(found.evidence.changes))))
+        told.append(words.suspect(suspects[0]))
     running = found.evidence.reading(Measure.TASKS)
     if running is not None and found.gone >= 0.25:
         told.append(words.tasks(running))
     if judged.symptom is Symptom.NOTHING:
         told.append("nothing of what was looked at is unusual enough to be one of the known causes")
     yield from dict.fromkeys(told)
-    rest = [words.reading(found.rises[each]) for each in _CONTEXT if each in found.rises]
-    others = [text for text in rest if text not in told and not _is_told(text, judged.symptom)]
-    if others:
+    if others := [text for text in _rest(judged.symptom, found) if text not in told]:
         yield ", ".join(others)
 
 
-def _is_told(text: str, symptom: Symptom) -> bool:
-    """Errors are told by their own sentence."""
-    return text.startswith(Measure.ERRORS.value) and symptom is Symptom.ERRORS
+def _rest(symptom: Symptom, found: Facts) -> Iterator[str]:
+    """The other readings. Errors have a sentence of their own, and what is excluded is said there."""
+    excluded = " ".join(_not_them(symptom, found))
+    for measure in _CONTEXT:
+        is_said = measure is Measure.ERRORS and (found.errors.are_there or symptom is Symptom.ERRORS)
+        if measure in found.rises and not is_said:
+            text = words.reading(found.rises[measure])
+            if text not in excluded:
+                yield text
 
 
 def _excluded(symptom: Symptom, found: Facts, suspects: tuple[Suspect, ...]) -> Iterator[str]:

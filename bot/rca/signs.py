@@ -8,7 +8,7 @@ them is there. Each is scored by
 which is a sum of log odds, as if the signs were independent; the weights are ours, in natural logarithms (a weight of
 2 makes it e² ≈ 7 times as likely). The confidence in the likeliest symptom is its share, less what was not seen:
 
-    confidence = e^score / Σ e^scores  ×  (1 − Σ SEEN of the sources that did not answer)
+    confidence = min(0.99, e^score / Σ e^scores)  ×  (1 − Σ SEEN of the sources that did not answer)
 
 Errors and CPU go together: what is saturated times out, and code that fails and tries again uses CPU. So each is
 weighed against how well the other explains it.
@@ -27,6 +27,8 @@ from bot.rca.facts import Facts, was_seen
 
 NOTHING = 1.8
 """The score of `nothing`: what a symptom has to reach to be believed."""
+MOST = 0.99
+"""Nobody is surer than that."""
 SEEN = {
     Source.METRICS: 0.35,
     Source.LOGS: 0.2,
@@ -133,7 +135,7 @@ def judge(found: Facts) -> Judged:
     told = {symptom: [(sign.weight * sign.strength(found), sign) for sign in signs] for symptom, signs in SIGNS.items()}
     scores = {symptom: sum(part for part, _ in parts) for symptom, parts in told.items()}
     best = max(scores, key=lambda symptom: scores[symptom])
-    share = 1 / sum(exp(score - scores[best]) for score in scores.values())
+    share = min(MOST, 1 / sum(exp(score - scores[best]) for score in scores.values()))
     parts = sorted(((part, sign.says(found)) for part, sign in told[best] if part > 0), key=lambda each: -each[0])
     findings = tuple((part, text) for part, text in parts if text)
     return Judged(best, round(share * seen(found.evidence), 2), findings)

@@ -36,8 +36,8 @@ CALL = re.compile(r"(?P<name>[A-Z][a-z]+[A-Z][A-Za-z]+?)(?:\d{8}(?:v\d+)?)?")
 DENIED = re.compile(r"access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|\b40[13]\b|permission", re.IGNORECASE)
 NETWORK = re.compile(r"SecurityGroup|NetworkAcl|Route|Subnet|Vpc|Gateway|HostedZone|RecordSets")
 HARMLESS = re.compile(
-    r"(?:Un)?[Tt]ag|(?:Put|Delete)(?:Dashboard|MetricAlarm|RetentionPolicy|CompositeAlarm)|Create(?:LogGroup|Snapshot|AccessKey)"
-    r"|StartQuery|AddTags|CreateTags|DeleteTags|PutMetricData|Describe|Get|List"
+    r"TagResource|UntagResource|AddTags|CreateTags|DeleteTags|CreateLogGroup|CreateSnapshot|CreateAccessKey|StartQuery"
+    r"|(?:Put|Delete)(?:Dashboards?|MetricAlarm|CompositeAlarm|RetentionPolicy)|PutMetricData|Describe|Get|List"
 )
 """Calls that break nothing that runs; they are recorded as changes all the same."""
 SAME, NAMED, UNKNOWN, OTHER = 1.0, 0.8, 0.4, 0.08
@@ -210,14 +210,13 @@ def _call(change: Made) -> str:
 
 
 def _are_one(kept: Made, other: Made) -> bool:
-    if kept.kind is not ChangeKind.DEPLOYMENT or abs(kept.at - other.at) > ONE_CHANGE:
-        return False
-    if not _is_same_thing(kept, other):
+    if kept.kind is not ChangeKind.DEPLOYMENT or not _is_same_thing(kept, other):
         return False
     if call := _call(other):
-        return call in DEPLOYING and other.kind is not ChangeKind.SCALING
+        is_before = -CLOCKS <= kept.at - other.at <= ONE_CHANGE
+        return is_before and call in DEPLOYING and other.kind is not ChangeKind.SCALING
     is_same = kept.what == other.what or (kept.after != "" and kept.after == other.after)
-    return other.kind is ChangeKind.DEPLOYMENT and is_same
+    return is_same and other.kind is ChangeKind.DEPLOYMENT and abs(kept.at - other.at) <= ONE_CHANGE
 
 
 def _is_same_thing(one: Made, other: Made) -> bool:
@@ -232,12 +231,12 @@ def _is_same_thing(one: Made, other: Made) -> bool:
 
 
 def _merged(kept: Made, other: Made) -> Made:
-    """What the one does not say, the other may; the earlier time is when it began."""
+    """What the one does not say, the other may."""
     told = {
         name: getattr(kept, name) or getattr(other, name)
         for name in ("service", "by", "account", "region", "before", "after", "link")
     }
-    return kept.model_copy(update={**told, "at": min(kept.at, other.at)})
+    return kept.model_copy(update=told)
 
 
 def _last(target: str) -> str:

@@ -149,7 +149,7 @@ def _rise(reading: Reading, hours: float, more: float) -> Rise:
     if spread is None:
         is_over = max(reading.now, reading.peak) >= usual
         return Rise(reading, is_over * (BY_LIMIT + (1 - BY_LIMIT) * ramp(reading.now, *scale.absolute)), basis, usual)
-    strength = _strength(reading, lambda value: above(value, usual * more, spread * more, scale))
+    strength = _strength(reading, lambda value: above(value, usual * more, spread * sqrt(more), scale))
     rise = Rise(reading, strength, basis, usual, spread)
     if _is_old_news(reading, scale, hours) and not rise.is_alarmed:
         return rise._replace(strength=strength * OF_OLD_NEWS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from math import isfinite
 from typing import TYPE_CHECKING
 
-from bot.models import LogClass, LogFinding, Measure, Reading, Suspect
+from bot.models import LogClass, LogFinding, Made, Measure, Reading, Suspect
 from bot.rca.usual import Basis, Rise, in_hours
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def minutes(span: timedelta) -> str:
 def number(value: float) -> str:
     """`1,312`, `31`, `2.4`, `0.31`: about as exact as anybody reads it."""
     size = abs(value)
+    if not isfinite(size):
+        return str(value)
     if size >= 9.95 or value == round(value):
         return f"{value:,.0f}"
     return f"{value:.1f}" if size >= 0.995 else f"{value:.2g}"
@@ -57,8 +60,8 @@ def reading(rise: Rise) -> str:
     if rise.usual is None:
         return told
     usual = _with_unit(rise.usual, unit)
-    if rise.basis is Basis.BASELINE and rise.reading.deviation and number(rise.reading.deviation) != "0":
-        usual += f" ± {number(rise.reading.deviation)}"
+    if rise.basis is Basis.BASELINE and _deviation(rise.reading):
+        usual += f" ± {_deviation(rise.reading)}"
     return f"{told} ({rise.basis.value.format(usual)})"
 
 
@@ -91,6 +94,9 @@ def errors(found: Facts) -> str:
     named = f": {patterns(failed.lines)}" if failed.lines else ""
     if exceptions and _total(exceptions) >= failed.number:
         return f"{things(failed.number, 'exception')} in {span}{_before(exceptions)}{named}"
+    traces = found.evidence.traces
+    if traces and not rise and not failed.lines:
+        return f"X-Ray: {things(failed.number, 'faulty trace')} of {traces.total:,} in {span}"
     usual = ""
     if rise and rise.usual is not None and rise.basis is not Basis.LIMIT:
         usual = f" ({Basis.BASELINE.value.format(number(rise.usual))})"
@@ -118,14 +124,21 @@ def blame(found: Facts) -> str:
     return f"what it depends on is in trouble: {', '.join(found.blame.names[:LINES])}" if found.blame.names else ""
 
 
-def suspect(one: Suspect, of: int) -> str:
-    """`web:56 → web:57 by ci-deployer, 3 min before the first error, same service (change ranked 1 of 4)`."""
+def suspect(one: Suspect) -> str:
+    """`deployed web:56 → web:57 by ci-deployer, 3 min before the first error, same service`."""
     change = one.change
-    step = f"{change.before} → {change.after}" if change.before and change.after else ""
-    what = f"{change.what}{f' ({step})' if step else ''}"
-    on = f" on {change.target}" if change.target and change.target not in what else ""
     by = f" by {change.by}" if change.by else ""
-    return f"{what}{on}{by}, {', '.join(one.reasons)} (change ranked 1 of {of})"
+    return f"{_made(change)}{by}, {', '.join(one.reasons)}"
+
+
+def _made(change: Made) -> str:
+    step = f"{change.before} → {change.after}" if change.before and change.after else ""
+    if step and change.after in change.what:
+        what = change.what.replace(change.after, step, 1)
+    else:
+        what = f"{change.what} {step}".rstrip()
+    is_said = not change.target or change.target in what or change.target == change.service
+    return what if is_said else f"{what} on {change.target}"
 
 
 def patterns(lines: Iterable[LogFinding]) -> str:
@@ -136,6 +149,10 @@ def patterns(lines: Iterable[LogFinding]) -> str:
 
 def _name(one: Reading) -> str:
     return NAMES.get(one.measure, one.measure.value)
+
+
+def _deviation(one: Reading) -> str:
+    return number(one.deviation) if one.deviation and isfinite(one.deviation) and one.deviation > 0 else ""
 
 
 def _with_unit(value: float, unit: str) -> str:

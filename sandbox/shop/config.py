@@ -8,7 +8,7 @@ import yaml
 
 from sandbox.aws.server import ACCOUNT
 from sandbox.pagerduty import cast
-from sandbox.shop.catalogue import ORDERS, RUNBOOKS, STOREFRONT, WEBHOOK, WORKERS
+from sandbox.shop.catalogue import CLUSTER, ORDERS, RUNBOOKS, STOREFRONT, WEBHOOK, WORKERS
 from sandbox.shop.provision import Resources
 
 Json = dict[str, Any]
@@ -19,6 +19,8 @@ SENDER = "aiops@shop.example"
 _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # What the shop does takes as long as ever: an alarm flaps every few seconds, and a storm rises over some ticks.
 _FLAPS, _GUST = timedelta(seconds=90), timedelta(seconds=10)
+# A rollout and an alarm's way back to OK take their time as well, and so do people who read a plan.
+_RECOVERY, _DECIDING = timedelta(seconds=30), timedelta(seconds=60)
 
 
 def config(made: Resources, speed: float = 1.0) -> Json:
@@ -31,7 +33,7 @@ def config(made: Resources, speed: float = 1.0) -> Json:
         return {severity: in_time(each) for severity, each in enumerate(real, 1)}
 
     return {
-        "services": _services(),
+        "services": _services(made),
         "accounts": {ACCOUNT: {"alias": "shop"}},
         "topics": dict(made.severity_topics),
         "on_call": {"primary": BOB, "secondary": CY, "team_lead": DEE, "manager": DEE, "commander": ANA},
@@ -51,6 +53,12 @@ def config(made: Resources, speed: float = 1.0) -> Json:
             "flapping": {"within": in_time(30 * _MINUTE, _FLAPS), "settle": in_time(10 * _MINUTE, _GUST)},
             "storm": {"within": in_time(_MINUTE, _GUST), "calm": in_time(5 * _MINUTE, _GUST)},
         },
+        "remediation": {
+            "cool_down": in_time(10 * _MINUTE),
+            "expires": in_time(10 * _MINUTE, _DECIDING),
+            "verify": in_time(15 * _MINUTE, _RECOVERY),
+            "approvals": [{"service": "payments-*", "people": 1}],
+        },
     }
 
 
@@ -59,10 +67,13 @@ def write(made: Resources, file: Path, speed: float = 1.0) -> Path:
     return file
 
 
-def _services() -> dict[str, Json]:
+def _services(made: Resources) -> dict[str, Json]:
     def service(name: str, owner: str, dimensions: dict[str, str], **more: Any) -> Json:
         shown = {"dashboard": f"{DASHBOARDS}/{name}", "runbook": f"{RUNBOOKS}/{name}"}
         return {"owner": owner, "dimensions": dimensions, **shown, **more}
+
+    def in_ecs(name: str, **more: Any) -> Json:
+        return {"cluster": CLUSTER, "ecs_service": name, "log_groups": [f"/ecs/{name}"], **more}
 
     checkout = {"ServiceName": "checkout-api", "TargetGroup": "targetgroup/checkout-api/*"}
     berlin = {"time_zone": "Europe/Berlin"}
@@ -73,20 +84,30 @@ def _services() -> dict[str, Json]:
             checkout,
             slo={"target": 99.9, "name": "availability"},
             responders=[BOB, CY],
+            **in_ecs("checkout-api", max_tasks=8),
         )
         | berlin,
         "search-api": service(
-            "search-api", "Team Discovery", {"Service": "search-api"}, slo={"target": 99.5, "metric": "*latency*"}
+            "search-api",
+            "Team Discovery",
+            {"Service": "search-api"},
+            slo={"target": 99.5, "metric": "*latency*"},
+            **in_ecs("search-api", max_tasks=6),
         ),
         "payments-worker": service(
-            "payments-worker", "Team Payments", {"QueueName": "payments-work*"}, slo={"target": 99.95}, responders=[CY]
+            "payments-worker",
+            "Team Payments",
+            {"QueueName": "payments-work*"},
+            slo={"target": 99.95},
+            responders=[CY],
+            **in_ecs("payments-worker", dead_letter_queue="payments-work-dlq"),
         )
         | berlin,
         "catalog-db": service("catalog-db", "Team Platform", {"DBInstanceIdentifier": "catalog-db"}),
-        WEBHOOK: service(WEBHOOK, "Team Checkout", {"FunctionName": WEBHOOK}),
-        WORKERS: service(WORKERS, "Team Platform", {"AutoScalingGroupName": WORKERS}),
-        "storefront": service("storefront", "Team Web", {"LoadBalancer": STOREFRONT}),
-        ORDERS: service(ORDERS, "Team Platform", {"DBClusterIdentifier": ORDERS}),
+        WEBHOOK: service(WEBHOOK, "Team Checkout", {"FunctionName": WEBHOOK}, function=WEBHOOK, alias="live"),
+        WORKERS: service(WORKERS, "Team Platform", {"AutoScalingGroupName": WORKERS}, auto_scaling_group=WORKERS),
+        "storefront": service("storefront", "Team Web", {"LoadBalancer": STOREFRONT}, distribution=made.distribution),
+        ORDERS: service(ORDERS, "Team Platform", {"DBClusterIdentifier": ORDERS}, database=ORDERS),
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -34,6 +35,9 @@ RULES = (
     ),
     ("aiops-deployments", DEPLOYMENT_BUS, {"account": [{"prefix": ""}]}),
 )
+
+
+DOCUMENTS = Path(__file__).resolve().parents[2] / "scripts" / "ssm"
 
 
 @dataclass
@@ -83,6 +87,9 @@ def provision(aws: Clients, deployer: Clients) -> Resources:
     _queues(aws, made)
     _topics(aws, made)
     _rules(aws, made)
+    for document in sorted(DOCUMENTS.glob("*.yml")):
+        text = document.read_text(encoding="utf-8")
+        aws.ssm.create_document(Name=document.stem, Content=text, DocumentType="Automation", DocumentFormat="YAML")
     for service in SERVICES:
         metrics = {m.id: m for m in service.metrics}
         alarms(aws, made, [(metrics[a.metric], a) for a in service.alarms], service.team)

@@ -23,6 +23,7 @@ from blocks import alert as alert_card
 from blocks import (
     alert_answers,
     answers,
+    by_hand,
     card,
     evidence,
     forms,

@@ -653,7 +653,7 @@ def test_changes_tell_who_did_what_to_what_and_whether_it_is_ours() -> None:
     found = gather(Source.CHANGES, aws).values["changes"]
     assert [(each.kind, each.what, each.target, each.service, each.after) for each in found] == [
         (ChangeKind.DEPLOYMENT, "UpdateService", "checkout-api", "checkout-api", "checkout-api:57"),
-        (ChangeKind.DEPLOYMENT, "UpdateService", "checkout-api", "", "checkout-api:57"),
+        (ChangeKind.DEPLOYMENT, "UpdateService", "checkout-api in shop-staging", "", "checkout-api:57"),
         (ChangeKind.DEPLOYMENT, "UpdateFunctionCode", "charge", "", ""),
         (ChangeKind.ACCESS, "AuthorizeSecurityGroupIngress", "sg-1", "", ""),
         (ChangeKind.SCALING, "SetDesiredCapacity", "w", "", "7"),
@@ -777,7 +777,12 @@ DEFINITIONS = {
     "checkout-api:57": definition(57, "1.5", LEVEL="debug", FEATURE_X="on"),
 }
 ROLLED: Json = {
-    "list_service_deployments": {"serviceDeployments": [{"serviceDeploymentArn": "arn:x:service-deployment/c/s/d1"}]},
+    "list_service_deployments": {
+        "serviceDeployments": [
+            {"serviceDeploymentArn": "arn:x:service-deployment/c/s/d0", "createdAt": NOW - timedelta(days=3)},
+            {"serviceDeploymentArn": "arn:x:service-deployment/c/s/d1", "createdAt": NOW - timedelta(minutes=15)},
+        ]
+    },
     "describe_service_deployments": {
         "serviceDeployments": [
             {

@@ -22,12 +22,12 @@ def test_addresses_of_the_console() -> None:
     graph = {
         "metrics": [["AWS/ECS", "CPUUtilization", {"stat": "p99"}]],
         "period": 60,
-        "stacked": False,
+        "up": False,
         "title": "5 $ €",
     }
     assert console.metrics("eu-west-1", graph) == (
         "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#metricsV2:graph="
-        "~(metrics~(~(~'AWS*2fECS~'CPUUtilization~(stat~'p99)))~period~60~stacked~false~title~'5*20!*20**20ac)"
+        "~(metrics~(~(~'AWS*2fECS~'CPUUtilization~(stat~'p99)))~period~60~up~false~title~'5*20!*20**20ac)"
     )
     assert console.insights("eu-west-1", "fields @message\n| limit 5", ["/ecs/web"], NOW - HOUR, NOW) == (
         "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#logsV2:logs-insights$3FqueryDetail$3D"
@@ -75,7 +75,7 @@ def test_each_partition_has_its_own_console(region: str, host: str, everywhere: 
         ("java.lang.IllegalStateException: no\n\tat com.shop.Cart.add(Cart.java:7)\nCaused by: java.io.IOException: x",
          "Caused by: java.io.IOException: x"),
         ("first\nthen connection refused by 10.0.0.7:5432\nlast", "then connection refused by #"),
-        ("[ERROR] Runtime.ExitError: RequestId: 0a1b2c3d4e5f exited", "[ERROR] Runtime.ExitError: RequestId: {id} exited"),
+        ("[ERROR] Runtime.ExitError: id 0a1b2c3d4e5f exited", "[ERROR] Runtime.ExitError: id {id} exited"),
         ("", "exception"),
         ("error " + "word " * 100, "error " + ("word " * 100)[: lines.MAX_PATTERN - 7] + "…"),
     ],

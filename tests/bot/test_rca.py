@@ -292,10 +292,7 @@ def test_sentences_have_numbers() -> None:
         "212 errors in 10 min (expected 0): `KeyError: 'currency'` × 198",
         "4.2 % of the requests fail",
     )
-    deployed = (
-        "deployed web:57 (web:56 → web:57) on checkout-api by ci-deployer, 3 min before the first error, same service "
-        "(change ranked 1 of 1)"
-    )
+    deployed = "deployed web:56 → web:57 by ci-deployer, 3 min before the first error, same service"
     assert deployed in told.findings
     assert told.findings[-1] == "CPU: 31 % (expected 28 % ± 6), requests: 5,000 (expected 5,000 ± 300)"
 
@@ -336,6 +333,13 @@ def test_what_was_looked_at_in_vain_is_excluded() -> None:
     )
     traced = diagnose(FAILING.model_copy(update={"asked": asked, "traces": Traces(total=9)}))
     assert "X-Ray: no fault upstream" in traced.excluded
+
+
+def test_faulty_traces_count_where_nothing_else_does() -> None:
+    told = diagnose(evidence(traces=Traces(total=240, faults=31)))
+    assert told.cause is Cause.MANY_ERRORS
+    assert told.findings[0] == "X-Ray: 31 faulty traces of 240 in 10 min"
+    assert diagnose(evidence(traces=Traces(total=2400, faults=12))).cause is Cause.UNKNOWN
 
 
 # --- suspects
@@ -392,6 +396,7 @@ def test_a_call_and_the_deployment_that_it_started_are_one_change() -> None:
     assert len(distinct([deployed, call.model_copy(update={"at": NOW - 40 * MINUTE})])) == 2
     assert len(distinct([deployed, call.model_copy(update={"target": "mailer"})])) == 2
     assert len(distinct([deployed, call.model_copy(update={"what": "PutScalingPolicy"})])) == 2
+    assert len(distinct([deployed, call.model_copy(update={"at": NOW + 5 * MINUTE})])) == 2  # somebody went back
 
 
 def test_lost_rights_point_at_who_changed_rights() -> None:

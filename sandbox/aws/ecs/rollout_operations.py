@@ -1,6 +1,7 @@
 """The operations of ECS on service deployments and revisions, which moto lacks."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from moto.core.responses import ActionResult
 
@@ -20,11 +21,16 @@ def list_service_deployments(response: Response) -> ActionResult:
         r.listed()
         for r in service.rollouts
         if (not wanted or r.status in wanted)
-        and ("after" not in times or utc(r.created) >= times["after"])
-        and ("before" not in times or utc(r.created) <= times["before"])
+        and ("after" not in times or utc(r.created) >= _aware(times["after"]))
+        and ("before" not in times or utc(r.created) <= _aware(times["before"]))
     ]
     page, token = asked.page(found, given)
     return ActionResult({"serviceDeployments": page, **token})
+
+
+def _aware(at: datetime) -> datetime:
+    """moto reads the moments of a request without their zone."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def describe_service_deployments(response: Response) -> ActionResult:

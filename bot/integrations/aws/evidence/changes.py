@@ -97,7 +97,7 @@ def _change(scope: Scope, event: trail.Event, region: str) -> Made:
     return Made(
         kind=trail.kind_of(event),
         what=event.name[:100],
-        target=trail.target_of(event, ours)[:200],
+        target=trail.target_of(event, scope.resources, ours)[:200],
         at=event.at,
         service=scope.service if ours else "",
         by=event.by[:100],

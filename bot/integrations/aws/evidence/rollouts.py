@@ -12,6 +12,7 @@ from bot.integrations.aws.evidence.revisions import differences, short
 from bot.resources import Resources
 
 MAX_ROLLOUTS = 10
+MAX_LISTED = 100  # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html
 Json = Mapping[str, Any]
 
 
@@ -97,18 +98,21 @@ def _complaint(service: Json, since: datetime) -> str:
 
 
 def _history(at: Resources, since: datetime, until: datetime, calls: Calls) -> list[Rollout]:
-    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html"""
+    """https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+
+    The list is not asked for by time, for AWS says neither in what order it comes nor that its filter is about the
+    deployments' times and not the service's.
+    """
     of = f"{at.cluster}/{at.ecs_service}"
-    times = {"after": since, "before": until}
     with calls.client("ecs", "ListServiceDeployments", of) as client:
-        listed = client.list_service_deployments(
-            cluster=at.cluster, service=at.ecs_service, createdAt=times, maxResults=MAX_ROLLOUTS
-        ).get("serviceDeployments", [])
+        answer = client.list_service_deployments(cluster=at.cluster, service=at.ecs_service, maxResults=MAX_LISTED)
+    listed = [each for each in answer.get("serviceDeployments", []) if since <= each["createdAt"] <= until]
     if not listed:
         return []
+    newest = sorted(listed, key=lambda each: each["createdAt"], reverse=True)[:MAX_ROLLOUTS]
     with calls.client("ecs", "DescribeServiceDeployments", of) as client:
         told = client.describe_service_deployments(
-            serviceDeploymentArns=[each["serviceDeploymentArn"] for each in listed[:MAX_ROLLOUTS]]
+            serviceDeploymentArns=[each["serviceDeploymentArn"] for each in newest]
         ).get("serviceDeployments", [])
     names = _definitions(told, of, calls)
     return sorted((_rollout(each, names) for each in told), key=lambda each: each.at, reverse=True)

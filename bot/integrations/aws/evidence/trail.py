@@ -107,20 +107,27 @@ def after_of(event: Event) -> str:
     return ""
 
 
-def target_of(event: Event, ours: str) -> str:
-    """What was changed: our resource if it is one, else what the event names."""
+def target_of(event: Event, at: Resources, ours: str) -> str:
+    """What was changed: our resource if it is one, else what the event names, with the cluster if that is not ours."""
     given = {key.lower(): value for key, value in event.given.items() if isinstance(value, str)}
     named = next((given[key.lower()] for key in _TARGETS if given.get(key.lower())), "")
-    return _last(ours or named or next((name for name in event.resources if name), "") or event.source)
+    target = _last(ours or named or next((name for name in event.resources if name), "") or event.source)
+    elsewhere = _other_cluster(event, at)
+    return f"{target} in {elsewhere}" if elsewhere and elsewhere != target else target
 
 
 def ours_in(event: Event, at: Resources, service: str) -> str:
     """The resource of the service that the event is about; empty where it is about something else."""
-    cluster = _last(str(event.given.get("cluster") or ""))
-    if cluster and at.cluster and cluster != at.cluster:  # a service of the same name in staging
+    if _other_cluster(event, at):
         return ""
     names = _names(at, service)
     return next((text for text in (*event.resources, *_strings(event.given)) if _is_named(text, names)), "")
+
+
+def _other_cluster(event: Event, at: Resources) -> str:
+    """A service of the same name in staging is not ours."""
+    cluster = _last(str(event.given.get("cluster") or ""))
+    return cluster if at.cluster and cluster != at.cluster else ""
 
 
 def _names(at: Resources, service: str) -> set[str]:
