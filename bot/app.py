@@ -41,7 +41,7 @@ from bot.models import Source
 from bot.outbox import Outbox
 from bot.owed import Target
 from bot.paging import PagerSync, Paging
-from bot.ports import Clock
+from bot.ports import Alarms, Clock
 from bot.processes import this_process
 from bot.remediation import Remediations
 from bot.rights import Rights
@@ -73,6 +73,8 @@ class Bot:
     def __init__(self, settings: Settings, config: Config, clock: Clock = now) -> None:
         self._settings = settings
         self._ops = settings.incident_channel
+        self._clock = clock
+        self._health: HealthServer | None = None
         self.store = SqliteStore(settings.database_path)
         try:
             self._build(settings, config, clock)
@@ -108,36 +110,45 @@ class Bot:
         investigator = Investigator(cloud.collectors, config.investigation.deadline.total_seconds())
         self.investigators = Investigators(Bench(self.store, clock, owner), self.investigations, investigator)
         self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
-        desk = Desk(
+        self._closing = [*cloud.closing, *paging.closing]
+        poll = config.pagerduty.poll if paging.can_poll else None
+        self._jobs = Jobs(self.store, clock, self.timekeeper, self.sync, self.intake, poll=poll)
+        self._carriers = self._carry(cloud, paging, cards, alert_cards, config)
+        self._listen(settings, api, Listener(self._desk(config, cloud.alarms, SlackReplies(api))))
+
+    def _desk(self, config: Config, alarms: Alarms, replies: SlackReplies) -> Desk:
+        """What the handlers work with."""
+        return Desk(
             incidents=self.incidents,
             alerts=self.alerts,
             silences=self.silences,
             paging=self.paging,
             investigations=self.investigations,
             remediations=self.remediations,
-            live=cloud.alarms,
-            replies=SlackReplies(api),
+            live=alarms,
+            replies=replies,
             memory=self.store,
             config=config,
-            clock=clock,
+            clock=self._clock,
             bot_user=self.identity.user_id,
             ops=self._ops,
         )
+
+    def _carry(
+        self, cloud: outside.Cloud, paging: outside.PagingParts, cards: Cards, alert_cards: AlertCards, config: Config
+    ) -> Carriers:
+        """Who carries what is owed."""
+        store, chat, clock, ops = self.store, self._chat, self._clock, self._ops
         metrics = next((one for one in cloud.collectors if one.source is Source.METRICS), None)
         aws = Aws(cloud.fixes, metrics, cloud.alarms)
-        self._carriers = Carriers(
-            IncidentCarriers(self.store, self._chat, cards, config, self._ops, clock),
-            AlertCarriers(self.store, self._chat, alert_cards, self._ops),
-            PagingCarriers(self.store, paging.pager, paging.roster, self._chat, Details(cards, alert_cards), clock),
-            ReportCarriers(self.store, self._chat, config, self._ops),
-            FixCarriers(aws, self.remediations, self.store, self._chat, clock, self._ops),
-            CloudCarriers(self.store, cloud.bus, cloud.mailer, self._chat),
+        return Carriers(
+            IncidentCarriers(store, chat, cards, config, ops, clock),
+            AlertCarriers(store, chat, alert_cards, ops),
+            PagingCarriers(store, paging.pager, paging.roster, chat, Details(cards, alert_cards), clock),
+            ReportCarriers(store, chat, config, ops),
+            FixCarriers(aws, self.remediations, store, chat, clock, ops),
+            CloudCarriers(store, cloud.bus, cloud.mailer, chat),
         )
-        self._closing = [*cloud.closing, *paging.closing]
-        poll = config.pagerduty.poll if paging.can_poll else None
-        self._jobs = Jobs(self.store, clock, self.timekeeper, self.sync, self.intake, poll=poll)
-        self._health: HealthServer | None = None
-        self._listen(settings, api, Listener(desk))
 
     def _listen(self, settings: Settings, api: SlackApi, listener: Listener) -> None:
         self._listener = listener

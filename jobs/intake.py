@@ -103,7 +103,7 @@ class Intake:
             self._safely(taken)
 
     def _receive(self, wait: float) -> tuple[list[Received], bool]:
-        """A batch, and more while they come full; whether that was all. Raises CloudError where there is not even one."""
+        """A batch, and more while they come full; whether that was all. Raises CloudError where there is not one."""
         taken = self._inbox.receive(wait=wait, limit=BATCH)
         is_full = len(taken) == BATCH
         if is_full:

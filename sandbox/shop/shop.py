@@ -94,6 +94,7 @@ class Shop:
                 self._step(CLOCK.now())
             self.server.tick()
             making.wake(self.aws, self._alarm_names())
+            self.server.trail.clear()  # all of this stands since long: nobody changed anything just now
         return self.environment
 
     @property

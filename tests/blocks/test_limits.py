@@ -59,6 +59,7 @@ from bot.models import (
     Update,
 )
 from bot.ports import Choice
+from bot.queries import Step
 from bot.signals import Deployment, DeploymentState
 from commands.subcommands import SUBCOMMANDS
 from sandbox.slack.validate import message_errors, view_errors
@@ -181,6 +182,11 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     remediation_notes.done: (fixes.fixes, named(facts=fixes.fix_facts)),
     remediation_notes.verified: (fixes.fixes,),
     remediation_notes.not_recovered: (fixes.fixes, named(facts=fixes.fix_facts)),
+    by_hand.by_hand: (
+        fixes.fixes,
+        st.lists(st.builds(Step, texts, texts), max_size=12),
+        named(page=texts.filter(bool), bridge=maybe_url),
+    ),
     remediation_notes.listing: (fixes.times(fixes.fixes), fixes.times(fixes.approvals), st.just(NOW)),
 }
 
@@ -252,6 +258,7 @@ MODULES = (
     alert_answers,
     alert_card,
     answers,
+    by_hand,
     card,
     evidence,
     forms,

@@ -133,7 +133,7 @@ class SlackChat:
         )
 
     def upload(self, channel_id: str, thread_ts: str | None, name: str, title: str, data: bytes) -> None:
-        """https://docs.slack.dev/messaging/working-with-files: ask where to, send the bytes there, say where they belong"""
+        """Ask where to, send the bytes there, say where they belong (docs.slack.dev/messaging/working-with-files)."""
         place = self._api.call("files.getUploadURLExternal", filename=name, length=len(data))
         self._api.send(place["upload_url"], data)
         files = [{"id": place["file_id"], "title": title}]
