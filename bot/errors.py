@@ -147,3 +147,7 @@ class PagerError(DeliveryError):
 
 class CloudError(DeliveryError):
     """AWS did not do it. `detail` names the action that is not permitted, where that is why."""
+
+
+class TrackerError(DeliveryError):
+    """GitHub did not do it."""

@@ -302,3 +302,29 @@ class Choice(NamedTuple):
     by: str
     differences: Sequence[str]
     was_stable: bool
+
+
+class Ticket(NamedTuple):
+    """An issue at the tracker."""
+
+    number: int
+    url: str
+    is_open: bool = True
+
+
+class Tracker(Protocol):
+    """Where action items are tracked and post-mortems are filed: GitHub. Raises TrackerError.
+
+    `key` names what a call is about in our own words. What carries the same key is the same issue or pull request, so
+    that a call whose answer was lost can be made again.
+    """
+
+    def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
+        """Labels that are missing are made."""
+        ...
+
+    def issue(self, number: int) -> Ticket: ...
+
+    def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
+        """Open a pull request that adds (or replaces) one file; its address."""
+        ...
