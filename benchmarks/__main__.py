@@ -12,6 +12,9 @@ from benchmarks.acks import acks
 from benchmarks.alarms import alarms
 from benchmarks.causes import causes
 from benchmarks.declare import declare
+from benchmarks.digest import digest
+from benchmarks.draft import draft
+from benchmarks.fixes import fixes
 from benchmarks.process import process
 from benchmarks.recovery import recovery
 from benchmarks.report import Report
@@ -19,7 +22,9 @@ from benchmarks.scale import scale
 from benchmarks.triage import triage
 from benchmarks.world import ALERTMANAGER, KINDS, LOOP
 
-BENCHMARKS = {run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms, causes)}
+BENCHMARKS = {
+    run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms, causes, fixes, digest, draft)
+}
 
 
 def main() -> int:

@@ -17,7 +17,7 @@ from bot.models import Action, Cause, ChangeKind, Diagnosis, Made, Suspect
 from bot.rca import diagnose
 
 SEEDS = {"known": 1, "held out": 90210}
-EACH = 8
+EACH = 24
 SHORT = {
     Cause.CPU: "CPU",
     Cause.CPU_WITH_ERRORS: "CPU+",

@@ -130,11 +130,11 @@ def fill(database: Path, size: int) -> None:
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("BEGIN")
         template, started = _template(database), now() - timedelta(days=300)
-        columns = 'number, version, is_firing, severity, "group", data'
-        rows = ((number, template) for number in range(1, size + 1))
+        counted = "leads, seen, flaps, lasted, has_card"
+        columns = f'number, version, is_firing, severity, {counted}, "group", fired_at, key, service, data'
         connection.executemany(
-            f"INSERT INTO alerts ({columns}) VALUES (?, 1, 0, 3, ?, ?)",
-            ((number, f"prod/stored{number % SERVICES}", _data(text, number)) for number, text in rows),
+            f"INSERT INTO alerts ({columns}) VALUES (?, 1, 0, 3, 0, 1, 0, 60, 1, ?, ?, ?, ?, ?)",
+            (_stored_row(number, template, started) for number in range(1, size + 1)),
         )
         connection.executemany(
             "INSERT INTO alert_deduplication (key, version, number, state, changed_at, expires_at) "
@@ -150,6 +150,11 @@ def fill(database: Path, size: int) -> None:
         connection.execute("UPDATE incident_numbers SET value = ? WHERE id = 2", [size])
         connection.execute("COMMIT")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _stored_row(number: int, template: str, started: datetime) -> tuple[int, str, str, str, str, str]:
+    service, at = f"stored{number % SERVICES}", stamp(started + timedelta(seconds=number))
+    return number, f"prod/{service}", at, f"123456789012/us-east-1/{_name(number)}", service, _data(template, number)
 
 
 def _heads(size: int, started: datetime) -> Iterator[tuple[str, int, str, str]]:

@@ -92,8 +92,10 @@ def title(alert: Alert) -> str:
 def icon(alert: Alert) -> str:
     if not alert.is_firing:
         return "🟢"
-    if alert.shown in (Shown.SILENCED, Shown.INHIBITED):
+    if alert.shown is Shown.SILENCED or (alert.shown is Shown.INHIBITED and alert.awaits):
         return "🔕"
+    if alert.settling is not None:
+        return "🟡"
     return "🟠" if alert.is_acknowledged else "🔴"
 
 
@@ -102,7 +104,9 @@ def service_name(alert: Alert) -> str:
 
 
 def headline(alert: Alert) -> str:
-    """Now and then: `p99 latency: was 2.41 s, now 0.31 s · lasted 00:18`."""
+    """Now and then: `p99 latency: was 2.41 s, now 0.31 s · lasted 00:18`; of a flapping one, that it is OK for now."""
+    if alert.is_firing and alert.settling is not None:
+        return f"{over_summary(alert)} · OK since {alert.settling:%H:%M} UTC, flapping"
     if alert.is_firing:
         return summary(alert)
     return f"{over_summary(alert)} · lasted {_lasted(alert.lasted(alert.changed_at))}"
@@ -267,9 +271,9 @@ def _references(facts: AlertFacts) -> list[Block]:
             pieces += [own(" · ") if pieces else bold("Look at "), url(address, name)]
     lines: list[Line] = [pieces] if pieces else []
     for each in facts.deployments[:_DEPLOYMENTS_SHOWN]:
+        what = " ".join(part for part in (each.service, each.version) if part)
         by = f" by {each.by}" if each.by else ""
-        said = words(f"{each.service} {each.version}{by} {each.state}", 200)
-        lines.append([bold("Deployed "), moment(each.at), own(" "), said])
+        lines.append([bold("Deployed "), words(f"{what}{by}", 200), own(" "), moment(each.at), own(f" ({each.state})")])
     return [rich(*lines)] if lines else []
 
 
@@ -285,7 +289,7 @@ def buttons(alert: Alert, fixes: Sequence[Remedy] = ()) -> list[Block]:
         return [*([button("End silence", Action.ALERT_UNSILENCE, alert.silence or "")] if ended else []), why]
     silence = button("Silence", Action.ALERT_SILENCE, value)
     if alert.shown is Shown.THREAD:
-        return [silence, why]
+        return [*_repairs(alert, ()), silence, why]
     repairs = [button("Root cause", Action.RCA_RUN, alert.id), *_repairs(alert, fixes)]
     if alert.is_acknowledged:
         return [*repairs, silence, why]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from blocks.remediation import title
-from blocks.rich import Line, bold, bullets, own, rich, url, words
+from blocks.rich import Line, bold, code, own, rich, url, words
 from blocks.text import foreign
 from bot.models import Message, Remediation
 
-_STEPS = 8
+_STEPS, _COMMAND = 8, 1_000
 
 
 class Step(Protocol):
@@ -29,8 +29,10 @@ def by_hand(fix: Remediation, steps: Sequence[Step], *, page: str, bridge: str |
     head: list[Line] = [[bold("It did not help. "), words(why, 400)]]
     if bridge:
         head.append([own("Meet on the "), url(bridge, "bridge")])
-    head.append([own(f"By hand, as docs/runbooks/{page}.md says:")])
+    head.append([own("By hand, as "), words(f"docs/runbooks/{page}.md", 120), own(" says:")])
     blocks: list[dict[str, Any]] = [rich(*head)]
-    if steps:
-        blocks.append(bullets(*([words(each.text.replace("**", ""), 300)] for each in steps[:_STEPS])))
-    return Message(foreign(f"{title(fix)}: {fix.problem or fix.status.value}. Go on by hand.", 400), blocks)
+    for number, each in enumerate(steps[:_STEPS], 1):
+        blocks.append(rich([own(f"{number}. "), words(each.text.replace("**", ""), 300)]))
+        if each.command:
+            blocks.append(code(each.command, _COMMAND))
+    return Message(foreign(f"{title(fix)}{f': {fix.problem}' if fix.problem else ''}. Go on by hand.", 400), blocks)

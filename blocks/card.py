@@ -66,6 +66,14 @@ _OWED_WORDS = {
     OwedKind.FIX: "change to AWS",
     OwedKind.FIX_CARD: "plan of a change",
     OwedKind.PROPOSE: "change under a standing approval",
+    OwedKind.AFTERMATH: "post-mortem",
+    OwedKind.POST_MORTEM: "card of the post-mortem",
+    OwedKind.FILE: "file of the post-mortem",
+    OwedKind.PULL_REQUEST: "pull request of the post-mortem",
+    OwedKind.TICKET: "issue of an action item",
+    OwedKind.REMIND: "reminder",
+    OwedKind.DIGEST: "digest",
+    OwedKind.BASELINE: "what is usual",
 }
 
 
@@ -236,7 +244,8 @@ def buttons(incident: Incident) -> list[Block]:
         return over
     if not incident.is_open:
         question = confirm(f"Reopen {incident.id}?", "It goes back to investigating.", "Reopen")
-        return [button("Reopen", Action.REOPEN, value, confirm=question), *over]
+        written = [button("Post-mortem", Action.POST_MORTEM, value)] if incident.status is Status.RESOLVED else []
+        return [button("Reopen", Action.REOPEN, value, confirm=question), *over, *written]
     question = confirm(
         f"Resolve {incident.id}?",
         "The resolved message goes to the incident channel. You can reopen it.",

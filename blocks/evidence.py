@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import isfinite
 from typing import NamedTuple
 
 from blocks import alert_numbers as numbers
 from blocks.ids import View
 from blocks.rich import Line, Piece, bold, bullets, moment, own, prose, rich, url, words
-from blocks.text import Block, counted, label, one_line, plain_context
+from blocks.text import Block, clip, counted, label, one_line, plain_context
 from bot import oncall
 from bot.models import (
     Asked,
@@ -28,6 +29,7 @@ from bot.models import (
 _READINGS, _LOGS, _CHANGES, _NOTES, _SOURCES = 15, 12, 25, 12, 12
 _SAMPLE = 500
 _URL = 2000
+_BEFORE = timedelta(hours=1)
 _UNITS = {"%": "Percent", "s": "Seconds"}
 _NAMES = {Measure.LATENCY: "p99 latency"}
 _COLUMNS = ("", "now", "before", "expected")  # more would break the lines on a phone
@@ -51,7 +53,7 @@ def _all(investigation: Investigation, evidence: Evidence) -> list[Block]:
     suspects = investigation.diagnosis.suspects if investigation.diagnosis else ()
     return [
         rich(_about(investigation, evidence)),
-        *_readings(evidence.readings),
+        *_readings(evidence),
         *_logs(evidence),
         *_changes(suspects, evidence),
         *_traces(evidence.traces),
@@ -70,15 +72,22 @@ def _about(investigation: Investigation, evidence: Evidence) -> Line:
 # -- metrics
 
 
-def _readings(readings: Sequence[Reading]) -> list[Block]:
+def _readings(evidence: Evidence) -> list[Block]:
+    readings = evidence.readings
     if not readings:
         return []
-    numbered = [_numbers(reading) for reading in readings[:_READINGS]]
+    since = evidence.counted_since or evidence.since
+    part = max((evidence.until - since) / _BEFORE, 0.0)
+    numbered = [_numbers(reading, part) for reading in readings[:_READINGS]]
     table = [_COLUMNS, *((each.name, each.now, each.before, each.expected) for each in numbered)]
     widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
     rows = "\n".join(_padded(row, widths) for row in table)
     peaks = " · ".join(f"{each.name} {each.peak}{f' (limit {each.limit})' if each.limit else ''}" for each in numbered)
-    note = "now: in the window · before: the hour before it · expected: usual for this hour of the week"
+    span = oncall.span(evidence.until - since)
+    note = (
+        f"now: since it began, {span} · before: the hour before (errors and requests: in as long, on average)"
+        " · expected: usual for this hour of the week"
+    )
     below = rich([own("Peaks: "), words(peaks, 900)])
     return [_headed("Metrics", len(readings) - _READINGS, _code(own(rows)), below), plain_context(note)]
 
@@ -94,16 +103,36 @@ class _Numbers(NamedTuple):
     limit: str
 
 
-def _numbers(reading: Reading) -> _Numbers:
-    values = (reading.now, reading.before, reading.expected, reading.peak, reading.threshold, reading.deviation)
+def _numbers(reading: Reading, part: float) -> _Numbers:
+    """`part`: how much of the hour before a sum is held against."""
+    earlier = reading.before
+    if earlier is not None and reading.measure in (Measure.ERRORS, Measure.REQUESTS):
+        earlier *= part
+    given = (reading.now, earlier, reading.expected, reading.peak, reading.threshold, reading.deviation)
+    values = tuple(None if value is None else _rounded(value) for value in given)
     shown = numbers.quantities(values, _UNITS.get(reading.unit, reading.unit))
     now, before, expected, peak, limit, deviation = (
         "–" if value is None else said for value, said in zip(values, shown, strict=True)
     )
     if reading.expected is not None and reading.deviation is not None:
         expected = f"{expected.partition(' ')[0]} ± {deviation}"
-    name = _NAMES.get(reading.measure, reading.measure.value)
+    name = _name(reading)
     return _Numbers(name, now, before, expected, peak, limit if reading.threshold is not None else "")
+
+
+def _rounded(value: float) -> float:
+    """Three digits: nobody reads `51.86784 %`."""
+    return value if not isfinite(value) or value == 0 or abs(value) >= 100 else float(f"{value:.3g}")
+
+
+def _name(reading: Reading) -> str:
+    if reading.measure is Measure.OTHER:
+        return clip(reading.metric.rpartition(" ")[2] or reading.measure.value, 20)
+    if reading.measure is not Measure.LATENCY or not reading.statistic:
+        return _NAMES.get(reading.measure, reading.measure.value)
+    return (
+        f"{reading.statistic} latency" if reading.statistic.startswith("p") else f"{reading.statistic.lower()} latency"
+    )
 
 
 def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
@@ -120,9 +149,14 @@ def _padded(row: Sequence[str], widths: Sequence[int]) -> str:
 def _logs(evidence: Evidence) -> list[Block]:
     found = evidence.logs
     lines = [block for each in found[:_LOGS] for block in _finding(each)]
-    stopped = [own(f"{counted(evidence.stopped, 'ECS task')} stopped for want of memory")] if evidence.stopped else []
+    told: list[Line] = []
+    if evidence.tasks is not None:
+        told.append([own(f"{evidence.tasks.running:,} of {counted(evidence.tasks.wanted, 'task')} run")])
+    if evidence.stopped:
+        told.append([own(f"{counted(evidence.stopped, 'ECS task')} stopped for want of memory")])
+    told += [[own("a task stopped: "), words(why, 250)] for why in evidence.why_stopped[:_NOTES]]
     blocks = [_headed("Logs", len(found) - _LOGS), *lines] if lines else []
-    return [*blocks, *([rich(stopped)] if stopped else [])]
+    return [*blocks, *([_headed("Tasks", 0, bullets(*told))] if told else [])]
 
 
 def _finding(finding: LogFinding) -> list[Block]:
@@ -146,7 +180,7 @@ def change(made: Made, service: str) -> Line:
     to = f" → {made.after}" if made.after and made.after not in made.what else ""
     was = f" (was {made.before})" if made.before and made.before not in made.what else ""
     where = f" on {made.target}" if made.target and made.target != service and made.target not in made.what else ""
-    by = [own(" by "), words(made.by, 100)] if made.by else []
+    by = [own(" by the bot")] if made.is_ours else [own(" by "), words(made.by, 100)] if made.by else []
     return [words(f"{made.what}{to}{was}{where}", 300), *by]
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from blocks.fields import VALUE
+from blocks.fields import field as _input
+from blocks.fields import modal as _modal
+from blocks.fields import text as _text
 from blocks.ids import Input, View
 from blocks.rich import Line, bold, bullets, words
 from blocks.text import OPTION_TEXT, Block, clean, clip, label, one_line, option, plain, plain_context, plain_section
 from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Alert, Incident, Severity
 
-VALUE = "value"  # the action id inside every input block
 _SPANS = (("30 minutes", "30m"), ("2 hours", "2h"), ("8 hours", "8h"), ("1 day", "1d"), ("1 week", "7d"))
 _SEVERITY_HELP = {
     Severity.SEV1: "complete outage or data loss",
@@ -236,44 +238,3 @@ def _severities(initial: Severity | None) -> Block:
     if initial is not None:
         select["initial_option"] = choice(initial)
     return select
-
-
-def _text(limit: int, initial: str, placeholder: str, *, lines: bool = False) -> Block:
-    element: Block = {
-        "type": "plain_text_input",
-        "action_id": VALUE,
-        "max_length": limit,
-        "placeholder": label(placeholder, 150),
-    }
-    if lines:
-        element["multiline"] = True
-    initial = clip(clean(initial), limit)
-    if initial:
-        element["initial_value"] = initial
-    return element
-
-
-def _input(name: Input, title: str, element: Block, *, optional: bool = False, hint: str = "") -> Block:
-    block: Block = {
-        "type": "input",
-        "block_id": name.value,
-        "label": plain(title, 200),
-        "element": element,
-        "optional": optional,
-    }
-    if hint:
-        block["hint"] = plain(hint, 500)
-    return block
-
-
-def _modal(view: View, title: str, submit: str, blocks: list[Block], carried: dict[str, Any]) -> Block:
-    """Without `submit` there is nothing to send."""
-    return {
-        "type": "modal",
-        "callback_id": view.value,
-        "title": label(title, 24),
-        **({"submit": label(submit, 24)} if submit else {}),
-        "close": label("Cancel" if submit else "Close", 24),
-        "private_metadata": json.dumps(carried),
-        "blocks": blocks,
-    }

@@ -31,6 +31,7 @@ class Action(StrEnum):
     RCA_EVIDENCE = "rca.evidence"
     RCA_DISMISS = "rca.dismiss"
     ROLLBACK = "remediation.rollback"
+    CHOOSE_REVISION = "remediation.choose_revision"
     SCALE_UP = "remediation.scale_up"
     RESTART = "remediation.restart"
     RUN = "remediation.run"
@@ -39,6 +40,22 @@ class Action(StrEnum):
     REHEARSE = "remediation.rehearse"
     UNDO = "remediation.undo"
     RETRY = "remediation.retry"
+    STOP = "remediation.stop"
+    DIGEST_POST = "digest.post"
+    POST_MORTEM = "post_mortem.show"
+    POST_MORTEM_BEGIN = "post_mortem.begin"
+    POST_MORTEM_EDIT = "post_mortem.edit"
+    POST_MORTEM_PREVIEW = "post_mortem.preview"
+    POST_MORTEM_SUBMIT = "post_mortem.submit"
+    POST_MORTEM_FILE = "post_mortem.file"
+    POST_MORTEM_WAIVE = "post_mortem.waive"
+    POST_MORTEM_ELSEWHERE = "post_mortem.elsewhere"
+    ACTION_ITEM = "action_item.add"
+    ACTION_ITEM_CLOSE = "action_item.close"
+    REASSIGN = "reminder.assign"
+    SNOOZE_HOUR = "reminder.hour"
+    SNOOZE_TOMORROW = "reminder.tomorrow"
+    SNOOZE_MONDAY = "reminder.monday"
 
 
 class View(StrEnum):
@@ -56,6 +73,12 @@ class View(StrEnum):
     RESOLVE = "incident.resolve"
     ROLLBACK = "remediation.rollback"
     RUNBOOK = "remediation.runbook"
+    POST_MORTEM_SECTION = "post_mortem.section"
+    POST_MORTEM_PREVIEW = "post_mortem.preview"
+    POST_MORTEM_WAIVE = "post_mortem.waive"
+    POST_MORTEM_ELSEWHERE = "post_mortem.elsewhere"
+    ACTION_ITEM = "action_item.add"
+    REASSIGN = "reminder.assign"
     EVIDENCE = "rca.evidence"
 
 
@@ -65,6 +88,7 @@ class Shortcut(StrEnum):
     DECLARE = "incident.declare"
     DECLARE_FROM_MESSAGE = "incident.declare_from_message"
     ADD_TO_TIMELINE = "incident.add_to_timeline"
+    ACTION_ITEM = "incident.action_item"
 
 
 class Input(StrEnum):
@@ -84,3 +108,9 @@ class Input(StrEnum):
     REVISION = "revision"
     RUNBOOK = "runbook"
     PARAMETERS = "parameters"
+    TEXT = "text"
+    TITLE = "title"
+    OWNER = "owner"
+    DUE = "due"
+    PRIORITY = "priority"
+    LINK = "link"

@@ -271,21 +271,22 @@ def _foot(remediation: Remediation) -> str:
 
 
 def buttons(remediation: Remediation, now: datetime) -> list[Block]:
-    """The buttons that apply in this state; none while it runs."""
+    """The buttons that apply in this state."""
     value, status = str(remediation.number), remediation.status
     if status is _S.PLANNED:
         if now >= remediation.expires_at:
             return []
         yes = "Approve" if awaited(remediation) else "Run it"
+        goes_back = remediation.order.action is Remedy.ROLLBACK and remediation.undoes is None
         return [
             button(yes, Action.APPROVE, value, style="primary"),
             button("Reject", Action.REJECT, value),
             button("Dry run", Action.REHEARSE, value),
+            *([button("Another version…", Action.CHOOSE_REVISION, value)] if goes_back else []),
         ]
+    if status is _S.RUNNING:
+        return [button("Stop", Action.STOP, value)]
     if status in _UNDONE_FROM and remediation.plan.undo and remediation.undone_by is None:
         return [button("Undo", Action.UNDO, value)]
-    if status in (_S.FAILED, _S.TIMED_OUT):
-        return [button("Try again", Action.RETRY, value)]
-    if status in (_S.EXPIRED, _S.REHEARSED):
-        return [button("Plan it again", Action.RETRY, value)]
-    return []
+    again = {_S.FAILED: "Try again", _S.TIMED_OUT: "Try again", _S.EXPIRED: "Plan it again"}.get(status)
+    return [button(again, Action.RETRY, value)] if again else []

@@ -119,3 +119,13 @@ def standing(approval: Approval) -> Line:
     until = [own(" until "), moment(approval.until, _DAY), own(", approved by "), user(approval.by)]
     ended = [own(", withdrawn "), moment(approval.withdrawn_at, _DAY)] if approval.withdrawn_at else []
     return [name, *until, *ended]
+
+
+def granted(approval: Approval) -> Message:
+    """Everybody reads what may run by itself from now on."""
+    return _note([own("⚙ By itself from now on: "), *standing(approval)])
+
+
+def withdrawn(approval: Approval, by: str) -> Message:
+    name = words(f"{approval.name.replace('_', ' ')} of {approval.service}", 200)
+    return _note([own("⚙ "), name, own(" does not run by itself any more, says "), user(by)])

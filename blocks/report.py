@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from blocks.evidence import change, reasons
 from blocks.ids import Action
@@ -10,7 +11,18 @@ from blocks.rich import Line, bold, bullets, flat, moment, own, rich, url, user,
 from blocks.text import MESSAGE_TEXT, Block, button, clip, clip_markup, context, foreign, header, one_line, when
 from bot import oncall
 from bot.models import Action as Remedy
-from bot.models import Cause, ChangeKind, Diagnosis, Investigation, InvestigationStatus, Message, SourceOutcome, Suspect
+from bot.models import (
+    Cause,
+    ChangeKind,
+    Diagnosis,
+    Evidence,
+    Investigation,
+    InvestigationStatus,
+    Message,
+    SourceOutcome,
+    Suspect,
+)
+from bot.runbooks import MANUAL
 
 _FINDINGS, _SUSPECTS, _REASONS = 8, 3, 8
 _CAUSES: Mapping[Cause, str] = {
@@ -60,7 +72,7 @@ def title(investigation: Investigation) -> str:
         return f"⚠ Could not look for the cause of {clip(one_line(investigation.subject), 40)}"
     if investigation.is_dismissed:
         return f"⚪ Dismissed: {cause(diagnosis)} · confidence {diagnosis.confidence:.2f}"
-    if diagnosis.cause is Cause.UNKNOWN:
+    if diagnosis.cause is Cause.UNKNOWN and not diagnosis.title:
         return "🔎 No likely cause found"
     return f"🔎 Most likely: {cause(diagnosis)} · confidence {diagnosis.confidence:.2f}"
 
@@ -70,21 +82,21 @@ def cause(diagnosis: Diagnosis) -> str:
     is_deployed = bool(diagnosis.suspects) and diagnosis.suspects[0].change.kind is ChangeKind.DEPLOYMENT
     if diagnosis.cause is Cause.MANY_ERRORS and diagnosis.action is Remedy.ROLLBACK and is_deployed:
         return "bad deployment (more than 10 errors)"
-    return _CAUSES[diagnosis.cause]
+    return one_line(diagnosis.title) or _CAUSES[diagnosis.cause]
 
 
 def line(investigation: Investigation) -> str:
-    """One line for timelines and lists, as words."""
+    """One line for timelines, which say before it that it is the root cause."""
     diagnosis = investigation.diagnosis
     if investigation.status in _LOOKING:
-        return "root cause: looking for it"
+        return "looking for it"
     if investigation.status is InvestigationStatus.FAILED or diagnosis is None:
-        return clip(one_line(f"root cause: could not be looked for: {investigation.problem}"), 300).rstrip(": ")
+        return clip(one_line(f"could not be looked for: {investigation.problem}"), 300).rstrip(": ")
     said = f"{cause(diagnosis)} ({diagnosis.confidence:.2f})"
     if investigation.is_dismissed:
-        return f"root cause: not {said}, dismissed"
+        return f"not {said}, dismissed"
     what = f", after: {diagnosis.suspects[0].change.what}" if diagnosis.suspects else ""
-    return clip(one_line(f"root cause: {said}{what}"), 300)
+    return clip(one_line(f"{said}{what}"), 300)
 
 
 def unavailable(subject: str, why: str) -> Message:
@@ -125,13 +137,31 @@ def _found(investigation: Investigation, diagnosis: Diagnosis) -> list[Block]:
     total, lines = len(diagnosis.suspects), list[Line]()
     for finding in diagnosis.findings[:_FINDINGS]:
         named = next((each for each in suspects if _names(finding, each[1])), None)
-        lines.append([words(finding, 300), *(_rank(named[0], total, named[1]) if named else [])])
+        lines.append([*_coded(finding, 300), *(_rank(named[0], total, named[1]) if named else [])])
         suspects = [each for each in suspects if each is not named]
     began_at = investigation.evidence.began_at if investigation.evidence else None
     for rank, suspect in suspects:
         told = [*change(suspect.change, investigation.service), *reasons(suspect, began_at)]
         lines.append([*told, *_rank(rank, total, suspect)])
     return [bullets(*lines)] if lines else [rich([own("Nothing stands out in what could be looked at.")])]
+
+
+def _coded(text: str, limit: int) -> Line:
+    """Foreign words, what stands between backticks as code."""
+    pieces = clip(one_line(text), limit).split("`")
+    if len(pieces) % 2 == 0:
+        return [words(text.replace("`", "'"), limit)]
+    told = [(piece, n % 2 == 1) for n, piece in enumerate(pieces) if piece]
+    return [part for piece, is_code in told for part in _piece(piece, is_code=is_code)] or [words("", limit)]
+
+
+def _piece(text: str, *, is_code: bool) -> Line:
+    """Its spaces stay: what is foreign is cut to its words."""
+    core = text.strip()
+    if not core:
+        return [own(" ")]
+    said = {**words(core, 300), "style": {"code": True}} if is_code else words(core, 300)
+    return [*([own(" ")] if text[0] == " " else []), said, *([own(" ")] if text[-1] == " " else [])]
 
 
 def _is_close(suspect: Suspect, diagnosis: Diagnosis) -> bool:
@@ -161,10 +191,11 @@ def _judged(investigation: Investigation, diagnosis: Diagnosis, runbook: str | N
 
 
 def _advice(diagnosis: Diagnosis, runbook: str | None, document: str) -> Line:
-    """`Recommended: roll back to web:56 · By hand: Investigate · Runbook`."""
+    """`Recommended: roll back to web:56 · By hand: Investigate, see docs/runbooks/errors-many.md · Runbook`."""
     step, hand = recommended(diagnosis, document), one_line(diagnosis.advice)
     parts: list[Line] = [[bold("Recommended: "), words(step, 200)]] if step else []
-    parts += [[bold("By hand: "), words(hand, 400)]] if hand else []
+    page: Line = [own(", see "), own(f"docs/runbooks/{MANUAL[diagnosis.cause]}.md", code=True)]
+    parts += [[bold("By hand: "), words(hand, 400), *page]] if hand else []
     parts += [[url(runbook, "Runbook")]] if runbook else []
     if not parts:
         return [bold("Recommended: "), own("the standard investigation")]
@@ -192,7 +223,8 @@ def _unseen(investigation: Investigation) -> list[str]:
 
 def _listed(head: str, reasons: Sequence[str]) -> Line:
     more = f" · and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
-    return [bold(head), words(" · ".join(one_line(each)[:250] for each in reasons[:_REASONS]) + more, 1500)]
+    told = " · ".join(one_line(each)[:250] for each in reasons[:_REASONS]) + more
+    return [bold(head), *_coded(told, 1500)]
 
 
 def _foot(investigation: Investigation) -> list[Block]:
@@ -202,12 +234,19 @@ def _foot(investigation: Investigation) -> list[Block]:
     if evidence is not None:
         facts.append(f"looked at {when(evidence.since)} to {when(evidence.until)}")
     if investigation.done_at is not None:
-        facts.append(f"took {oncall.span(investigation.done_at - investigation.asked_at)}")
+        facts.append(f"took {_took(investigation.done_at - investigation.asked_at, evidence)}")
     if diagnosis is not None and diagnosis.cause is not Cause.UNKNOWN and diagnosis.severity != investigation.severity:
         facts.append(f"response matrix: {diagnosis.severity.label}")
     if investigation.status not in _LOOKING:
         facts.append(f"asked by <@{investigation.by}>" if investigation.by else "began by itself")
     return [context(" · ".join(fact for fact in facts if fact))]
+
+
+def _took(span: timedelta, evidence: Evidence | None) -> str:
+    """`0.7 s`, `12 s`; at least what the slowest source took."""
+    slowest = max((one.seconds for one in evidence.asked), default=0.0) if evidence is not None else 0.0
+    seconds = max(span.total_seconds(), slowest)
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else oncall.span(timedelta(seconds=seconds))
 
 
 # -- buttons
@@ -223,7 +262,7 @@ def buttons(investigation: Investigation, *, can_fix: bool, document: str = "") 
     if investigation.status is InvestigationStatus.FAILED or investigation.diagnosis is None:
         return [*show, again]
     fixes = _fixes(investigation, investigation.diagnosis, document) if can_fix and is_open else []
-    has_cause = investigation.diagnosis.cause is not Cause.UNKNOWN
+    has_cause = investigation.diagnosis.cause is not Cause.UNKNOWN or investigation.diagnosis.title != ""
     dismiss = [button("Not it", Action.RCA_DISMISS, number)] if is_open and has_cause else []
     return [*fixes, *show, *dismiss, again]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 from blocks.rich import Line, Piece, bold, flat, own, rich, url, user, words
 from blocks.text import hours, utc
 from bot.models import Incident, Message
@@ -23,10 +26,14 @@ def declared(incident: Incident, bridge: str) -> Message:
     )
 
 
-def resolved(incident: Incident) -> Message:
-    """INCIDENT RESOLVED; `incident` carries its `resolved_at`."""
+def _usual(incident: Incident) -> datetime | None:
+    return incident.post_mortem_due
+
+
+def resolved(incident: Incident, due_at: Callable[[Incident], datetime | None] = _usual) -> Message:
+    """INCIDENT RESOLVED; `incident` carries its `resolved_at`. `due_at` says when its post-mortem is due."""
     assert incident.resolved_at is not None
-    due = incident.post_mortem_due
+    due = due_at(incident)
     return _message(
         [own("✅ "), bold(f"INCIDENT RESOLVED — {incident.severity.label}")],
         _fact("Service", words(incident.service, SERVICE_SHOWN)),

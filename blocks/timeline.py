@@ -35,6 +35,11 @@ def _linked(event: TimelineEvent, text: Line) -> Line:
     return [user(event.actor), own(" linked "), *([url(event.source, event.text)] if event.source else text)]
 
 
+def _afterwards(event: TimelineEvent, text: Line) -> Line:
+    whom = [own(" "), user(event.about)] if event.about else []
+    return [*text, *whom, *([own(", by "), user(event.actor)] if event.actor else [])]
+
+
 _PHRASES: dict[EventKind, Callable[[TimelineEvent, Line], Line]] = {
     EventKind.DECLARED: lambda e, t: _by(e, "declared", t),
     EventKind.ACKNOWLEDGED: lambda e, t: _by(e, "acknowledged", t),
@@ -56,6 +61,8 @@ _PHRASES: dict[EventKind, Callable[[TimelineEvent, Line], Line]] = {
     EventKind.REMINDED: lambda e, t: [own("asked for an update after "), *t],
     EventKind.CAUSE: lambda e, t: [own("root cause: "), *t],
     EventKind.FIX: lambda e, t: [*t, *([own(", by "), user(e.actor)] if e.actor else [])],
+    EventKind.POST_MORTEM: _afterwards,
+    EventKind.ACTION_ITEM: lambda e, t: [user(e.actor), own(": action item for "), user(e.about), own(": "), *t],
     EventKind.TROUBLE: lambda e, t: [own("⚠ "), *t],
     EventKind.REPAIRED: lambda e, t: [own("repaired: "), *t],
 }

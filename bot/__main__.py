@@ -1,4 +1,7 @@
-"""`python -m bot`: run until told to stop. `python -m bot check-config`: read the settings and say what is wrong."""
+"""`python -m bot`: run until told to stop.
+
+`check-config` reads the settings and says what is wrong; `rca` and `rollback` are the second document's functions.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from slack_sdk.errors import SlackApiError
 
+from bot import lookback, shell
 from bot.errors import ChatError, SettingsError, StoreError
 from bot.logs import configure, redact
 from bot.settings import load_config, load_settings
@@ -25,16 +29,22 @@ EXIT_SETTINGS, EXIT_SLACK, EXIT_STORE = 2, 3, 4
 
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 after a clean stop, 2 for wrong settings, 3 when Slack refuses, 4 when the store does."""
-    parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
-    parser.add_argument("command", nargs="?", default="run", choices=("run", "check-config"))
-    asked = parser.parse_args(arguments)
+    asked = _parser().parse_args(arguments)
+    if asked.command in ("rca", "rollback"):
+        return shell.run(asked)
+    if asked.command in ("digest", "export"):
+        return lookback.run(asked)
+    return _bot(check_only=asked.command == "check-config")
+
+
+def _bot(*, check_only: bool) -> int:
     try:
         settings = load_settings()
         config = load_config(settings.config_file, must_exist="config_file" in settings.model_fields_set)
     except SettingsError as error:
         return _complain(str(error), EXIT_SETTINGS)
     configure(settings.log_format, settings.log_level)
-    if asked.command == "check-config":
+    if check_only:
         where = settings.config_file if settings.config_file.exists() else f"no {settings.config_file}, defaults"
         print(f"{where}: fine, {len(config.services)} services in the catalogue")
         return 0
@@ -47,6 +57,17 @@ def main(arguments: list[str] | None = None) -> int:
     except StoreError as error:
         return _complain(str(error), EXIT_STORE)
     return _run(bot, settings.slack_api_url)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__.partition("\n")[0])
+    parser.set_defaults(command="run")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    commands.add_parser("run", help="run until told to stop, as without a command")
+    commands.add_parser("check-config", help="read the settings and say what is wrong")
+    shell.add(commands)
+    lookback.add(commands)
+    return parser
 
 
 def _run(bot: Bot, api_url: str) -> int:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from blocks.alert import AlertFacts
 from bot.config import Config, same_service
-from bot.models import Action, Alert, Incident
+from bot.models import Action, Alert, ChangeKind, Incident, Made, OwedKind, Trouble
 from bot.owed import Target
 from bot.resources import resources
 from bot.signals import Deployment
@@ -15,6 +15,10 @@ from bot.store import Store
 from bot.triage import Rules
 
 _DEPLOYED_WITHIN = timedelta(hours=1)
+_PASSING = frozenset({"card_not_posted", "ratelimited", "rate_limited", "timeout", "request_timeout"})
+_SHOWN_IN_SLACK = frozenset(
+    {OwedKind.POST, OwedKind.ALERT, OwedKind.STORM, OwedKind.REPORT, OwedKind.PICTURE, OwedKind.FIX_CARD}
+)
 _ONE_ROLLOUT = timedelta(minutes=30)  # a pipeline's word and ECS's own about one deployment lie this close together
 
 
@@ -33,7 +37,7 @@ class AlertCards:
             alert=alert,
             context=self._rules.catalogue.context(alert),
             incident=self._incident(alert),
-            troubles=[each for each in self._store.troubles(alert.id) if not each.error.startswith("card_not_posted")],
+            troubles=[each for each in self._store.troubles(alert.id) if not _passes(each)],
             deployments=self._deployments(alert),
             grouped=self._grouped(alert),
             children=self._children(alert),
@@ -58,7 +62,12 @@ class AlertCards:
             return []
         since = alert.fired_at - _DEPLOYED_WITHIN
         found = self._store.deployments_of(same_service(alert.service), since)
-        return [each for each in condensed(found) if each.at <= alert.fired_at]
+        before = [each for each in condensed(found) if each.at <= alert.fired_at]
+        if all(each.version and each.by for each in before):
+            return before
+        newest = next(iter(self._store.investigations_of(alert.id, limit=1)), None)
+        changes = newest.evidence.changes if newest is not None and newest.evidence is not None else ()
+        return [_named(each, changes) for each in before]
 
     def _grouped(self, alert: Alert) -> int:
         if not alert.awaits or alert.lead is not None:
@@ -86,6 +95,28 @@ class AlertCards:
     def _channel(self, alert: Alert) -> str:
         name = alert.channels[0] if alert.channels else Target.OPS.value
         return self._ops if name == Target.OPS else name
+
+
+def _named(bare: Deployment, changes: Sequence[Made]) -> Deployment:
+    """With the revision and whoever deployed it, as far as the investigation found that out: ECS says neither."""
+    service = same_service(bare.service)
+    near = [
+        each
+        for each in changes
+        if each.kind is ChangeKind.DEPLOYMENT
+        and service in (same_service(each.service), same_service(each.target))
+        and abs(each.at - bare.at) <= _ONE_ROLLOUT
+    ]
+    made = min(near, key=lambda each: abs(each.at - bare.at), default=None)
+    if made is None:
+        return bare
+    return bare.model_copy(update={"version": bare.version or made.after, "by": bare.by or made.by})
+
+
+def _passes(trouble: Trouble) -> bool:
+    """Slack is slow or asks to wait, and the message comes later: nothing that anybody has to do something about."""
+    code = trouble.error.partition(":")[0]
+    return trouble.kind in _SHOWN_IN_SLACK and code in _PASSING and not trouble.is_given_up
 
 
 def condensed(found: Sequence[Deployment]) -> list[Deployment]:

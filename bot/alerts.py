@@ -28,7 +28,10 @@ from bot.models import (
     Decision,
     Head,
     Incident,
+    Investigation,
+    InvestigationStatus,
     Order,
+    OwedKind,
     Severity,
     Shown,
     Stage,
@@ -48,7 +51,10 @@ from bot.triage import Around, Finding, Rules, decide, group_of, minutes
 
 STORM = "storm"  # a timer: look whether the storm of a channel is over
 REVEAL = "reveal"  # a timer: the maintenance window that hides an alert ends
-_NUMBERS_AT_ONCE = 200
+_NUMBERS_AT_ONCE = 20
+_AFTER_STORM = 5  # cards for what a storm hid, when it is over
+_LOOKED_WITHIN = timedelta(minutes=5)  # one cause is not looked for again so soon
+_UNDER = 50
 _RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
 _RAW_WINDOW = timedelta(minutes=10)
 _CLOCKS_APART = timedelta(minutes=5)
@@ -200,7 +206,8 @@ class Alerts:
         hidden = self._rules.silence(change, place, around) or self._rules.inhibition(current.severity, around)
         was_hidden = current.shown in (Shown.SILENCED, Shown.INHIBITED)
         current = current.changed(pages=False) if hidden else current
-        scene.apply(steps.returned(current, incident, change, scene.now, self._rules.policy))
+        back = steps.returned(current, incident, change, scene.now, self._rules.policy)
+        scene.apply(back)
         alert = scene.alert(current.number)
         assert alert is not None
         if hidden is not None:
@@ -208,7 +215,11 @@ class Alerts:
             how: Shown = hidden.values["shown"]
             scene.apply(steps.hidden(alert, how, self._rules.policy, hidden.decision.reason, **values))
         elif was_hidden or self._stands_alone(scene, alert):
-            scene.apply(self._revealed(alert, scene.now, "it fires again, and stands alone by now"))
+            shown = self._revealed(alert, scene.now, "it fires again, and stands alone by now")
+            scene.apply(shown)
+            back += shown
+        if any(row.kind is OwedKind.PAGE for row in back.owed):
+            self._investigate(scene, scene.alert(current.number) or alert)
 
     def _stands_alone(self, scene: Scene, alert: Alert) -> bool:
         """What its card stood under is over, or the storm that it was part of is."""
@@ -255,9 +266,7 @@ class Alerts:
     def _announce(self, scene: Scene, alert: Alert) -> None:
         """Its card, page and clock; what the bus and the mail hear."""
         scene.apply(steps.fired(alert, self._rules.policy))
-        if alert.pages and alert.is_firing and self._config.investigation.by_itself:
-            number = self._store.next_investigation_number()
-            scene.apply(Change(investigations=(causes.wanted_for(alert, number, scene.now),)))
+        self._investigate(scene, alert)
         if alert.approval and alert.is_firing and alert.shown.has_card:
             order = Order(
                 action=Action.RUNBOOK, service=alert.service, environment=alert.environment, runbook=alert.runbook
@@ -268,6 +277,24 @@ class Alerts:
         if alert.topic and alert.is_firing and alert.shown is Shown.CARD:
             text = for_mail(self._cards.facts(alert))
             scene.apply(Change(owed=(owed.mail(alert.id, alert.topic, clip(title(alert), 200), text),)))
+
+    def _investigate(self, scene: Scene, alert: Alert) -> None:
+        """Its root cause is looked for, unless the same cause is looked for already, or it is one of a storm."""
+        if not (alert.pages and alert.is_firing and self._config.investigation.by_itself):
+            return
+        is_sure = alert.severity is Severity.SEV1 and alert.is_known_service
+        if not is_sure and scene.storm(alert.channels[0]).is_on:
+            return
+        if self._is_looked_at(scene, alert):
+            return
+        number = self._store.next_investigation_number()
+        scene.apply(Change(investigations=(causes.wanted_for(alert, number, scene.now),)))
+
+    def _is_looked_at(self, scene: Scene, alert: Alert) -> bool:
+        """Was it just looked into: itself, the composite alarm above it, or one that it stands for?"""
+        family = [scene.parent_of(alert.key), *(scene.alert_of(key) for key in alert.children_keys)]
+        ids = [alert.id, *(one.id for one in family if one is not None)]
+        return any(_is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
 
     def _count(self, scene: Scene, alert: Alert) -> Alert:
         """Count it for its channel; in a storm it may be part of the summary only."""
@@ -328,7 +355,13 @@ class Alerts:
         self._redraw(scene, alert.parent)
         if alert.alarm.children:
             for child in scene.under(alert.number):
-                scene.apply(self._revealed(child, scene.now, f"{alert.alarm.name} is OK, and this one still fires"))
+                scene.apply(self._without_composite(child, alert, scene.now))
+
+    def _without_composite(self, child: Alert, parent: Alert, now: datetime) -> Change:
+        """What nobody has is shown now; what was taken along with the composite belongs to its incident."""
+        if not child.awaits:
+            return steps.left_alone(child)
+        return self._revealed(child, now, f"{parent.alarm.name} is OK, and this one still fires")
 
     def _redraw(self, scene: Scene, number: int | None) -> None:
         """The card above says how many stand under it."""
@@ -403,6 +436,12 @@ class Alerts:
         self._rights.need(caller, Right.READ)
         return self._store.firing_alerts(limit=50), self._store.firing_count()
 
+    def of_service(self, caller: Caller, service: str) -> Alert | None:
+        """The worst firing alert of a service that has a card; None where none fires."""
+        self._rights.need(caller, Right.READ)
+        firing = self._store.firing_alerts(limit=500)
+        return next((one for one in firing if same_service(one.service) == same_service(service)), None)
+
     def acknowledge(self, caller: Caller, number: int) -> Taken:
         """Take this alert and all that fire for the same service. First wins; the second is told who and when."""
         person = self._rights.person(caller)
@@ -445,17 +484,38 @@ class Alerts:
             for one in together
             if one.shown in (Shown.CARD, Shown.THREAD, Shown.STORM) or one.number == alert.number
         ]
+        visible = self._with_children(visible)
         if joined is not None:
             change = steps.added(visible, joined)
             incident = change.incidents[0]
         else:
             incident = self._opened(visible, by, now)
             change = steps.record(visible, incident, now)
-        change += self._left_behind(visible, incident)
+        change += self._left_behind(visible, incident) + self._known(visible, incident)
         change += consequences.of(joined, incident, self._rules)
         change += steps.acknowledged(visible, incident, now, by, self._rules.policy)
         mine = next(one for one in change.alerts if one.number == alert.number)
         return Taken(mine, incident), change
+
+    def _with_children(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """These and the waiting ones that composite alarms among them stand for; those of composites below too."""
+        found = {one.number: one for one in alerts}
+        todo = list(alerts)
+        while todo:
+            one = todo.pop()
+            below = self._store.alerts_under(one.number) if one.alarm.children else []
+            fresh = [child for child in below if child.awaits and child.number not in found]
+            found.update({child.number: child for child in fresh})
+            todo += fresh
+        return sorted(found.values(), key=lambda one: one.fired_at)
+
+    def _known(self, alerts: Sequence[Alert], incident: Incident) -> Change:
+        """What is known by now of these, and of those that a composite one among them stands for."""
+        below = [(one, *self._store.alerts_under(one.number, limit=_UNDER)) for one in alerts]
+        ids = list(dict.fromkeys(each.id for family in below for each in family))
+        investigations = [found for each in ids for found in self._store.investigations_of(each, limit=1)]
+        fixes = [fix for each in ids for fix in self._store.remediations_of(each)]
+        return Change(timeline=causes.known(incident.number, investigations, fixes))
 
     def _left_behind(self, alerts: Sequence[Alert], incident: Incident) -> Change:
         """Alerts that belonged to an incident which ended without them count there no more."""
@@ -576,11 +636,15 @@ class Alerts:
         self._ledger.decide(step, f"the storm in {channel}")
 
     def _shown_after_all(self, channel: str, now: datetime) -> Change:
-        """The worst of the alerts that had no card and still wait get one now, as many as are no storm again."""
-        hidden = [one for one in self._store.firing_alerts(limit=500) if one.shown is Shown.STORM and one.awaits]
-        mine = [one for one in hidden if one.channels[:1] == (channel,)][: self._rules.triage.storm.alerts]
+        """The worst of the alerts that had no card and still wait get one now: one of each group, and only a few."""
+        firing = [one for one in self._store.firing_alerts(limit=2000) if one.channels[:1] == (channel,)]
+        waiting = [one for one in firing if one.awaits and (one.shown.has_card or one.shown is Shown.STORM)]
+        worst: dict[str, Alert] = {}
+        for one in sorted(waiting, key=lambda one: (one.severity, one.shown is Shown.STORM, one.number)):
+            worst.setdefault(one.group or one.id, one)
+        hidden = [one for one in worst.values() if one.shown is Shown.STORM]
         change = Change()
-        for alert in mine:
+        for alert in hidden[: min(_AFTER_STORM, self._rules.triage.storm.alerts)]:
             change += steps.shown_after_storm(alert, self._rules.policy)
         return change
 
@@ -589,3 +653,13 @@ class Alerts:
             after = scene.incident(number)
             if after is not None and after is not before:
                 scene.apply(consequences.of(before, after, self._rules))
+
+
+def _is_recent(newest: Investigation | None, alert: Alert, now: datetime) -> bool:
+    """Does it wait, run, or is it done since a moment? One of another alert that failed says nothing of this one."""
+    if newest is None:
+        return False
+    if newest.status in (InvestigationStatus.WAITING, InvestigationStatus.RUNNING):
+        return True
+    is_told = newest.status is InvestigationStatus.DONE or newest.subject == alert.id
+    return is_told and now - (newest.done_at or newest.asked_at) < _LOOKED_WITHIN

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
@@ -14,21 +15,30 @@ from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from websocket import WebSocketException
 
-from bot import outside
+from blocks.home import Connection
+from bot import outside, reporting
+from bot.actions import Actions
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
 from bot.carriers import Carriers
+from bot.carriers.aftermath import Aftermath, AftermathCarriers
 from bot.carriers.alerts import AlertCarriers
 from bot.carriers.cloud import CloudCarriers
+from bot.carriers.digests import DigestCarriers
 from bot.carriers.fixes import Aws, FixCarriers, ReportCarriers
 from bot.carriers.incidents import IncidentCarriers
+from bot.carriers.learning import LearningCarriers
 from bot.carriers.paging import Details, PagingCarriers
+from bot.casefile import CaseFile
 from bot.config import Config
 from bot.errors import ChatError, SettingsError, StoreError
 from bot.escalation import Escalations
+from bot.handbook import template
 from bot.health import HealthServer
+from bot.home import Homes
 from bot.incidents import Incidents
+from bot.integrations.nothing import NoTracker
 from bot.integrations.slack.api import SlackApi
 from bot.integrations.slack.bolt import bolt
 from bot.integrations.slack.chat import SlackChat
@@ -36,25 +46,30 @@ from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
 from bot.integrations.slack.socket import Socket
 from bot.investigation import Investigations, Investigator
+from bot.learning import Learning
 from bot.ledger import Ledger
 from bot.models import Source
 from bot.outbox import Outbox
 from bot.owed import Target
 from bot.paging import PagerSync, Paging
-from bot.ports import Alarms, Clock
+from bot.ports import Alarms, Clock, Colleagues, Tracker
+from bot.postmortems import PostMortems
 from bot.processes import this_process
 from bot.remediation import Remediations
+from bot.reminders import Reminders
 from bot.rights import Rights
 from bot.settings import Settings
 from bot.silences import Silences
+from bot.steps.reminders import OVERDUE, REMIND
 from bot.store.sqlite import SqliteStore
 from bot.timekeeper import Timekeeper
 from bot.triage import Rules
 from commands.desk import Desk
 from commands.listener import Listener
+from jobs import digests, home, pager
 from jobs.intake import Intake
 from jobs.investigators import Bench, Investigators
-from jobs.schedule import Jobs
+from jobs.schedule import HOME_SECONDS, Every, Jobs
 
 log = logging.getLogger(__name__)
 
@@ -97,24 +112,62 @@ class Bot:
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
         alert_cards = AlertCards(self.store, rules, config, ops=self._ops)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
-        fallback = Target.OPS if settings.fallback_channel == self._ops else settings.fallback_channel
-        self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=fallback)
+        self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=_fallback(settings))
         self.silences = Silences(ledger, rights, rules, config, self.alerts)
         self.paging = Paging(ledger, rights, rules, paging.roster, people)
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
-        self.investigations = Investigations(ledger, rights, config)
+        self._find_and_fix(ledger, rights, config, cloud, cards)
+        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, self.remediations, owner)
+        tracker, tracker_closing = outside.tracker(settings)
+        self._aftermath(ledger, rights, config, people, tracker)
+        self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
+        self.digests = reporting.Digests(ledger, rights, self._sources(config, rules))
+        self._closing = [*cloud.closing, *paging.closing, *tracker_closing]
+        replies = SlackReplies(api)
+        self.homes = Homes(self.store, rights, replies, paging.roster, config, rules.policy, clock, self._connections)
+        self._jobs = Jobs(self.store, clock, self.timekeeper, self.intake, more=self._every(config, paging))
+        self._carriers = self._carry(cloud, paging, cards, alert_cards, config)
+        self._listen(settings, api, Listener(self._desk(config, cloud.alarms, replies)))
+
+    def _find_and_fix(self, ledger: Ledger, rights: Rights, config: Config, cloud: outside.Cloud, cards: Cards) -> None:
+        """Root causes, changes to AWS, and what is usual there."""
+        self.investigations = Investigations(ledger, rights, config, cloud.analyst)
         self.remediations = Remediations(
             ledger, rights, config, cloud.fixes, Escalations(self.store, config, cards.bridge)
         )
-        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, self.remediations, owner)
-        investigator = Investigator(cloud.collectors, config.investigation.deadline.total_seconds())
-        self.investigators = Investigators(Bench(self.store, clock, owner), self.investigations, investigator)
-        self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
-        self._closing = [*cloud.closing, *paging.closing]
-        poll = config.pagerduty.poll if paging.can_poll else None
-        self._jobs = Jobs(self.store, clock, self.timekeeper, self.sync, self.intake, poll=poll)
-        self._carriers = self._carry(cloud, paging, cards, alert_cards, config)
-        self._listen(settings, api, Listener(self._desk(config, cloud.alarms, SlackReplies(api))))
+        self.learning = Learning(ledger, rights, config, cloud.baselines)
+        self.investigators = Investigators(
+            Bench(self.store, self._clock, this_process()),
+            self.investigations,
+            Investigator(cloud.collectors, config.investigation.deadline.total_seconds()),
+        )
+
+    def _aftermath(self, ledger: Ledger, rights: Rights, config: Config, people: Colleagues, tracker: Tracker) -> None:
+        """What comes after an incident."""
+        case, is_tracked = CaseFile(self.store, config, people), not isinstance(tracker, NoTracker)
+        page = partial(template, config.post_mortems.template)
+        written = PostMortems(ledger, rights, config, case, page, proposes=is_tracked)
+        actions = Actions(ledger, rights, case, is_tracked=is_tracked)
+        self.after = Aftermath(written, actions, Reminders(ledger, rights, config, case), tracker)
+        reminders = self.after.reminders
+        self.timekeeper.also(
+            {REMIND: lambda timer: reminders.due(timer.subject), OVERDUE: lambda timer: reminders.overdue()}
+        )
+
+    def _sources(self, config: Config, rules: Rules) -> reporting.Sources:
+        """Where digests come from."""
+        late = reporting.late(self.store)
+        return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late)
+
+    def _every(self, config: Config, paging: outside.PagingParts) -> list[Every]:
+        """What is looked at again and again."""
+        jobs = [
+            Every("homes", HOME_SECONDS, partial(home.refresh, self.homes)),
+            Every("digest", digests.EVERY_SECONDS, partial(digests.post, self.digests)),
+        ]
+        if paging.can_poll:
+            jobs.append(Every("pager", config.pagerduty.poll.total_seconds(), partial(pager.ask, self.sync)))
+        return jobs
 
     def _desk(self, config: Config, alarms: Alarms, replies: SlackReplies) -> Desk:
         """What the handlers work with."""
@@ -125,6 +178,12 @@ class Bot:
             paging=self.paging,
             investigations=self.investigations,
             remediations=self.remediations,
+            post_mortems=self.after.written,
+            actions=self.after.actions,
+            reminders=self.after.reminders,
+            learning=self.learning,
+            digests=self.digests,
+            homes=self.homes,
             live=alarms,
             replies=replies,
             memory=self.store,
@@ -147,6 +206,9 @@ class Bot:
             PagingCarriers(store, paging.pager, paging.roster, chat, Details(cards, alert_cards), clock),
             ReportCarriers(store, chat, config, ops),
             FixCarriers(aws, self.remediations, store, chat, clock, ops),
+            LearningCarriers(store, cloud.baselines, chat, clock, ops),
+            DigestCarriers(self.digests.of, chat, ops),
+            AftermathCarriers(self.after, store, chat, clock, ops),
             CloudCarriers(store, cloud.bus, cloud.mailer, chat),
         )
 
@@ -196,6 +258,7 @@ class Bot:
         """Something was stored: what is owed is looked at, and whether a cause is to be looked for."""
         self.outbox.nudge()
         self.investigators.nudge()
+        self.homes.changed()
 
     def health(self) -> dict[str, Any]:
         try:
@@ -209,6 +272,14 @@ class Bot:
             **self._intake_health(),
             "requests_under_way": self._requests.count,
         }
+
+    def _connections(self) -> list[Connection]:
+        """How what is outside stands, for App Home."""
+        settings = self._settings
+        aws = "on" if self.intake is not None and self.intake.is_healthy else "failing" if self.intake else "off"
+        pager = "on" if settings.pagerduty_routing_key else "off"
+        github = "on" if settings.github_token and settings.github_repository else "off"
+        return [Connection("Alert queue", aws), Connection("PagerDuty", pager), Connection("GitHub", github)]
 
     def _intake_health(self) -> dict[str, Any]:
         if self.intake is None:
@@ -255,6 +326,11 @@ class UnderWay:
         """False when something is still under way after that time."""
         with self._changed:
             return self._changed.wait_for(lambda: self.count == 0, seconds)
+
+
+def _fallback(settings: Settings) -> str:
+    """Where what can't be read is shown."""
+    return Target.OPS if settings.fallback_channel == settings.incident_channel else settings.fallback_channel
 
 
 def _groups(config: Config) -> list[str]:

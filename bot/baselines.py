@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
-from math import floor, fsum, isfinite, sqrt
+from math import floor, fsum, inf, isfinite, sqrt
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,8 @@ from bot.models import Stored
 HOURS = 7 * 24
 LEAST = 4
 """An hour of the week with fewer samples says nothing by itself."""
+NEWS = 0.1
+"""What moved by less is as before."""
 COUNTS = frozenset({"Sum", "SampleCount"})
 _LOAD_BALANCER = (
     ("RequestCount", "Sum"),
@@ -123,6 +125,38 @@ def expected(baselines: Iterable[Baseline], metric: str, at: datetime) -> Baseli
         if sum(each.samples for each in found) >= LEAST:
             return _pooled(found, hour, basis)
     return _pooled(known, hour, Basis.ALL)
+
+
+class Moved(NamedTuple):
+    """What is usual for a metric now, before and after it was learned anew; None: nothing was known."""
+
+    metric: str
+    before: float | None
+    after: float | None
+
+    @property
+    def share(self) -> float:
+        """How far it moved, in proportion: 0 not at all, infinity where nothing was known."""
+        if self.before is None or self.after is None:
+            return inf
+        if self.before == self.after:
+            return 0.0
+        return abs(self.after - self.before) / max(abs(self.before), 1e-9)
+
+    @property
+    def is_news(self) -> bool:
+        """More than the weeks' own noise."""
+        return self.share >= NEWS
+
+
+def moved(before: Sequence[Baseline], after: Sequence[Baseline], at: datetime) -> list[Moved]:
+    """Each metric of either, what moved furthest in proportion first. Metrics that are only in `before` stay known."""
+    found = []
+    for metric in sorted({each.metric for each in (*before, *after)}):
+        old, new = expected(before, metric, at), expected(after, metric, at)
+        kept = new or old
+        found.append(Moved(metric, old.mean if old else None, kept.mean if kept else None))
+    return sorted(found, key=lambda each: -each.share)
 
 
 def measured_by_default(name: str, service: Service) -> list[Measured]:

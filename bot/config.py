@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from bot.models import Severity
+from bot.models import Incident, Severity
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -300,16 +300,18 @@ class Investigations(_Section):
     by_itself: bool = True
     deadline: Duration = timedelta(seconds=10)
     before: Duration = timedelta(minutes=15)
-    changes: Duration = timedelta(hours=1)
     function: str = ""
 
 
-class ApprovalPolicy(Match):
+class ApprovalPolicy(_Section):
     """Remediations that match need the approval of `people` others than whoever asked, of the `group` if one is named.
 
-    Of a `Match` only service, environment and account count here.
+    Whoever gave a standing approval counts as one of them: there the bot asks.
     """
 
+    service: Patterns = ()
+    environment: Patterns = ()
+    account: Patterns = ()
     severity: Severities = ()
     action: Patterns = ()
     people: int = Field(default=1, ge=0, le=5)
@@ -338,6 +340,17 @@ class Remediations(_Section):
     role: str = Field(default="", pattern=r"^(arn:aws[a-z-]*:iam::\d{12}:role/.+)?$")
 
 
+class Digests(_Section):
+    """The weekly digest: when and where it is posted. `manual` is how long people take for what a remediation does."""
+
+    weekly: bool = True
+    day: Weekday = 0
+    at: ClockTime = time(9)
+    time_zone: Zone | None = None
+    channel: Channel | None = None
+    manual: Duration = timedelta(minutes=30)
+
+
 class Channels(_Section):
     """When an incident gets a channel of its own, what it is called and who is invited."""
 
@@ -358,6 +371,28 @@ class Channels(_Section):
         if "number" not in names:
             raise ValueError("must contain {number}: channel names are unique for ever")
         return value
+
+
+class PostMortems(_Section):
+    """Which incidents get a post-mortem by themselves, by when, made from which template, and filed where."""
+
+    template: str = "docs/post-mortems/_template.md"
+    severities: Severities = (Severity.SEV1, Severity.SEV2)
+    due: Duration = timedelta(hours=48)
+    folder: str = Field(default="docs/post-mortems", pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
+
+    @field_validator("folder")
+    @classmethod
+    def _within(cls, value: str) -> str:
+        if ".." in value.split("/"):
+            raise ValueError("is a folder of the repository, so it can't lead out of it")
+        return value
+
+    def due_at(self, incident: Incident) -> datetime | None:
+        """When the post-mortem of an incident that is over is due; None where it needs none."""
+        if incident.resolved_at is None or incident.severity not in self.severities:
+            return None
+        return incident.resolved_at + self.due
 
 
 class Permissions(_Section):
@@ -391,9 +426,11 @@ class Config(_Section):
     maintenance: tuple[Maintenance, ...] = ()
     investigation: Investigations = Investigations()
     remediation: Remediations = Remediations()
+    digest: Digests = Digests()
     bridge_url: Url | None = None
     timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
     channels: Channels = Channels()
+    post_mortems: PostMortems = PostMortems()
     permissions: Permissions = Permissions()
 
     def service(self, name: str) -> Service:

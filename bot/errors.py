@@ -74,6 +74,14 @@ class UnknownInvestigation(UserError):
     """No investigation has this number."""
 
 
+class UnknownPostMortem(UserError):
+    """This incident has no post-mortem."""
+
+
+class UnknownActionItem(UserError):
+    """No action item has this number."""
+
+
 class UnknownRemediation(UserError):
     """No remediation has this number."""
 

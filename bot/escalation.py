@@ -7,8 +7,8 @@ from collections.abc import Callable
 from blocks.by_hand import by_hand
 from bot.config import Config
 from bot.handbook import manual_steps
-from bot.investigation import newest_of
-from bot.models import Alert, Incident, Message, Remediation
+from bot.investigation import cause_of
+from bot.models import Alert, Cause, Incident, Message, Remediation
 from bot.runbooks import MANUAL
 from bot.store import Store
 
@@ -30,5 +30,4 @@ class Escalations:
     def _page(self, fix: Remediation, subject: Alert | Incident | None) -> str:
         if fix.order.runbook:
             return fix.order.runbook
-        found = newest_of(self._store, subject) if subject is not None else None
-        return MANUAL[found.diagnosis.cause] if found is not None and found.diagnosis is not None else "unknown"
+        return MANUAL[cause_of(self._store, subject) if subject is not None else Cause.UNKNOWN]

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from bot.catalogue import Context
-from bot.models import Alert, Incident
+from bot.models import Alert, Incident, Remediation, RemediationStatus
 from bot.ports import Event
 
 PRODUCER = "aiops-bot"
 VERSION = "1"
+_ENDED = {
+    RemediationStatus.VERIFYING: "Success",
+    RemediationStatus.FAILED: "Failed",
+    RemediationStatus.TIMED_OUT: "TimedOut",
+}
 
 
 def created(alert: Alert) -> Event:
@@ -50,9 +56,13 @@ def acknowledged(alert: Alert, incident: Incident) -> Event:
     )
 
 
-def resolved(incident: Incident) -> Event:
+def _usual(incident: Incident) -> datetime | None:
+    return incident.post_mortem_due
+
+
+def resolved(incident: Incident, due_at: Callable[[Incident], datetime | None] = _usual) -> Event:
+    """`due_at` says when its post-mortem is due."""
     assert incident.resolved_at is not None
-    due = incident.post_mortem_due
     facts = {
         "id": incident.id,
         "service": incident.service,
@@ -66,9 +76,34 @@ def resolved(incident: Incident) -> Event:
         "resolution": incident.resolution,
         "durationSeconds": int(incident.duration(incident.resolved_at).total_seconds()),
         "alerts": incident.alerts,
-        "postMortemDue": _iso(due),
+        "postMortemDue": _iso(due_at(incident)),
     }
     return _event("IncidentResolved", at=incident.resolved_at, incident=facts)
+
+
+def finished(fix: Remediation, at: datetime) -> Event | None:
+    """How a remediation ended, as RemediationOrchestrator tells it (infra/README.md).
+
+    None where it has not ended, or where that state machine tells it. One that was stopped can't tell any more.
+    """
+    status = _ENDED.get(fix.status)
+    execution = str(fix.plan.state.get("execution") or "")
+    by_machine = execution.startswith("arn:")
+    if status is None or (by_machine and fix.status is not RemediationStatus.TIMED_OUT):
+        return None
+    facts = {
+        "id": fix.token,
+        "runbook": fix.order.name,
+        "service": fix.order.service,
+        "incident": fix.subject,
+        "approval": fix.approval or fix.id,
+        "approvedBy": ", ".join(fix.approved_by),
+        "status": status,
+        "reason": fix.problem,
+        "automationExecution": "" if by_machine else execution,
+        "stateMachineExecution": execution if by_machine else "",
+    }
+    return _event("RemediationFinished", at=at, remediation=facts)
 
 
 def _event(type_: str, at: datetime, **more: Any) -> Event:

@@ -1,4 +1,4 @@
-"""What `docs/runbooks` holds: the steps to take by hand, and the Logs Insights queries."""
+"""What `docs` holds: the steps to take by hand, the Logs Insights queries, the template of post-mortems."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from bot import queries
+from bot.page_template import Template, checked
 from bot.queries import Step
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "runbooks"
@@ -29,3 +30,14 @@ def page_of(name: str) -> str | None:
 def insights() -> Mapping[str, str]:
     """The Logs Insights queries by their ids. Raises SettingsError where the page can't be read."""
     return queries.queries((FOLDER / "cloudwatch-insights-queries.md").read_text(encoding="utf-8"))
+
+
+def template(path: str) -> Template:
+    """The template of post-mortems, read anew each time; the built-in one, and why, where it can't be used."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Template(problem=f"post_mortems.template: {path} is not there.")
+    except (OSError, UnicodeDecodeError) as error:
+        return Template(problem=f"post_mortems.template: {path} can't be read: {error}")
+    return checked(text, path)

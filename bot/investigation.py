@@ -7,7 +7,7 @@ sources at the same time, each with its own deadline. `bot.rca` decides what it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -21,8 +21,8 @@ from bot.ledger import Ledger
 from bot.models import (
     Alert,
     Asked,
+    Cause,
     Change,
-    Diagnosis,
     EventKind,
     Evidence,
     Incident,
@@ -37,7 +37,7 @@ from bot.models import (
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
-from bot.ports import Collector, Gathered, Scope
+from bot.ports import Analyst, Collector, Firing, Gathered, Scope
 from bot.resources import resources
 from bot.rights import Caller, Rights
 from bot.steps.causes import wanted_for
@@ -46,10 +46,9 @@ from bot.store import Store
 log = logging.getLogger(__name__)
 
 Subject = Alert | Incident
-Analyst = Callable[[Evidence], Diagnosis]
-"""Turns evidence into a diagnosis: `rca.diagnose`, or a function outside."""
 _GRACE = 0.3  # seconds that a source gets beyond its deadline to say itself that it was too slow
 _PRECEDING = timedelta(hours=1)
+_FIRING = 200
 
 
 class Looked(NamedTuple):
@@ -180,7 +179,17 @@ class Investigations:
         until = min(now, began + timedelta(hours=1))
         since = began - self._config.investigation.before
         alarm = alert.alarm if alert is not None else None
-        return Scope(investigation.service, resources(entry, alarm), alarm, began, since, max(until, began))
+        where = resources(entry, alarm)
+        return Scope(investigation.service, where, alarm, began, since, max(until, began), self._firing(subject))
+
+    def _firing(self, subject: Subject) -> tuple[Firing, ...]:
+        """What the alarms of the same service say that fire: of a minute that is not over, metrics tell but a part."""
+        place = subject.service, subject.environment
+        return tuple(
+            Firing(each.alarm, each.value)
+            for each in self._store.firing_alerts(limit=_FIRING)
+            if (each.service, each.environment) == place and each.value is not None
+        )
 
     def conclude(self, investigation: Investigation, looked: Looked) -> Investigation:
         """Store the report with what follows from it."""
@@ -259,9 +268,22 @@ def subject_of(store: Store, subject: str) -> Subject:
 
 
 def newest_of(store: Store, subject: Subject) -> Investigation | None:
-    """Also that of an alert which belongs to the incident."""
-    ids = [subject.id]
-    if isinstance(subject, Incident):
-        ids += [alert.id for alert in store.alerts_of_incident(subject.number, limit=20)]
-    found = [one for each in ids for one in store.investigations_of(each, limit=1)]
-    return max(found, key=lambda one: one.number, default=None)
+    """Also that of an alert which belongs to the incident, or that a composite one stands for."""
+    return max(_all_of(store, subject), key=lambda one: one.number, default=None)
+
+
+def cause_of(store: Store, subject: Subject) -> Cause:
+    """The newest that was found and that nobody put aside, where there is one."""
+    found = [one for one in _all_of(store, subject) if one.diagnosis is not None and not one.is_dismissed]
+    known = {one.number: one.diagnosis.cause for one in found if one.diagnosis is not None}
+    return next(
+        (known[each] for each in sorted(known, reverse=True) if known[each] is not Cause.UNKNOWN), Cause.UNKNOWN
+    )
+
+
+def _all_of(store: Store, subject: Subject) -> list[Investigation]:
+    """The newest about each of these."""
+    alerts = store.alerts_of_incident(subject.number, limit=20) if isinstance(subject, Incident) else [subject]
+    under = [child for alert in alerts for child in store.alerts_under(alert.number, limit=20)]
+    ids = dict.fromkeys([subject.id, *(alert.id for alert in [*alerts, *under])])
+    return [one for each in ids for one in store.investigations_of(each, limit=1)]

@@ -31,6 +31,7 @@ GIVE_UP_AFTER = timedelta(hours=24)
 GIVE_UP_TRIES = 20  # a bot that was off for a weekend has not tried yet
 MAX_BACKOFF = 60.0
 _SETTLE_TRIES = 8
+_LEVELS = {"card_not_posted": logging.DEBUG, "ratelimited": logging.INFO}  # they wait their turn: nothing is wrong
 
 
 class Carrier(Protocol):
@@ -175,8 +176,13 @@ class Outbox:
         now = self._clock()
         if error.code == "ratelimited":
             self._paces.block(delivery.owed.rate_key, now + timedelta(seconds=error.retry_after or 1.0))
-        log.warning(
-            "%s for %s not taken (try %d): %s", delivery.owed.kind, delivery.owed.subject, delivery.attempts, error
+        log.log(
+            _LEVELS.get(error.code, logging.WARNING),
+            "%s for %s not taken (try %d): %s",
+            delivery.owed.kind,
+            delivery.owed.subject,
+            delivery.attempts,
+            error,
         )
         if now - delivery.created_at > GIVE_UP_AFTER and delivery.attempts > GIVE_UP_TRIES:
             self._store.give_up(delivery, str(error), now)

@@ -7,21 +7,38 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from bot import rca
 from bot.baselines import expected
 from bot.config import Config, same_service
 from bot.handbook import insights
-from bot.integrations.nothing import NoAlarms, NoBus, NoFixes, NoMailer
+from bot.integrations.nothing import NoAlarms, NoBaselines, NoBus, NoFixes, NoMailer, NoTracker
 from bot.integrations.roster import ConfigRoster, PagerDutyRoster, Rosters
 from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
 from bot.pace import Rate
-from bot.ports import Alarms, Clock, Collector, EventBus, Fixes, Inbox, Mailer, Pager, Roster
+from bot.ports import (
+    Alarms,
+    Analyst,
+    BaselineSource,
+    Clock,
+    Collector,
+    EventBus,
+    Fixes,
+    Inbox,
+    Mailer,
+    Pager,
+    Roster,
+    Tracker,
+)
 from bot.settings import Settings
 from bot.signals import Deployment
 from bot.store import Store
+
+if TYPE_CHECKING:
+    from bot.integrations.aws.clients import Clients
 
 # A direct message is a post in a channel of its own, and in a storm most of them go to one person.
 BY_SLACK = Rate(every=1.0, burst=4, is_shared=True)
@@ -37,6 +54,8 @@ class Cloud(NamedTuple):
     mailer: Mailer
     alarms: Alarms
     fixes: Fixes
+    baselines: BaselineSource
+    analyst: Analyst = rca.diagnose
     collectors: Sequence[Collector] = ()
     closing: Sequence[Callable[[], None]] = ()
 
@@ -44,8 +63,9 @@ class Cloud(NamedTuple):
 def cloud(settings: Settings, config: Config, store: Store, clock: Clock) -> Cloud:
     """AWS is in use where it is named: a queue, a region or an endpoint."""
     if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
-        return Cloud(None, NoBus(), NoMailer(), NoAlarms(), NoFixes())
+        return Cloud(None, NoBus(), NoMailer(), NoAlarms(), NoFixes(), NoBaselines())
     from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415
+    from bot.integrations.aws.baselines import CloudWatchBaselines  # noqa: PLC0415
     from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
     from bot.integrations.aws.clients import Clients  # noqa: PLC0415
     from bot.integrations.aws.evidence import collectors  # noqa: PLC0415
@@ -61,7 +81,19 @@ def cloud(settings: Settings, config: Config, store: Store, clock: Clock) -> Clo
     seconds = config.investigation.deadline.total_seconds()
     known = Known(store)
     sources = collectors(clients, clock, known.deployments, known.usual, insights()["error-classes"], seconds)
-    return Cloud(inbox, bus, SnsMailer(clients), alarms, fixes, sources, (alarms.close, clients.close))
+    analyst = _analyst(clients, config.investigation.function, seconds)
+    baselines = CloudWatchBaselines(clients, config, clock)
+    closing = (alarms.close, clients.close)
+    return Cloud(inbox, bus, SnsMailer(clients), alarms, fixes, baselines, analyst, sources, closing)
+
+
+def _analyst(clients: Clients, function: str, seconds: float) -> Analyst:
+    """The external root cause function where one is configured."""
+    if not function:
+        return rca.diagnose
+    from bot.integrations.aws.analyst import LambdaAnalyst  # noqa: PLC0415
+
+    return LambdaAnalyst(clients, function, seconds)
 
 
 class Known(NamedTuple):
@@ -113,3 +145,14 @@ def paging(settings: Settings, config: Config, chat: SlackChat, people: SlackPeo
     return PagingParts(
         pager, roster, BY_PAGERDUTY, is_on=True, can_poll=rest is not None, closing=[*closing, events.close]
     )
+
+
+def tracker(settings: Settings) -> tuple[Tracker, Sequence[Callable[[], None]]]:
+    """GitHub where a token and a repository are given, and how to close it. Raises SettingsError."""
+    token, repository = settings.github_token, settings.github_repository
+    if token is None or repository is None:
+        return NoTracker(), ()
+    from bot.integrations.github.tracker import GitHub  # noqa: PLC0415
+
+    github = GitHub(token.get_secret_value(), repository, settings.github_api_url)
+    return github, (github.close,)

@@ -9,9 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from bot.baselines import Baseline
 from bot.models import (
     Asked,
+    Diagnosis,
     Duty,
+    Evidence,
     Message,
     MessageRef,
     Order,
@@ -49,6 +52,16 @@ class AddressBook(Protocol):
 
     def name(self, user_id: str) -> str:
         """What somebody is called; their id where it can't be told."""
+        ...
+
+
+class Colleagues(Directory, Protocol):
+    """Who owns something: what they are called, and when it is day for them."""
+
+    def name(self, user_id: str) -> str: ...
+
+    def zone(self, user_id: str) -> str | None:
+        """Their time zone, as IANA names it; None where it can't be told."""
         ...
 
 
@@ -120,6 +133,10 @@ class Replies(Protocol):
     def open_view(self, trigger_id: str, view: dict[str, Any]) -> None: ...
 
     def update_view(self, view_id: str, view: dict[str, Any]) -> None: ...
+
+    def publish_home(self, user: str, view: dict[str, Any]) -> None:
+        """Somebody's App Home. Raises ChatError."""
+        ...
 
     def permalink(self, channel: str, ts: str) -> str: ...
 
@@ -232,10 +249,18 @@ class Alarms(Protocol):
         ...
 
 
+class Firing(NamedTuple):
+    """An alarm that fires, and the value it was raised with."""
+
+    alarm: Alarm
+    value: float
+
+
 class Scope(NamedTuple):
     """What an investigation asks about: a service and where it runs, the alarm, and the affected window.
 
     since, until  the affected window; the hour before `since` is what it is compared with
+    firing        the alarms of the service that fire, this one among them
     """
 
     service: str
@@ -244,6 +269,7 @@ class Scope(NamedTuple):
     began_at: datetime
     since: datetime
     until: datetime
+    firing: tuple[Firing, ...] = ()
 
 
 class Gathered(NamedTuple):
@@ -260,6 +286,38 @@ class Collector(Protocol):
     source: Source
 
     def collect(self, scope: Scope) -> Gathered: ...
+
+
+Told = Callable[[int, int], None]
+"""Hears how much of how much is done."""
+
+
+class Learned(NamedTuple):
+    """What is usual for a service: its baselines, and the keys of all metrics that were looked at.
+
+    since, until  the weeks they are drawn from; bill what reading them took, in words
+    """
+
+    baselines: Sequence[Baseline]
+    metrics: Sequence[str]
+    since: datetime
+    until: datetime
+    bill: str
+
+
+class BaselineSource(Protocol):
+    """Where what is usual is learned from. `is_on`: there is such a place."""
+
+    @property
+    def is_on(self) -> bool: ...
+
+    def learn(self, service: str, tell: Told) -> Learned:
+        """For a service of the catalogue, in its spelling. Raises CloudError; Refused where it can't be, with why."""
+        ...
+
+
+Analyst = Callable[[Evidence], Diagnosis]
+"""Turns evidence into a diagnosis: `rca.diagnose`, or a function outside. Never raises."""
 
 
 class Fixes(Protocol):

@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from blocks import remediation_notes
 from blocks.remediation import FixFacts
+from bot import events
 from bot.access import Right
 from bot.config import Config
-from bot.errors import InvalidInput, Refused, UserError
+from bot.errors import CloudError, InvalidInput, Refused, UserError
 from bot.ledger import Ledger
 from bot.models import (
     Action,
@@ -36,6 +38,7 @@ from bot.models import (
     Status,
     Timer,
 )
+from bot.owed import Target
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
@@ -112,8 +115,11 @@ class Remediations:
         self._rights.need(caller, Right.REMEDIATE, subject if isinstance(subject, Incident) else None)
         if subject is not None and not _goes_on(subject):
             raise Refused(f"{subject.id} is over; nothing needs to be changed for it.")
-        plan = self._planned(order, subject)
-        return self._keep(order, plan, subject, caller.user_id)
+        about = self._shown_for(subject)
+        waiting = self._waiting(order, about, None, self._ledger.clock())
+        if waiting is not None:
+            return waiting
+        return self._keep(order, self._planned(order, subject), about, caller.user_id)
 
     def undo(self, caller: Caller, number: int) -> Remediation:
         """The plan that takes a remediation back."""
@@ -132,11 +138,13 @@ class Remediations:
     def again(self, caller: Caller, number: int) -> Remediation:
         """The same once more, planned on AWS as it is now."""
         before = self._store.remediation(number)
+        if before.undoes is not None:
+            return self.undo(caller, before.undoes)
         return self.plan(caller, self._subject(before), before.order)
 
     def _planned(self, order: Order, subject: Subject | None) -> Plan:
         now = self._ledger.clock()
-        steps.need_free(self._store.guard(steps.place_of(order)), order, now, self._limits)
+        steps.need_free(self._store.guard(self._place(order)), order, now, self._limits)
         named = sorted(NAMED_BY_THE_CATALOGUE & set(order.parameters))
         if named:
             raise Refused(f"{', '.join(named)} can't be given: the catalogue and the alarm say what is changed.")
@@ -154,11 +162,34 @@ class Remediations:
     def _keep(
         self, order: Order, plan: Plan, subject: Subject | None, by: str | None, *, undoes: int | None = None
     ) -> Remediation:
-        now = self._ledger.clock()
-        fix = self._new(order, plan, subject, now, requested_by=by, undoes=undoes)
-        change = steps.planned(fix, self._places(subject), _incident_of(subject))
-        self._ledger.save(change + self._timeline_shown(subject), now)
-        return fix
+        """Stored and shown; the same plan that waits already is that one. The guard's row makes two of them meet."""
+
+        def step(now: datetime) -> tuple[Remediation, Change | None]:
+            guard = self._store.guard(self._place(order))
+            waiting = self._waiting(order, subject, undoes, now)
+            if waiting is not None:
+                return waiting, None
+            fix = self._new(order, plan, subject, now, requested_by=by, undoes=undoes)
+            change = steps.planned(fix, self._places(subject), _incident_of(subject))
+            return fix, change + Change(guards=(guard,)) + self._timeline_shown(subject)
+
+        return self._ledger.decide(step, order.service)
+
+    def _waiting(self, order: Order, subject: Subject | None, undoes: int | None, now: datetime) -> Remediation | None:
+        """A plan for just this that can still be approved: not once something else was done for the service."""
+        about = subject.id if subject is not None else ""
+        newest = max((at for _, at in self._store.guard(self._place(order)).started), default=None)
+        return next(
+            (
+                one
+                for one in self._store.open_remediations()
+                if one.status is RemediationStatus.PLANNED
+                and (one.order, one.subject, one.undoes) == (order, about, undoes)
+                and now < one.expires_at
+                and (newest is None or newest <= one.requested_at)
+            ),
+            None,
+        )
 
     def _new(self, order: Order, plan: Plan, subject: Subject | None, now: datetime, **more: Any) -> Remediation:
         """`more`: who asked, the standing approval, what it undoes."""
@@ -172,7 +203,7 @@ class Remediations:
             subject=subject.id if subject is not None else "",
             requested_at=now,
             expires_at=now + self._limits.expires,
-            needs=0 if more.get("approval") else wanted.people,
+            needs=wanted.people,
             group=wanted.group,
             policy=wanted.policy,
             token=str(uuid.uuid4()),
@@ -183,22 +214,31 @@ class Remediations:
 
     def approve(self, caller: Caller, number: int) -> Step:
         """One more yes; with enough of them it begins. What was approved already is an answer, not an error."""
+        place = self._place(self._store.remediation(number).order)
 
         def step(now: datetime) -> tuple[Step, Change | None]:
+            guard = self._store.guard(place)  # first: a guard that is held by this one tells that somebody was faster
             fix = self._store.remediation(number)
             subject = self._subject(fix)
             person = self._rights.need(caller, Right.REMEDIATE, subject if isinstance(subject, Incident) else None)
             if fix.status is not RemediationStatus.PLANNED:
                 return Step(fix, changed=False), None
+            self._need_not_taken_back(fix)
+            if subject is not None and fix.undoes is None and not _goes_on(subject):
+                raise Refused(f"{subject.id} is over by now; nothing needs to be changed for it.")
             after = steps.approved(fix, steps.Click(person.id, person.groups), now)
             words = f"{fix.id} approved"
             change = Change(remediations=(after,), timeline=steps.line(_incident_of(subject), now, words, person.id))
             if steps.is_approved(after):
-                guard = self._store.guard(steps.place_of(fix.order))
                 change += steps.begun(after, guard, now, self._limits) + self._on_it(subject, now, person.id)
             return self._told(change, subject)
 
         return self._ledger.decide(step, f"FIX-{number}")
+
+    def _need_not_taken_back(self, fix: Remediation) -> None:
+        before = self._store.remediation(fix.undoes) if fix.undoes is not None else None
+        if before is not None and before.undone_by is not None:
+            raise Refused(f"{before.id} is taken back already, by FIX-{before.undone_by}.")
 
     def reject(self, caller: Caller, number: int) -> Step:
         def step(now: datetime) -> tuple[Step, Change | None]:
@@ -210,6 +250,21 @@ class Remediations:
             change = steps.rejected(fix, person.id, now)
             change += Change(timeline=steps.line(_incident_of(subject), now, f"{fix.id} rejected", person.id))
             return self._told(change, subject)
+
+        return self._ledger.decide(step, f"FIX-{number}")
+
+    def stop(self, caller: Caller, number: int) -> Step:
+        """Let go of one that runs and does not help: what AWS goes on doing by itself is told. Raises CloudError."""
+        fix = self._store.remediation(number)
+        subject = self._subject(fix)
+        person = self._rights.need(caller, Right.REMEDIATE, subject if isinstance(subject, Incident) else None)
+        if fix.status is not RemediationStatus.RUNNING:
+            return Step(fix, changed=False)
+        self._fixes.stop(fix)
+
+        def step(now: datetime) -> tuple[Step, Change | None]:
+            change = self.ended(number, "stopped", by=person.id)
+            return Step(self._store.remediation(number), changed=change is not None), change
 
         return self._ledger.decide(step, f"FIX-{number}")
 
@@ -239,7 +294,8 @@ class Remediations:
                 name=action, service=known, by=caller.user_id, at=now, until=now + lasts,
                 version=before.version if before else 0,
             )  # fmt: skip
-            return given, Change(approvals=(given,))
+            told = owed_to_alert.post(Target.OPS, remediation_notes.granted(given))
+            return given, Change(approvals=(given,), owed=(told,))
 
         return self._ledger.decide(step, f"{action}/{known}")
 
@@ -252,29 +308,62 @@ class Remediations:
             if before is None or not before.holds(now):
                 raise Refused(f"Nothing is approved: {action} for {known[:60]} does not run by itself.")
             after = before.changed(withdrawn_at=now)
-            return after, Change(approvals=(after,))
+            told = owed_to_alert.post(Target.OPS, remediation_notes.withdrawn(after, caller.user_id))
+            return after, Change(approvals=(after,), owed=(told,))
 
         return self._ledger.decide(step, f"{action}/{known}")
 
-    def by_itself(self, subject_id: str, order: Order, approval_id: str) -> Change:
-        """Plan and begin what a standing approval allows; what keeps it from that is told. Raises CloudError."""
-        subject, now = self._find(subject_id), self._ledger.clock()
-        name, _, service = approval_id.partition("/")
-        approval = self._store.approval(name, service)
-        if subject is None or not _goes_on(subject) or approval is None or not approval.holds(now):
-            return Change()
+    def by_itself(self, subject_id: str, order: Order, approval_id: str) -> Callable[[], Change]:
+        """Plan what a standing approval allows; gives what begins it, or tells what keeps it from that.
+
+        Raises CloudError that passes by itself.
+        """
+        allowed = self._allowed(subject_id, approval_id)
+        if allowed is None:
+            return Change
+        subject, _ = allowed
         try:
             plan = self._planned(order, subject)
         except UserError as error:
-            name = order.name.replace("_", " ")
-            return self._note(subject, f"{name} of {order.service} did not begin by itself: {error}")
-        granted = {"approval": approval.id, "approved_by": (approval.by,), "approved_at": now}
-        fix = self._new(order, plan, subject, now, requested_by=None, **granted)
-        guard = self._store.guard(steps.place_of(order))
-        change = steps.planned(fix, self._places(subject), _incident_of(subject))
-        begun = steps.begun(fix, guard, now, self._limits)
-        kept = Change(owed=change.owed, timeline=change.timeline) + begun
-        return kept + self._timeline_shown(subject)
+            problem = str(error)
+        except CloudError as error:
+            if error.retryable:
+                raise
+            problem = f"AWS did not answer as it should: {error}"
+        else:
+            return lambda: self._begun(subject_id, order, plan, approval_id)
+        return lambda: self._kept_from(subject, order, problem)
+
+    def _begun(self, subject_id: str, order: Order, plan: Plan, approval_id: str) -> Change:
+        """Planned and begun at once, if that still holds."""
+        allowed, now = self._allowed(subject_id, approval_id), self._ledger.clock()
+        if allowed is None:
+            return Change()
+        subject, approval = self._shown_for(allowed[0]) or allowed[0], allowed[1]
+        fix = self._new(order, plan, subject, now, requested_by=None, approval=approval.id)
+        if not fix.group or fix.group in self._rights.person(Caller(approval.by)).groups:
+            fix = fix.changed(approved_by=(approval.by,), approved_at=now)
+        shown = steps.planned(fix, self._places(subject), _incident_of(subject)) + self._timeline_shown(subject)
+        if not steps.is_approved(fix):  # a policy asks for more people than whoever gave the standing approval
+            return shown
+        try:
+            begun = steps.begun(fix, self._store.guard(self._place(order)), now, self._limits)
+        except Refused as error:
+            return self._kept_from(subject, order, str(error))
+        return Change(owed=shown.owed, timeline=shown.timeline) + begun
+
+    def _allowed(self, subject_id: str, approval_id: str) -> tuple[Subject, Approval] | None:
+        """What it is for and the standing approval, while both hold."""
+        subject = self._find(subject_id)
+        name, _, service = approval_id.partition("/")
+        approval = self._store.approval(name, service)
+        if subject is None or not _goes_on(subject) or approval is None or not approval.holds(self._ledger.clock()):
+            return None
+        return subject, approval
+
+    def _kept_from(self, subject: Subject, order: Order, problem: str) -> Change:
+        name = order.name.replace("_", " ")
+        return self._note(subject, f"{name} of {order.service} did not begin by itself: {problem}")
 
     # -- what AWS says
 
@@ -283,21 +372,21 @@ class Remediations:
         fix = self._store.remediation(number)
         if fix.status is not RemediationStatus.RUNNING:
             return None
-        now, guard = self._ledger.clock(), self._store.guard(steps.place_of(fix.order))
+        now, guard = self._ledger.clock(), self._store.guard(self._place(fix.order))
         change = steps.progressed(fix, guard, progress, now, self._limits)
         return self._after(change, now)
 
     def is_late(self, fix: Remediation) -> bool:
         return fix.started_at is not None and self._ledger.clock() - fix.started_at > self._limits.timeout
 
-    def ended(self, number: int, problem: str, *, timed_out: bool = False) -> Change | None:
-        """It can't be done, or took too long."""
+    def ended(self, number: int, problem: str, *, timed_out: bool = False, by: str | None = None) -> Change | None:
+        """It can't be done, took too long, or somebody stopped it: they know, and nobody is called."""
         fix = self._store.remediation(number)
         if fix.status is not RemediationStatus.RUNNING:
             return None
-        now, guard = self._ledger.clock(), self._store.guard(steps.place_of(fix.order))
+        now, guard = self._ledger.clock(), self._store.guard(self._place(fix.order))
         status = RemediationStatus.TIMED_OUT if timed_out else RemediationStatus.FAILED
-        return self._after(steps.failed(fix, guard, problem, now, status), now)
+        return self._after(steps.failed(fix, guard, problem, now, status), now, by=by)
 
     def judged(self, number: int, verdict: Verdict) -> Change | None:
         fix = self._store.remediation(number)
@@ -313,14 +402,18 @@ class Remediations:
             approval=self._store.approval(name, service) if fix.approval else None,
             runbook=self._config.service(fix.order.service).runbook,
             verify_at=fix.finished_at + self._limits.verify if fix.finished_at else None,
-            called=Role.COMMANDER if fix.status in _NO_HELP else None,
+            called=Role.COMMANDER if fix.status in _NO_HELP and self._still_goes_on(fix) else None,
         )
+
+    def _still_goes_on(self, fix: Remediation) -> bool:
+        subject = self._subject(fix)
+        return subject is not None and _goes_on(subject)
 
     def resources_of(self, fix: Remediation) -> tuple[Subject | None, Resources]:
         subject = self._subject(fix)
         return subject, self._resources(subject, fix.order.service)
 
-    def _after(self, change: Change, now: datetime) -> Change:
+    def _after(self, change: Change, now: datetime, by: str | None = None) -> Change:
         """With the cards, the timeline, and the ladder where it did not help."""
         fix = change.remediations[0]
         subject = self._subject(fix)
@@ -329,9 +422,11 @@ class Remediations:
         if said is not None:
             words = f"{fix.id} {said}" + (f": {fix.problem or fix.said}" if fix.problem or fix.said else "")
             change += Change(timeline=steps.line(_incident_of(subject), now, words)) + self._timeline_shown(subject)
+        if (event := events.finished(fix, now)) is not None:
+            change += Change(owed=owed_to_alert.events((event,)))
         if fix.status is RemediationStatus.VERIFYING and fix.undoes is not None:
             change += self._taken_back(fix)
-        if fix.status in _NO_HELP:
+        if fix.status in _NO_HELP and fix.undone_by is None and by is None:
             change += self._climbs(fix, subject, now)
         return change
 
@@ -423,11 +518,22 @@ class Remediations:
             return owed_to_incident.note(subject, message)
         return (owed_to_alert.note(subject, message),) if subject.has_stood else ()
 
+    def _place(self, order: Order) -> str:
+        """What its guard watches over. A service of the catalogue is one, whoever tells its environment."""
+        known = self._config.known_service(order.service)
+        return f"{self._config.service(known).environment}/{known}" if known else steps.place_of(order)
+
     def _places(self, subject: Subject | None) -> tuple[str, ...]:
         return owed.places(subject)
 
     def _subject(self, fix: Remediation) -> Subject | None:
         return self._find(fix.subject)
+
+    def _shown_for(self, subject: Subject | None) -> Subject | None:
+        """The composite alarm's alert where one stands for this one: that is what people see and take."""
+        if isinstance(subject, Alert) and subject.parent is not None:
+            return self._store.alert(subject.parent)
+        return subject
 
     def _find(self, subject: str) -> Subject | None:
         kind, _, number = subject.partition("-")
@@ -460,8 +566,13 @@ def _runnable(name: str) -> str:
     """An action or runbook as approvals name it; raises InvalidInput with what there is."""
     known = {**{action.value: action.value for action in Action if action is not Action.RUNBOOK},
              **{runbook: runbook for runbook in RUNBOOKS}}  # fmt: skip
-    by_spelling = {each.lower().replace("_", "").replace("-", ""): each for each in known}
-    found = by_spelling.get(name.lower().replace("_", "").replace("-", "").replace(" ", ""))
+    by_spelling = {_spelt(each): each for each in known}
+    by_spelling |= {_spelt(each).removeprefix("aiops"): each for each in known} | {"scale": Action.SCALE_UP.value}
+    found = by_spelling.get(_spelt(name))
     if found is None:
         raise InvalidInput("action", f"I don't know “{name[:40]}”. There are: {', '.join(known)}.")
     return found
+
+
+def _spelt(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -49,3 +49,9 @@ class Rights:
         decision = decide(self._directory.person(user_id, None), Right.READ, self._permissions)
         if not decision.allowed:
             raise InvalidInput("commander", f"That person can't take command. {decision.reason}")
+
+    def need_owner(self, user_id: str) -> None:
+        """Something that is to be done can only be given to somebody who could do it; raises InvalidInput."""
+        decision = decide(self._directory.person(user_id, None), Right.READ, self._permissions)
+        if not decision.allowed:
+            raise InvalidInput("owner", f"That person can't own this. {decision.reason}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
 from bot.models import Cause
-from bot.signals import Alarm
+from bot.signals import Alarm, AlarmKind
+
+_EDGE_ERRORS = frozenset({("AWS/CloudFront", "5xxErrorRate"), ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count")})
+_RDS_EVENT = re.compile(r"failover|multi_?az|operational_issue|hardware", re.IGNORECASE)
 
 
 class Runbook(NamedTuple):
@@ -34,11 +38,19 @@ def _function_errors(alarm: Alarm) -> bool:
 
 
 def _failover(alarm: Alarm) -> bool:
-    return alarm.namespace == "AWS/RDS" and "failover" in alarm.name.lower()
+    """By its name, an event of AWS about RDS that names a resource of ours, or what is written too slowly: there is one
+    writer, and a standby for it."""
+    if alarm.kind is AlarmKind.HEALTH:
+        return alarm.namespace == "RDS" and bool(alarm.dimensions) and _RDS_EVENT.search(alarm.name) is not None
+    if alarm.namespace != "AWS/RDS":
+        return False
+    is_writer = dict(alarm.dimensions).get("Role", "").upper() == "WRITER"
+    return "failover" in alarm.name.lower() or (is_writer and alarm.metric in ("CommitLatency", "WriteLatency"))
 
 
 def _cached_errors(alarm: Alarm) -> bool:
-    return alarm.namespace == "AWS/CloudFront" and alarm.metric == "5xxErrorRate"
+    """What the load balancer answers by itself: a service's own errors are its own, and no matter of a cache."""
+    return (alarm.namespace, alarm.metric) in _EDGE_ERRORS and alarm.comparison not in ("<", "≤")
 
 
 RUNBOOKS: dict[str, Runbook] = {

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from bot.catalogue import Tags
 from bot.config import same_service
-from bot.models import Alert, Approval, Change, Head, Incident, Owed, Silence, Storm
+from bot.models import Alert, Approval, Change, Head, Incident, Investigation, Owed, Silence, Storm
 from bot.ports import Event
 from bot.signals import AlarmChanged, AlarmState, Signal
 from bot.store import Store
@@ -34,6 +34,7 @@ class Scene:
         self._by_service: dict[str, int | None] = {}
         self._led: set[str] = set()
         self._storms: dict[str, Storm | None] = {}
+        self._investigations: dict[str, Investigation] = {}
         self.before: dict[int, Incident] = {}
 
     @property
@@ -53,6 +54,8 @@ class Scene:
             self._heads[head.key] = head
         for storm in change.storms:
             self._storms[storm.channel] = storm
+        for investigation in change.investigations:
+            self._investigations[investigation.subject] = investigation
 
     def may_be_new(self, signals: Sequence[Signal]) -> list[str]:
         """The ARNs of the alarms that may become new alerts: those whose tags are of interest."""
@@ -90,6 +93,11 @@ class Scene:
     def stands_for(self, parent: Alert) -> None:
         """A composite alarm began to stand for its children within this batch."""
         self._parents.update(dict.fromkeys(parent.children_keys, parent.number))
+
+    def investigation_of(self, subject: str) -> Investigation | None:
+        """The newest look at what is behind an alert."""
+        begun = self._investigations.get(subject)
+        return begun or next(iter(self._store.investigations_of(subject, limit=1)), None)
 
     def silences(self) -> list[Silence]:
         if self._silences is None:

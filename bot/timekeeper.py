@@ -6,7 +6,7 @@ A step is decided on what is stored by then: a timer whose alert is acknowledged
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot import oncall
@@ -53,6 +53,10 @@ class Timekeeper:
             EXPIRE: lambda timer: self._remediations.expire(_number(timer)),
             RUNG: lambda timer: self._remediations.rung(_number(timer), Role(timer.body["role"])),
         }
+
+    def also(self, on: Mapping[str, Callable[[Timer], None]]) -> None:
+        """What is done for timers of further kinds."""
+        self._on |= on
 
     def run(self) -> int:
         """Take what is due; how many timers that were. Raises StoreError."""

@@ -68,6 +68,10 @@ class Rules:
         self.policy = policy(config)
         self.triage = config.triage
 
+    def post_mortem_due(self, incident: Incident) -> datetime | None:
+        """When the post-mortem of an incident that is over is due; None where it needs none."""
+        return self._config.post_mortems.due_at(incident)
+
     def topic(self, severity: Severity) -> str | None:
         """The SNS topic whose subscribers get e-mail about this severity."""
         return self._config.topics.get(severity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from bot.models import Measure, Progress, Reading
@@ -11,6 +12,9 @@ from bot.signals import AlarmState
 _SPREAD = 3.0  # deviations from the baseline that still count as usual
 _SLACK = 0.25  # and at least so much of its mean: quiet services have hardly any deviation
 _LOW_IS_BAD = frozenset({Measure.TASKS, Measure.REQUESTS})
+_COUNTS = frozenset({Measure.ERRORS, Measure.REQUESTS})
+_PERIOD = timedelta(minutes=1)
+_BEFORE = timedelta(hours=1)  # what a reading's `before` is counted over
 
 
 class Verdict(NamedTuple):
@@ -20,12 +24,26 @@ class Verdict(NamedTuple):
     lines: tuple[str, ...]
 
 
-def judge(readings: Sequence[Reading], alarm: AlarmState | None, progress: Progress | None) -> Verdict:
+class Window(NamedTuple):
+    """What the readings are of: how long, and whether all of it is after the remediation. `period` is the alarm's."""
+
+    length: timedelta = _PERIOD
+    is_after: bool = True
+    period: timedelta = _PERIOD
+
+
+_NEWEST = Window()
+
+
+def judge(
+    readings: Sequence[Reading], alarm: AlarmState | None, progress: Progress | None, window: Window = _NEWEST
+) -> Verdict:
     """`readings` since the remediation was done; `alarm` as it stands now; `progress` of what was deployed.
 
     A metric beyond its alarm's limit, a firing alarm or a failed deployment is a no. Where the alarm is not known and
     nothing was measured, nothing speaks for it, which is a no as well.
     """
+    readings = [_over(window, each) for each in readings]
     bad: list[str] = []
     good: list[str] = []
     if alarm is not None:
@@ -37,6 +55,22 @@ def judge(readings: Sequence[Reading], alarm: AlarmState | None, progress: Progr
     if alarm is None and not readings:
         bad.append("neither the alarm's state nor a metric could be read")
     return Verdict(not bad, (*bad, *good))
+
+
+def _over(window: Window, reading: Reading) -> Reading:
+    """Counts are sums: what they are held against is as well, and for as long.
+
+    What was measured in part before the remediation says nothing about a limit; there the alarm's state has the word.
+    """
+    if not window.is_after:
+        reading = reading.model_copy(update={"threshold": None})
+    if reading.measure not in _COUNTS:
+        return reading
+    factors = {"threshold": window.length / window.period, "before": window.length / _BEFORE}
+    known = {name: getattr(reading, name) for name in factors}
+    return reading.model_copy(
+        update={name: value * factors[name] for name, value in known.items() if value is not None}
+    )
 
 
 def _is_beyond(reading: Reading) -> bool:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from blocks import alert_answers, answers
+from blocks.alert import service_name
+from blocks.rich import Line, moment, own, rich
+from blocks.rich import words as foreign
 from bot.config import parse_duration
 from bot.errors import CloudError, InvalidInput, PagerError, StillFiring
-from bot.models import Alert, Incident
+from bot.models import Alert, Duty, Incident, Message
+from bot.silences import Hidden
 from commands import say, words
 from commands.desk import Desk
 from commands.reply import Answer, Reply
@@ -17,6 +24,9 @@ from commands.request import Request
 log = logging.getLogger(__name__)
 
 _SERVICES_SHOWN = 10
+_ALERTS_NAMED = 5
+_CALLS = {"page": ' @bob "why"', "call": ' @bob "why"', "escalate": ""}  # the usage behind the id
+_NUMBERED = re.compile(r"\bINC-\d|^\s*#?\d+\b", re.IGNORECASE)
 _ALARMS_ASKED = 10
 
 
@@ -36,7 +46,29 @@ def meant(desk: Desk, request: Request, rest: str) -> tuple[Alert | None, str]:
         return desk.alerts.show(request.caller, number), left
     if words.incident_id(rest, words.Bare.NEVER)[0] is not None:
         return None, rest
-    return desk.alerts.of_place(request.caller, request.channel_id, request.thread_ts), rest
+    here = desk.alerts.of_place(request.caller, request.channel_id, request.thread_ts)
+    if here is None:
+        _need_one(desk, request, rest)
+    return here, rest
+
+
+def _need_one(desk: Desk, request: Request, rest: str) -> None:
+    """Calling people where no incident is open but alerts fire: for which of these?"""
+    name = words.first_word(request.text)[0].lower()
+    if name not in _CALLS or _NUMBERED.search(rest) or desk.incidents.open(request.caller):
+        return
+    if desk.incidents.here(request.caller, request.channel_id, request.thread_ts) is not None:
+        return
+    firing, total = desk.alerts.firing(request.caller)
+    if not firing:
+        return
+    named = ", ".join(f"{each.id} ({each.severity.label} {service_name(each)})" for each in firing[:_ALERTS_NAMED])
+    more = f" and {total - _ALERTS_NAMED} more" if total > _ALERTS_NAMED else ""
+    raise InvalidInput(
+        "alert",
+        f"Which alert? No incident is open, but {named}{more} {'fires' if total == 1 else 'fire'}. "
+        f"Name it: /incident {name} {firing[0].id}{_CALLS[name]}",
+    )
 
 
 def waiting(desk: Desk, request: Request) -> Reply | Alert:
@@ -96,11 +128,27 @@ def silence(desk: Desk, request: Request, rest: str) -> Reply:
         hidden = desk.silences.silence_alert(request.caller, number, *args)
     else:
         hidden = desk.silences.silence(request.caller, pattern, *args)
-    return Answer(say.silenced(hidden))
+    return Answer(_silenced(hidden))
+
+
+def _silenced(hidden: Hidden) -> Message:
+    """In rich text, since in mrkdwn the asterisks of a pattern would make it bold."""
+    silence, message = hidden.silence, say.silenced(hidden)
+    now = f"{hidden.alerts} firing now. " if hidden.alerts else "None of them fires now. "
+    until: Line = [own("” until "), moment(silence.ends_at, "{date_short_pretty} {time}"), own(f". {now}")]
+    line: Line = [
+        own("Silenced “"),
+        foreign(silence.pattern, 300),
+        *until,
+        own(f"/incident unsilence {silence.id} ends it."),
+    ]
+    return Message(message.text, [rich(line)])
 
 
 def unsilence(desk: Desk, request: Request, rest: str) -> Reply:
-    return Answer(say.unsilenced(desk.silences.unsilence(request.caller, words.phrase(rest))))
+    ended = desk.silences.unsilence(request.caller, words.phrase(rest))
+    line: Line = [own("The silence on “"), foreign(ended.pattern, 300), own("” is over.")]
+    return Answer(Message(say.unsilenced(ended).text, [rich(line)]))
 
 
 def silences(desk: Desk, request: Request, rest: str) -> Reply:
@@ -109,12 +157,25 @@ def silences(desk: Desk, request: Request, rest: str) -> Reply:
 
 def on_call(desk: Desk, request: Request, rest: str) -> Reply:
     asked = words.phrase(rest)
-    services = [asked] if asked else list(desk.config.services)[:_SERVICES_SHOWN] or [""]
+    known = desk.config.known_service(asked)
+    is_unknown = bool(asked) and known is None
+    services = [known or ""] if asked else list(desk.config.services)[:_SERVICES_SHOWN] or [""]
     try:
         rotas = desk.paging.on_call(request.caller, services)
     except PagerError as error:
         return Answer(answers.problem(f"PagerDuty does not say who is on call ({error}). Try again in a minute."))
+    if is_unknown:
+        return Answer(_by_default(desk, asked, rotas[0].duties))
     return Answer(alert_answers.on_call([(rota.service, rota.duties) for rota in rotas]))
+
+
+def _by_default(desk: Desk, asked: str, duties: Sequence[Duty]) -> Message:
+    """A name that the catalogue does not have, and who is called for what it does not have."""
+    near = get_close_matches(asked.lower(), list(desk.config.services), 1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    line: Line = [own("“"), foreign(asked, 80), own(f"” is not in the catalogue (services of config.yml).{hint}")]
+    message = alert_answers.on_call([("On call by default", duties)])
+    return Message(message.text, [rich(line), *message.blocks])
 
 
 def live(desk: Desk, firing: StillFiring) -> list[str]:

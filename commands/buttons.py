@@ -8,7 +8,7 @@ from blocks import alert_answers, answers, forms, timeline
 from blocks.ids import Action
 from bot.access import Right
 from bot.models import Action as Remedy
-from commands import alerting, fixing, say, subcommands, words
+from commands import aftermath, alerting, fixing, following, reporting, say, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply, TurnPage
 from commands.request import Request
@@ -122,6 +122,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.RCA_EVIDENCE: fixing.show_evidence,
     Action.RCA_DISMISS: fixing.dismiss,
     Action.ROLLBACK: fixing.button_of(Remedy.ROLLBACK),
+    Action.CHOOSE_REVISION: fixing.choose_revision,
     Action.SCALE_UP: fixing.button_of(Remedy.SCALE_UP),
     Action.RESTART: fixing.button_of(Remedy.RESTART),
     Action.RUN: fixing.run_button,
@@ -130,6 +131,22 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.REHEARSE: fixing.rehearse_number,
     Action.UNDO: lambda desk, request: fixing.undo_number(desk, request, request.number),
     Action.RETRY: fixing.again_number,
+    Action.STOP: fixing.stop_number,
+    Action.POST_MORTEM: lambda desk, request: aftermath.show(desk, request, request.number),
+    Action.POST_MORTEM_BEGIN: lambda desk, request: aftermath.begin(desk, request, request.number),
+    Action.POST_MORTEM_EDIT: aftermath.click_edit,
+    Action.POST_MORTEM_PREVIEW: aftermath.click_preview,
+    Action.POST_MORTEM_SUBMIT: lambda desk, request: aftermath.review(desk, request, request.number),
+    Action.POST_MORTEM_FILE: lambda desk, request: aftermath.file(desk, request, request.number),
+    Action.POST_MORTEM_WAIVE: lambda desk, request: aftermath.open_waive(desk, request, request.number),
+    Action.POST_MORTEM_ELSEWHERE: aftermath.click_elsewhere,
+    Action.ACTION_ITEM: following.click_action,
+    Action.ACTION_ITEM_CLOSE: following.click_close,
+    Action.REASSIGN: aftermath.click_reassign,
+    Action.SNOOZE_HOUR: aftermath.snooze("hour"),
+    Action.SNOOZE_TOMORROW: aftermath.snooze("tomorrow"),
+    Action.SNOOZE_MONDAY: aftermath.snooze("monday"),
+    Action.DIGEST_POST: reporting.post,
 }
 _ON_CARDS = frozenset(
     {
@@ -150,6 +167,8 @@ def click(desk: Desk, request: Request) -> Reply:
     if button is None:
         return None
     reply = button(desk, request)
+    if request.is_home:
+        desk.homes.refresh()
     if isinstance(reply, Answer) and request.action in _ON_CARDS and _is_old_card(desk, request):
         facts = desk.incidents.facts(request.caller, request.number)
         return reply._replace(refresh=answers.shown(facts))

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.actions import Actions
 from bot.alerts import Alerts
 from bot.config import Config
+from bot.home import Homes
 from bot.incidents import Incidents
 from bot.investigation import Investigations
+from bot.learning import Learning
 from bot.paging import Paging
 from bot.ports import Alarms, Clock, Replies
+from bot.postmortems import PostMortems
 from bot.remediation import Remediations
+from bot.reminders import Reminders
+from bot.reporting import Digests
 from bot.silences import Silences
 
 
@@ -38,6 +44,12 @@ class Desk:
     paging: Paging
     investigations: Investigations
     remediations: Remediations
+    post_mortems: PostMortems
+    actions: Actions
+    reminders: Reminders
+    learning: Learning
+    digests: Digests
+    homes: Homes
     live: Alarms
     replies: Replies
     memory: Memory

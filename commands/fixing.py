@@ -21,7 +21,7 @@ from commands.request import Request
 T = TypeVar("T")
 Subject = Alert | Incident
 _FIX = "fix-"
-_PLANS = "The plan is in the thread; nothing is changed before somebody says so there."
+_PLANS = "Its plan is posted; nothing is changed before somebody says so there."
 
 
 # -- what it is about
@@ -49,7 +49,10 @@ def about(desk: Desk, request: Request, rest: str) -> tuple[Subject | None, str,
     service = desk.config.known_service(named) if named else None
     if service is not None:
         left = behind
-        subject = subject if subject is not None else desk.incidents.open_of(request.caller, service)
+        subject = subject or desk.incidents.open_of(request.caller, service)
+        subject = subject or desk.alerts.of_service(request.caller, service)
+    if subject is None and named and service is None:
+        raise InvalidInput("service", f"“{named[:40]}” is no service of the catalogue, and nothing here is about one.")
     if subject is None and service is None:
         open_ = desk.incidents.open(request.caller)
         subject = open_[0] if len(open_) == 1 else None
@@ -118,7 +121,7 @@ def planner(action: Action) -> Callable[[Desk, Request, str], Reply]:
     def run(desk: Desk, request: Request, rest: str) -> Reply:
         subject, service, left = about(desk, request, rest)
         order = _order(desk, action, _need_service(service, action.value.partition("_")[0]), subject)
-        return plan(desk, request, subject, order.model_copy(update={"revision": words.phrase(left)}))
+        return plan(desk, request, subject, order.model_copy(update={"revision": words.phrase(left).removeprefix(":")}))
 
     return run
 
@@ -153,17 +156,24 @@ def button_of(action: Action) -> Callable[[Desk, Request], Reply]:
 
 
 def choose_revision(desk: Desk, request: Request) -> Reply:
-    """`/incident rollback` picks the last stable one; the form offers the others."""
-    subject = of_id(desk, request, request.value)
-    choices = asked(lambda: desk.remediations.choices(request.caller, subject, subject.service))
-    carried = {"channel": request.channel_id, "thread": request.thread_ts, "subject": subject.id}
-    return OpenForm(forms.choose_revision(choices, subject.service, carried))
+    """A plan of a rollback goes to the last stable one; the form offers the others."""
+    fix = desk.remediations.show(request.caller, request.number)
+    subject, order = _subject_of(desk, request, fix.subject), fix.order
+    choices = asked(lambda: desk.remediations.choices(request.caller, subject, order.service))
+    carried = {"channel": request.channel_id, "thread": request.thread_ts, "subject": fix.subject,
+               "service": order.service}  # fmt: skip
+    return OpenForm(forms.choose_revision(choices, order.service, carried, fix.plan.before))
+
+
+def _subject_of(desk: Desk, request: Request, subject: str) -> Subject | None:
+    """None for what was asked for by hand about a service."""
+    return of_id(desk, request, subject) if subject else None
 
 
 def rollback_to(desk: Desk, request: Request) -> Reply:
     """The form with the revisions."""
-    subject = of_id(desk, request, str(request.carried.get("subject", "")))
-    order = _order(desk, Action.ROLLBACK, subject.service, subject)
+    subject = _subject_of(desk, request, str(request.carried.get("subject", "")))
+    order = _order(desk, Action.ROLLBACK, str(request.carried.get("service", "")), subject)
     return plan(desk, request, subject, order.model_copy(update={"revision": request.form.get(Input.REVISION, "")}))
 
 
@@ -192,7 +202,7 @@ def _runbook_form(desk: Desk, request: Request, subject: Subject | None, service
 def run_runbook(desk: Desk, request: Request) -> Reply:
     """The form with the runbooks."""
     carried = request.carried
-    subject = of_id(desk, request, str(carried["subject"])) if carried.get("subject") else None
+    subject = _subject_of(desk, request, str(carried.get("subject", "")))
     name, lines = request.form.get(Input.RUNBOOK, ""), request.form.get(Input.PARAMETERS, "").splitlines()
     order = _order(desk, Action.RUNBOOK, str(carried.get("service", "")), subject, _runbook(name))
     return plan(
@@ -293,16 +303,14 @@ def _number(rest: str) -> int | None:
 
 
 def _meant(desk: Desk, request: Request, rest: str) -> Remediation:
-    """The one that is named, else the only one that waits here."""
+    """The one that is named: no change to AWS begins by a guess. Else what waits is told."""
     number = _number(rest)
     if number is not None:
         return desk.remediations.show(request.caller, number)
     subject, _, _ = about(desk, request, "")
     waiting = desk.remediations.waiting(request.caller, subject)
-    if len(waiting) != 1:
-        named = ", ".join(one.id for one in waiting[:10])
-        raise InvalidInput("remediation", f"Which one? {named or 'Nothing waits for an approval here'}.")
-    return waiting[0]
+    named = "; ".join(f"{one.id}: {look.what(one)}, {look.change(one)}" for one in waiting[:5])
+    raise InvalidInput("remediation", f"Say which one. {f'There waits {named}' if named else 'Nothing waits here'}.")
 
 
 def approve_number(desk: Desk, request: Request, number: int) -> Reply:
@@ -338,3 +346,10 @@ def rehearse_number(desk: Desk, request: Request) -> Reply:
 def again_number(desk: Desk, request: Request) -> Reply:
     fix = asked(lambda: desk.remediations.again(request.caller, request.number))
     return Answer(answers.say(f"*{fix.id}*: {_told(fix)}. {_PLANS}"))
+
+
+def stop_number(desk: Desk, request: Request) -> Reply:
+    step = asked(lambda: desk.remediations.stop(request.caller, request.number))
+    if step.changed:
+        return Answer(answers.say(f"You stopped *{step.fix.id}*. What AWS had begun may go on by itself."))
+    return Answer(answers.say(f"*{step.fix.id}* is {step.fix.status.value} already."))

@@ -59,6 +59,7 @@ class Listener:
         app.shortcut(_ANY)(self._on_shortcut)
         app.event("app_mention")(self._on_mention)
         app.event("reaction_added")(self._on_reaction)
+        app.event("app_home_opened")(self._on_home)
         app.event(_ANY)(self._on_other_event)
         app.error(_log_unforeseen)
 
@@ -98,6 +99,10 @@ class Listener:
         is_message = (event.get("item") or {}).get("type") == "message"
         if is_message and event.get("reaction") == self._desk.config.timeline_emoji:
             self._hand_on(shortcuts.keep, request.reaction, body)
+
+    def _on_home(self, body: Body) -> None:
+        if (body.get("event") or {}).get("tab") == "home":
+            self._hand_on(shortcuts.open_home, request.home, body)
 
     def _on_other_event(self) -> None:
         """Subscribed, acked, of no interest yet."""

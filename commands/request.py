@@ -36,6 +36,7 @@ class Request:
     message_text: str = ""
     message_user: str | None = None
     is_ephemeral: bool = False
+    is_home: bool = False
     is_typed: bool = False
     form: dict[str, str] = field(default_factory=dict)
     carried: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +84,7 @@ def action(body: dict[str, Any]) -> Request:
         view_id=view.get("id"),
         message_ts=container.get("message_ts") or message.get("ts"),
         is_ephemeral=bool(container.get("is_ephemeral")),
+        is_home=view.get("type") == "home",
     )
 
 
@@ -144,6 +146,14 @@ def reaction(body: dict[str, Any]) -> Request:
         channel_id=item["channel"],
         value=event["reaction"],
         message_ts=item["ts"],
+    )
+
+
+def home(body: dict[str, Any]) -> Request:
+    """https://docs.slack.dev/reference/events/app_home_opened"""
+    event = body["event"]
+    return Request(
+        key=f"event:{body.get('event_id') or new_id()}", caller=Caller(event.get("user", ""), body.get("team_id"))
     )
 
 

@@ -11,7 +11,7 @@ from blocks.ids import Shortcut
 from blocks.text import clip
 from bot.errors import ChatError, InvalidInput
 from bot.models import MAX_TEXT
-from commands import say, subcommands, words
+from commands import following, say, subcommands, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
@@ -49,6 +49,11 @@ def add_to_timeline(desk: Desk, request: Request) -> Reply:
     return OpenForm(forms.add_to_timeline(incidents, chosen, text, carried))
 
 
+def action_item(desk: Desk, request: Request) -> Reply:
+    """The message's words become what is to be done."""
+    return following.of_message(desk, request, _permalink(desk, request))
+
+
 def _permalink(desk: Desk, request: Request) -> str | None:
     """The message's address; an incident is worth having without it."""
     try:
@@ -62,6 +67,7 @@ SHORTCUTS: dict[str, Callable[[Desk, Request], Reply]] = {
     Shortcut.DECLARE: declare,
     Shortcut.DECLARE_FROM_MESSAGE: declare_from_message,
     Shortcut.ADD_TO_TIMELINE: add_to_timeline,
+    Shortcut.ACTION_ITEM: action_item,
 }
 
 
@@ -94,3 +100,9 @@ def keep(desk: Desk, request: Request) -> Reply:
     result = desk.incidents.add_message(request.caller, number, text, said.user, _permalink(desk, request))
     desk.memory.claim_request(kept, desk.clock())
     return Answer(say.noted(result))
+
+
+def open_home(desk: Desk, request: Request) -> Reply:
+    """Somebody opened App Home."""
+    desk.homes.opened(request.caller)
+    return None

@@ -12,7 +12,7 @@ from bot.access import Right
 from bot.errors import InvalidInput, StillFiring
 from bot.incidents import Declaration
 from bot.models import WORKING, Action, Alert, Incident, Severity, Status, new_id
-from commands import alerting, fixing, say, words
+from commands import aftermath, alerting, fixing, following, learning, reporting, say, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
@@ -208,6 +208,11 @@ def _about_incident(run: About) -> Callable[[Desk, Call], Reply]:
     return of_incident
 
 
+def _numbered(run: Callable[[Desk, Request, int, str], Reply]) -> Callable[[Desk, Call], Reply]:
+    """A subcommand that loads its incident itself."""
+    return lambda desk, call: run(desk, call.request, call.number, call.rest)
+
+
 def _about_alert(run: About) -> Callable[[Desk, alerting.AlertCall], Reply]:
     return lambda desk, call: run(desk, call.request, call.alert, call.rest)
 
@@ -260,6 +265,9 @@ SUBCOMMANDS = (
                Right.REMEDIATE, on=""),
     Subcommand("remediations", _FIX, "", "what was changed, what waits, what may run by itself",
                "/incident remediations", _plain(fixing.remediations), Right.READ, on="", aliases=("fixes",)),
+    Subcommand("baseline", _FIX, "show|update [service]", "what is usual for a service now; or learn it anew",
+               "/incident baseline show checkout-api", _plain(learning.baseline), Right.READ, on="",
+               aliases=("baselines", "usual")),
     Subcommand("assign", _RESPOND, "[INC-n] @person|me", "give or take command", "/incident assign @bob", assign,
                Right.COMMAND, aliases=("commander", "ic", "lead"), keyword=True),
     Subcommand("join", _RESPOND, "[INC-n]", "become a responder", "/incident join INC-42", join, Right.READ,
@@ -287,6 +295,17 @@ SUBCOMMANDS = (
                Right.COMMAND, bare=words.Bare.ALONE),
     Subcommand("merge", _FINISH, "[INC-n] into INC-m", "end it as part of another",
                "/incident merge INC-43 into INC-42", merge, Right.COMMAND),
+    Subcommand("postmortem", _LEARN, "[INC-n] [show|edit|assign|review|file|waive]",
+               "the post-mortem of an incident that is over: write it, give it away, file it",
+               "/incident postmortem edit root cause", _numbered(aftermath.command), Right.READ, on="over",
+               aliases=("post-mortem", "pm"), keyword=True),
+    Subcommand("action", _LEARN, '[INC-n] "what" @owner day [P1]', "add an action item; without words, a form opens",
+               '/incident action "alarm on the pool" @bob friday P1', _numbered(following.action), Right.RESPOND,
+               on="any", bare=words.Bare.NEVER, aliases=("todo",)),
+    Subcommand("actions", _LEARN, "[close AI-n]", "the open action items, by the day they are due",
+               "/incident actions", _plain(following.actions), Right.READ, on="", aliases=("todos",)),
+    Subcommand("digest", _LEARN, "[7d] [service]", "incidents, response times and noisy alarms of the last days",
+               "/incident digest 30d", _plain(reporting.show), Right.READ, on="", aliases=("report", "stats")),
     Subcommand("help", _LEARN, "[command]", "this page, or one command in full", "/incident help sev", help_,
                Right.READ, on="", aliases=("?", "commands")),
 )  # fmt: skip

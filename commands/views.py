@@ -9,7 +9,7 @@ from blocks.ids import Input, View
 from bot.errors import InvalidInput, Overtaken
 from bot.incidents import Declaration
 from bot.models import Severity, Status
-from commands import fixing, say
+from commands import aftermath, fixing, following, say
 from commands.desk import Desk
 from commands.reply import Answer, Reply
 from commands.request import Request
@@ -119,6 +119,12 @@ VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
     View.ROLLBACK: fixing.rollback_to,
     View.RUNBOOK: fixing.run_runbook,
     View.EVIDENCE: nothing,
+    View.POST_MORTEM_SECTION: aftermath.save_section,
+    View.POST_MORTEM_PREVIEW: nothing,
+    View.POST_MORTEM_WAIVE: aftermath.save_waive,
+    View.POST_MORTEM_ELSEWHERE: aftermath.save_elsewhere,
+    View.ACTION_ITEM: following.save_action,
+    View.REASSIGN: aftermath.save_reassign,
 }
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from bot.paging import PagerSync
 from bot.ports import Clock
 from bot.store import Store
 from bot.timekeeper import Timekeeper
-from jobs import pager, timers, upkeep
+from jobs import timers, upkeep
 from jobs.intake import Intake
 
 CATCH_UP_SECONDS = 30.0
+HOME_SECONDS = 5.0  # how soon a change shows on pages that are open
+
+
+class Every(NamedTuple):
+    """A job that runs each so many seconds."""
+
+    name: str
+    seconds: float
+    run: Callable[[], object]
 
 
 class Jobs:
@@ -28,10 +38,9 @@ class Jobs:
         store: Store,
         clock: Clock,
         timekeeper: Timekeeper,
-        sync: PagerSync,
         intake: Intake | None,
         *,
-        poll: timedelta | None,
+        more: Sequence[Every] = (),
     ) -> None:
         self._timekeeper = timekeeper
         self._intake = intake
@@ -40,8 +49,8 @@ class Jobs:
         )
         self._scheduler.add_job(upkeep.tidy, "interval", hours=1, args=[store, clock], id="upkeep", jitter=300)
         self._scheduler.add_job(self._tick, "interval", seconds=1, id="timers")
-        if poll is not None:
-            self._scheduler.add_job(pager.ask, "interval", seconds=poll.total_seconds(), args=[sync], id="pager")
+        for each in more:
+            self._scheduler.add_job(each.run, "interval", seconds=each.seconds, id=each.name)
         self._give_up_at = datetime.now(UTC)
 
     def start(self) -> None:

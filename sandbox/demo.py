@@ -1,7 +1,8 @@
-"""`make demo`: Slack, PagerDuty and AWS with a little production in it on this machine, and the real bot as a process.
+"""`make demo`: Slack, PagerDuty, GitHub and AWS with a little production in it on this machine, and the real bot.
 
-The bot is given the environment contract and a config file, nothing else. DEMO_PORT is the first of three ports;
-DEMO_SPEED shortens the durations of that file: with 10, a SEV-1 must be acknowledged within 30 s in place of 5 min.
+The bot, a process of its own, is given the environment contract and a config file, nothing else. DEMO_PORT is the first
+of four ports; DEMO_SPEED shortens the durations of that file: with 10, a SEV-1 must be acknowledged within 30 s in
+place of 5 min.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sandbox.aws.server import AwsServer
+from sandbox.github.thread import GitHubServer
 from sandbox.pagerduty.cast import SHOP_KEY
 from sandbox.pagerduty.thread import PagerDutyServer
 from sandbox.shop import config
@@ -43,12 +45,13 @@ class World(NamedTuple):
     slack: SandboxServer
     shop: Shop
     pagerduty: PagerDutyServer
+    github: GitHubServer
 
 
 def main() -> int:
     """The exit code: 0 after Ctrl-C, 1 when a port is taken, 2 for a wrong DEMO_PORT or DEMO_SPEED."""
     try:
-        port, speed = _number("DEMO_PORT", PORT, 1, 65533), _number("DEMO_SPEED", 1, *SPEEDS)
+        port, speed = _number("DEMO_PORT", PORT, 1, 65532), _number("DEMO_SPEED", 1, *SPEEDS)
     except ValueError as error:
         print(error)
         return 2
@@ -75,7 +78,7 @@ def _run(port: int, speed: float) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    print("Starting Slack, AWS and PagerDuty on this machine …", flush=True)
+    print("Starting Slack, AWS, PagerDuty and GitHub on this machine …", flush=True)
     with tempfile.TemporaryDirectory(prefix="aiops-demo-") as folder, world(port) as here:
         environment = bot_environment(here, Path(folder), speed)
         bot = _start(environment)
@@ -91,9 +94,9 @@ def _run(port: int, speed: float) -> int:
 
 @contextmanager
 def world(port: int = 0) -> Iterator[World]:
-    """Slack on this port, PagerDuty and AWS on the next two; with 0 on any."""
-    ports = [port and port + n for n in range(3)]
-    for what, each in zip(("Slack", "PagerDuty", "AWS"), ports, strict=True):
+    """Slack on this port, PagerDuty, AWS and GitHub on the next three; with 0 on any."""
+    ports = [port and port + n for n in range(4)]
+    for what, each in zip(("Slack", "PagerDuty", "AWS", "GitHub"), ports, strict=True):
         _must_be_free(what, each)
     with ExitStack() as stack:
         aws = stack.enter_context(AwsServer.lively(ports[2]))
@@ -105,9 +108,10 @@ def world(port: int = 0) -> Iterator[World]:
             shop.queue(shop.made.queue_url, [json.dumps(event)])
 
         pagerduty = stack.enter_context(PagerDutyServer(ports[1], deliver))
+        github = stack.enter_context(GitHubServer(ports[3]))
         around = {"aws": aws.url, "pagerduty": pagerduty.url}
         slack = stack.enter_context(SandboxServer(port=ports[0], world=around))
-        yield World(slack, shop, pagerduty)
+        yield World(slack, shop, pagerduty, github)
 
 
 def bot_environment(here: World, folder: Path, speed: float = 1.0) -> dict[str, str]:
@@ -123,6 +127,9 @@ def bot_environment(here: World, folder: Path, speed: float = 1.0) -> dict[str, 
         "PAGERDUTY_API_TOKEN": "sandbox-account-token",
         "PAGERDUTY_API_URL": here.pagerduty.url,
         "PAGERDUTY_EVENTS_URL": here.pagerduty.url,
+        "GITHUB_TOKEN": "sandbox-token",
+        "GITHUB_REPOSITORY": here.github.repository,
+        "GITHUB_API_URL": here.github.url,
         "DATABASE_URL": f"sqlite:///{folder / 'aiops.db'}",
         "CONFIG_FILE": str(config.write(here.shop.made, folder / "config.yml", speed)),
         "HEALTH_PORT": str(_free_port()),
@@ -136,6 +143,7 @@ def _welcome(here: World, environment: dict[str, str], speed: float) -> str:
         "",
         f"Slack      {here.slack.url}/?as=U0BOB   and, as somebody else, in a second window",
         f"PagerDuty  {here.pagerduty.url}/?as=PBOB001",
+        f"GitHub     {here.github.url}/?as=bob-okafor",
         f"Health     http://127.0.0.1:{environment['HEALTH_PORT']}/healthz and /metrics",
         f"Config     {environment['CONFIG_FILE']}",
         "",

@@ -12,7 +12,8 @@ examples:
 
 Stopped (Ctrl-C, a refusal, a network that is gone), it goes on where it was when it is run again the same way.
 
-environment: CONFIG_FILE (config.yml), AWS_REGION, AWS_ENDPOINT_URL; credentials by boto3's own rules.
+environment: CONFIG_FILE (config.yml), AWS_REGION, AWS_ENDPOINT_URL; credentials by boto3's own rules. Where
+DATABASE_URL is set, the bot's database gets the baselines as well, and the bot uses them at once.
 exit codes: 0 done · 1 AWS refused or can't be reached · 2 wrong argument or setting · 130 stopped by Ctrl-C
 """
 
@@ -33,10 +34,11 @@ from pydantic import ValidationError
 
 from bot.baselines import Baseline, Point, baselines_from, with_zeros
 from bot.config import Config
-from bot.errors import CloudError, SettingsError
+from bot.errors import CloudError, SettingsError, StoreError
+from bot.integrations.aws.baselines import PERIOD, CloudWatch, Series, Span, TooMuchError, bill, series
 from bot.integrations.aws.clients import Clients
 from bot.settings import load_config
-from scripts.metrics import PERIOD, CloudWatch, Series, Span, TooMuchError, bill, series
+from bot.store.sqlite import SqliteStore
 from scripts.progress import Bar, Partial
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -61,7 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         return _run(given)
-    except (SettingsError, TooMuchError, OSError) as error:
+    except TooMuchError as error:
+        return _complain(f"error: {error}; what was read is kept, run it again to go on", EXIT_USAGE)
+    except (SettingsError, StoreError, OSError) as error:
         return _complain(f"error: {error}", EXIT_USAGE)
     except CloudError as error:
         return _complain(f"error: {error}. What was read is kept: run it again to go on.", EXIT_AWS)
@@ -72,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: argparse.Namespace) -> int:
     config = _config()
     services = _chosen(config, given.service)
+    _database()
     _read(given.output)  # what can't be written in the end is told before anything is paid for
     with closing(Clients(os.environ.get("AWS_REGION") or None, os.environ.get("AWS_ENDPOINT_URL") or None)) as clients:
         aws = CloudWatch(clients, given.max_calls)
@@ -83,13 +88,16 @@ def _run(given: argparse.Namespace) -> int:
         if given.dry_run:
             return 0
         if planned > given.max_calls:
-            raise TooMuchError(
+            raise SettingsError(
                 f"--max-calls allows {given.max_calls}: read less with --service, --metric, or allow more"
             )
         _learn(work, partial, aws)
     written = _write(given.output, partial.baselines, _relearned(work.found, given.metric))
+    stored = _store(partial.baselines)
     partial.done()
     print(f"{given.output}: {written} baselines of {len(work.found)} services")
+    if stored:
+        print(f"{stored}: the same")
     print(f"it took {aws.bill}")
     return 0
 
@@ -149,6 +157,24 @@ def _read(output: Path) -> list[Baseline]:
         return [Baseline.model_validate_json(line) for line in lines if line.strip()]
     except ValidationError as error:
         raise SettingsError(f"{output}: holds something else than baselines; choose another --output") from error
+
+
+def _database() -> str:
+    """The bot's, where the environment names it."""
+    address = os.environ.get("DATABASE_URL", "")
+    if address and not address.startswith("sqlite:///"):
+        raise SettingsError("DATABASE_URL must look like sqlite:///var/aiops.db")
+    return address
+
+
+def _store(found: Sequence[Baseline]) -> str:
+    """Keep them where the bot looks; the address, empty where none is named."""
+    address = _database()
+    if address:
+        with closing(SqliteStore(Path(address.removeprefix("sqlite:///")))) as store:
+            for service in {each.service for each in found}:
+                store.keep_baselines(service, [each for each in found if each.service == service])
+    return address
 
 
 def _config() -> Config:

@@ -192,8 +192,12 @@ NAMED: dict[str, tuple[tuple[str, str], ...]] = {
     "logs": (("logGroupName", "log-group:{}"), ("logGroupNames", "log-group:{}"), ("logGroupIdentifiers", "{}")),
     "rds": (("DBClusterIdentifier", "cluster:{}"), ("DBInstanceIdentifier", "db:{}")),
     "sns": (("TopicArn", "{}"),),
-    "sqs": (("QueueUrl", "{}"), ("SourceArn", "{}")),
-    "ssm": (("AutomationExecutionId", "automation-execution/{}"), ("DocumentName", "document/{}")),
+    "sqs": (("QueueUrl", "{}"), ("QueueName", "{}"), ("SourceArn", "{}")),
+    "ssm": (
+        ("AutomationExecutionId", "automation-execution/{}"),
+        ("DocumentName", "document/{}"),
+        ("Name", "document/{}"),
+    ),
     "states": (("executionArn", "{}"), ("stateMachineArn", "{}")),
 }
 """What of a call names its resource, the first that it has, and how that stands in the ARN."""
@@ -206,6 +210,7 @@ WITHOUT_RESOURCE = {
         "rds:DescribeDBInstances",
         "rds:DescribeEvents",
     ),
+    *("cloudtrail:LookupEvents", "health:DescribeAffectedEntities", "health:DescribeEvents", "xray:GetTraceSummaries"),
     *("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics"),
     *("cloudwatch:GetMetricWidgetImage", "logs:GetQueryResults", "logs:StopQuery"),
     *("ecs:DescribeTaskDefinition", "ecs:ListServices", "ecs:ListTaskDefinitions", "ecs:ListTasks"),

@@ -44,15 +44,18 @@ NEEDS: dict[str, set[str]] = {
     "conversations.list": {"channels:read"},
     "conversations.replies": {"channels:history"},
     "conversations.setTopic": {"channels:manage"},
+    "files.completeUploadExternal": {"files:write"},
+    "files.getUploadURLExternal": {"files:write"},
     "pins.add": {"pins:write"},
     "usergroups.users.list": {"usergroups:read"},
     "users.info": {"users:read"},
     "users.lookupByEmail": {"users:read.email"},
     "views.open": set(),
+    "views.publish": set(),
     "views.update": set(),
 }
 """Web API method → bot scopes, from each method's page (docs.slack.dev/reference/methods)."""
-EVENT_NEEDS = {"app_mention": {"app_mentions:read"}, "reaction_added": {"reactions:read"}}
+EVENT_NEEDS = {"app_home_opened": set(), "app_mention": {"app_mentions:read"}, "reaction_added": {"reactions:read"}}
 FAMILIES = (
     "admin|apps|assistant|auth|bookmarks|bots|calls|canvases|chat|conversations|dialog|dnd|emoji|files|functions|"
     "migration|oauth|openid|pins|reactions|reminders|search|slackLists|stars|team|tooling|usergroups|users|views"
@@ -113,6 +116,7 @@ def test_the_shortcuts_are_those_that_are_handled_and_of_their_kind() -> None:
         Shortcut.DECLARE: "global",
         Shortcut.DECLARE_FROM_MESSAGE: "message",
         Shortcut.ADD_TO_TIMELINE: "message",
+        Shortcut.ACTION_ITEM: "message",
     }
     assert set(shortcuts.SHORTCUTS) == set(Shortcut) == set(in_manifest)
 

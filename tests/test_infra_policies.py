@@ -70,6 +70,13 @@ BOT_CALLS = [
     *calls("ecs:StopTask", TASK, MANAGED),
     *calls("lambda:GetAlias lambda:ListVersionsByFunction", FUNCTION),
     *calls("lambda:UpdateAlias", FUNCTION, MANAGED),
+    *calls(
+        "ecs:DescribeServiceDeployments ecs:DescribeServiceRevisions",
+        f"{SERVICE}/x".replace(":service/", ":service-deployment/"),
+    ),
+    *calls("sqs:GetQueueUrl sqs:GetQueueAttributes", f"arn:aws:sqs:{REGION}:{ACCOUNT}:payments-work-dlq"),
+    *calls("autoscaling:DescribeAutoScalingGroups rds:DescribeDBClusters rds:DescribeDBInstances"),
+    *calls("cloudfront:GetDistribution", f"arn:aws:cloudfront::{ACCOUNT}:distribution/EDFDVBD6EXAMPLE"),
     *calls("lambda:InvokeFunction", RCA),
     *calls("lambda:InvokeFunction", f"{RCA}:live"),
     *(
@@ -81,9 +88,10 @@ BOT_CALLS = [
             AUTOMATION,
         )
     ),
+    *(Request("ssm:DescribeDocument", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/{path.stem}") for path in RUNBOOKS),
     *calls("ssm:GetAutomationExecution ssm:StopAutomationExecution", AUTOMATION),
     *calls("states:StartExecution", STACK.arn("RemediationOrchestrator")),
-    *calls("states:DescribeExecution states:StopExecution", EXECUTION),
+    *calls("states:DescribeExecution states:GetExecutionHistory states:StopExecution", EXECUTION),
     *(
         Request("iam:PassRole", STACK.arn(role_of(path)), {"iam:PassedToService": "ssm.amazonaws.com"})
         for path in RUNBOOKS
@@ -131,6 +139,15 @@ DANGEROUS = [
     *calls("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/AIOps-DropDatabase"),
     *calls("ssm:StartAutomationExecution", f"arn:aws:ssm:{REGION}::automation-definition/AWS-RunShellScript:1"),
     *calls("ssm:UpdateDocument ssm:DeleteDocument", STACK.arn("RDSFailoverDocument")),
+    *calls("ssm:DescribeDocument ssm:GetDocument", f"arn:aws:ssm:{REGION}:{ACCOUNT}:document/AIOps-DropDatabase"),
+    *calls("rds:DescribeDBSnapshots", f"arn:aws:rds:{REGION}:{ACCOUNT}:cluster:orders"),
+    *calls(
+        "cloudfront:UpdateDistribution cloudfront:CreateInvalidation",
+        f"arn:aws:cloudfront::{ACCOUNT}:distribution/EDFDVBD6EXAMPLE",
+        MANAGED,
+    ),
+    *calls("autoscaling:SetDesiredCapacity autoscaling:TerminateInstanceInAutoScalingGroup", context=MANAGED),
+    *calls("sqs:StartMessageMoveTask", f"arn:aws:sqs:{REGION}:{ACCOUNT}:payments-work-dlq", MANAGED),
     *calls("ssm:SendCommand ssm:GetParameter ssm:SendAutomationSignal"),
     *calls("states:UpdateStateMachine states:DeleteStateMachine", STACK.arn("RemediationOrchestrator")),
     *calls("states:StartExecution", f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:Payroll"),
@@ -178,7 +195,7 @@ def test_every_permission_is_for_something() -> None:
     implied = {
         *("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"),
         *("logs:CreateLogStream", "logs:PutLogEvents"),  # the container's log driver
-        *("ecs:DescribeClusters", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions", "ecs:ListServices"),
+        *("ecs:DescribeClusters", "ecs:ListServices"),
         "lambda:GetFunctionConfiguration",
     }
     needed = {request.action for request in BOT_CALLS} | implied

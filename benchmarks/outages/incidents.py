@@ -15,6 +15,7 @@ from benchmarks.outages.signals import MINUTE, health, logs, readings, traces
 from benchmarks.outages.stories import STORIES, Plot
 from bot.models import Asked, Cause, ChangeKind, Evidence, LogClass, Made, Source, SourceOutcome
 
+BEFORE = 15  # minutes that are shown before the alarm; what is counted is since it began
 START = datetime(2026, 11, 16, tzinfo=UTC)
 NOISE = (
     (LogClass.EXCEPTION, "ClientDisconnectedError: reader left"),
@@ -77,9 +78,9 @@ def _seen(name: str, s: Service, plot: Plot, play: Play, dice: random.Random) ->
     alarm, first, threshold = noticed
     period = dice.choice((1, 5))
     first -= first % period
-    since = max(1, first - dice.choice((0, 0, 2, 5)))
+    since, began = max(1, first - BEFORE), first - dice.choice((0, 0, 1))
     until = min(len(play.minutes), first + dice.randint(6, 15))
-    window = play.minutes[since:until]
+    window = play.minutes[began:until]
     caused = sum(one.caused for one in window)
     cause = plot.cause(sum(one.failed for one in window), caused)
     if cause in {Cause.FEW_ERRORS, Cause.MANY_ERRORS} and not caused:
@@ -98,8 +99,9 @@ def _seen(name: str, s: Service, plot: Plot, play: Play, dice: random.Random) ->
         began_at=zero + first * MINUTE,
         since=zero + since * MINUTE,
         until=zero + until * MINUTE,
-        readings=tuple(readings(s, play.minutes, baseline, (since, until), (alarm, threshold), dice)),
-        logs=tuple(logs(play.minutes, since, until, zero, dice)),
+        counted_since=zero + began * MINUTE,
+        readings=tuple(readings(s, play.minutes, baseline, (began, until), (alarm, threshold), dice)),
+        logs=tuple(logs(play.minutes, began, until, zero, dice)),
         traces=traces(plot.fault, window, dice),
         changes=tuple(changes),
         health=tuple(health(plot, broke_at, dice)),

@@ -14,6 +14,7 @@ from benchmarks.outages.stories import Plot
 from bot.models import HealthNote, LogClass, LogFinding, Measure, Reading, Traces
 
 MINUTE = timedelta(minutes=1)
+RECENT = 15
 
 
 def readings(
@@ -64,13 +65,18 @@ def readings(
 
 
 def logs(minutes: Sequence[Minute], since: int, until: int, zero: datetime, dice: random.Random) -> list[LogFinding]:
+    """What began in the minutes before began then; of what was there all the time the first one since counts."""
     now: Counter[tuple[LogClass, str]] = Counter()
     before: Counter[tuple[LogClass, str]] = Counter()
+    begun: dict[tuple[LogClass, str], int] = {}
     first: dict[tuple[LogClass, str], datetime] = {}
     for t in range(max(0, since - 60), until):
         (now if t >= since else before).update(minutes[t].lines)
-        for key in minutes[t].lines if t >= since else ():
-            first.setdefault(key, zero + t * MINUTE + timedelta(seconds=dice.uniform(0, 59)))
+        for key in minutes[t].lines:
+            begun.setdefault(key, t)
+            if t >= since and key not in first:
+                seen = begun[key] if begun[key] >= since - RECENT else t
+                first[key] = zero + seen * MINUTE + timedelta(seconds=dice.uniform(0, 59))
     return [
         LogFinding(kind=kind, pattern=text, count=count, before=before[kind, text], first_seen=first[kind, text])
         for (kind, text), count in now.most_common()

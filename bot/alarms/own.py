@@ -12,6 +12,8 @@ from bot.alarms.reading import DESCRIPTION, REASON, Event, first, link, moment, 
 from bot.signals import Alarm, AlarmChanged, AlarmKind, AlarmState, Ignored, Signal
 
 PRODUCER = "aiops-bot"
+PRODUCERS = (PRODUCER, "aiops-orchestrator")
+"""Of events that are ours. The bot follows what RemediationOrchestrator runs by itself."""
 _WORDS = {
     AlarmState.ALARM: "alarm alert firing triggered open",
     AlarmState.OK: "ok resolved closed",
@@ -22,7 +24,7 @@ _STATES = {word: state for state, words in _WORDS.items() for word in words.spli
 
 def event(event: Event) -> tuple[Signal, ...]:
     """An alert of another producer; what the bot itself sent, and what is no alert, is ignored."""
-    if event.detail.get("producer") == PRODUCER:
+    if event.detail.get("producer") in PRODUCERS:
         return (Ignored(source_id=event.source_id, reason="our own event"),)
     if event.detail_type and event.detail_type != "AlertCreated":
         return (Ignored(source_id=event.source_id, reason=f"{event.detail_type} is no alert"),)

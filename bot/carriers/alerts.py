@@ -11,7 +11,7 @@ from blocks.storm import summary
 from bot.alert_cards import AlertCards
 from bot.carriers.common import Messenger, Settlement
 from bot.errors import ChatError, DeliveryError
-from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown
+from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown, Stage, Storm
 from bot.owed import Target
 from bot.owed import alerts as owed
 from bot.ports import Chat
@@ -41,13 +41,24 @@ class AlertCarriers:
         """From the row as it is now: edited in place, posted where there is none yet."""
         alert = self._store.alert(number_of(delivery.owed.subject))
         target = str(delivery.owed.body["target"])
-        message = card(self._cards.facts(alert))
         place = self._store.posted(alert.id, target)
+        if place is None and self._needs_no_card(alert):
+            return Settlement()
+        message = card(self._cards.facts(alert))
         over = self._above(alert) if place is None and alert.shown is Shown.THREAD else None
         channel = over.channel_id if over else self._messenger.channel(target)
         thread_ts = over.ts if over else None
         posted = self._messenger.show(delivery, place, channel, message, target=target, thread_ts=thread_ts)
         return Settlement((posted,) if posted else ())
+
+    def _needs_no_card(self, alert: Alert) -> bool:
+        """Over before its card could be posted, one of a storm, nobody was called for it: the summary counted it."""
+        if alert.is_firing or alert.incident is not None or alert.paged:
+            return False
+        if self._store.investigations_of(alert.id, limit=1) or self._store.remediations_of(alert.id, limit=1):
+            return False  # they are told under the card
+        storm = self._store.storm(alert.channels[0]) if alert.channels else None
+        return any(one.stage is Stage.STORM for one in alert.decisions) or _brought(storm, alert)
 
     def _above(self, alert: Alert) -> Posted:
         """The card under which this one stands: that of its group, or of its incident."""
@@ -75,6 +86,8 @@ class AlertCarriers:
 
     def _post(self, delivery: Delivery) -> Settlement:
         body = delivery.owed.body
+        if body.get("thread") and self._is_needless(delivery):
+            return Settlement()
         message = self._flood(body["unreadable_since"]) if "unreadable_since" in body else _message(body)
         if not body.get("thread"):
             self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)
@@ -85,6 +98,23 @@ class AlertCarriers:
         ref = MessageRef(place.channel_id, place.ts)
         self._messenger.once(delivery, ref.channel_id, message, thread_ts=ref.ts)
         return Settlement()
+
+    def _is_needless(self, delivery: Delivery) -> bool:
+        """Somebody has it by now, it is over, or its card was not needed any more."""
+        body, subject = delivery.owed.body, delivery.owed.subject
+        if not subject.startswith("AL-"):
+            return False
+        alert = self._store.alert(number_of(subject))
+        if body.get("while_it_waits") and not alert.awaits:
+            return True
+        return self._needs_no_card(alert) and self._store.posted(subject, body["target"]) is None
+
+
+def _brought(storm: Storm | None, alert: Alert) -> bool:
+    """Is it one of the alerts that the newest storm of its channel began with, or came with?"""
+    if storm is None or storm.began_at is None or alert.received_at < storm.began_at:
+        return False
+    return storm.ended_at is None or alert.received_at <= storm.ended_at
 
 
 def _message(body: dict[str, Any]) -> Message:

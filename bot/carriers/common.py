@@ -75,8 +75,7 @@ class Messenger:
         except ChatError as error:
             if error.code != "invalid_blocks":
                 raise
-            log.error("Slack refuses blocks of ours, sending the text alone: %s", error)
-            return self._chat.post(channel, Message(message.text, []), **arguments)
+            return self._chat.post(channel, _plainer(message, error), **arguments)
 
     def _find(self, delivery: Delivery, channel: str, thread_ts: str | None) -> MessageRef | None:
         try:
@@ -116,6 +115,15 @@ class Messenger:
             self.edit(found, message)  # an earlier try posted it, with the looks of then
         ref = found or self._post(delivery, channel, message, thread_ts=thread_ts)
         return Posted(subject=delivery.owed.subject, target=target, channel_id=ref.channel_id, ts=ref.ts)
+
+
+def _plainer(message: Message, error: ChatError) -> Message:
+    """Without the blocks that Slack refuses: a surprise, unless there are others for that."""
+    if message.plainer is not None:
+        log.warning("Slack refuses blocks, sending the plainer ones: %s", error)
+        return Message(message.text, message.plainer)
+    log.error("Slack refuses blocks of ours, sending the text alone: %s", error)
+    return Message(message.text, [])
 
 
 def showing(store: Store, subject: str) -> Change | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from blocks import remediation as look
@@ -27,11 +27,11 @@ from bot.models import (
     Shown,
 )
 from bot.owed import Target
-from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope
+from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope, Standing
 from bot.remediation import Remediations
 from bot.signals import Alarm, AlarmState
 from bot.store import Store
-from bot.verification import judge
+from bot.verification import Window, judge
 
 _LEAST_WINDOW = timedelta(minutes=5)  # for verifying: CloudWatch has no younger datapoints
 
@@ -117,16 +117,29 @@ class FixCarriers:
     def _start(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.RUNNING:
             return Settlement()
+        if self._remediations.is_late(fix):
+            return self._timed_out(fix)
         return self._tried(fix, lambda: self._aws.fixes.start(fix))
 
     def _follow(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.RUNNING:
             return Settlement()
-        if self._remediations.is_late(fix):
-            self._let_go(fix)
-            problem = "it took longer than it may"
-            return Settlement(follow=lambda: self._remediations.ended(fix.number, problem, timed_out=True))
+        if self._remediations.is_late(fix) and not self._came_to_an_end(fix):
+            return self._timed_out(fix)
         return self._tried(fix, lambda: self._aws.fixes.follow(fix))
+
+    def _came_to_an_end(self, fix: Remediation) -> bool:
+        """While the bot was away it may have been done in time."""
+        try:
+            return self._aws.fixes.follow(fix).is_over
+        except (CloudError, UserError):
+            return False
+
+    def _timed_out(self, fix: Remediation) -> Settlement:
+        """Also one that never began: what was approved then is not what AWS looks like now."""
+        self._let_go(fix)
+        problem = "it took longer than it may"
+        return Settlement(follow=lambda: self._remediations.ended(fix.number, problem, timed_out=True))
 
     def _tried(self, fix: Remediation, call: Callable[[], Progress]) -> Settlement:
         """What can't be is the end of it; what may pass is tried again, as long as the remediation may take."""
@@ -153,13 +166,13 @@ class FixCarriers:
             return Settlement()
         subject, resources = self._remediations.resources_of(fix)
         now = self._clock()
-        since = min(fix.finished_at or now, now - _LEAST_WINDOW)
+        since = _settled(fix.finished_at or now, now)
         alarm = self._alarm_of(subject)
         readings = ()
         if self._aws.metrics is not None:
             scope = Scope(fix.order.service, resources, alarm, since, since, now)
             readings = tuple(self._aws.metrics.collect(scope).values.get("readings", ()))
-        verdict = judge(readings, self._state(subject), None)
+        verdict = judge(readings, self._state(subject), None, _window(fix, alarm, since, now))
         return Settlement(follow=lambda: self._remediations.judged(fix.number, verdict))
 
     def _alarm_of(self, subject: Subject | None) -> Alarm | None:
@@ -180,13 +193,14 @@ class FixCarriers:
             standing = self._aws.alarms.states(names, alerts[0].alarm.region)
         except CloudError:
             standing = {}
-        states = [standing[one.alarm.name].state if one.alarm.name in standing else _known(one) for one in alerts]
-        return AlarmState.ALARM if AlarmState.ALARM in states else AlarmState.OK
+        states = {_standing(one, standing.get(one.alarm.name)) for one in alerts}
+        worst = (AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA)
+        return next((state for state in worst if state in states), AlarmState.OK)
 
     def _propose(self, delivery: Delivery) -> Settlement:
         body, subject = delivery.owed.body, delivery.owed.subject
         order = Order.model_validate(body["order"])
-        return Settlement(follow=lambda: self._remediations.by_itself(subject, order, str(body["approval"])))
+        return Settlement(follow=self._remediations.by_itself(subject, order, str(body["approval"])))
 
     # -- cards
 
@@ -198,8 +212,23 @@ class FixCarriers:
         return Settlement((posted,) if posted else ())
 
 
-def _known(alert: Alert) -> AlarmState:
-    return AlarmState.ALARM if alert.is_firing else AlarmState.OK
+def _settled(done: datetime, now: datetime) -> datetime:
+    """Since when it should be well: what was done needs half of the time to be felt."""
+    return min(done + (now - done) / 2, now - _LEAST_WINDOW)
+
+
+def _window(fix: Remediation, alarm: Alarm | None, since: datetime, until: datetime) -> Window:
+    is_after = fix.finished_at is None or since >= fix.finished_at
+    period = timedelta(seconds=alarm.period) if alarm is not None and alarm.period else Window().period
+    return Window(until - since, is_after=is_after, period=period)
+
+
+def _standing(alert: Alert, found: Standing | None) -> AlarmState:
+    """Without data an alarm that fired has not recovered, and one that was over is still over."""
+    known = AlarmState.ALARM if alert.is_firing else AlarmState.OK
+    if found is None:
+        return known
+    return AlarmState.OK if found.state is AlarmState.INSUFFICIENT_DATA and not alert.is_firing else found.state
 
 
 def _can_fix(subject: Subject) -> bool:

@@ -121,7 +121,7 @@ class IncidentCarriers:
 
     def _resolved(self, delivery: Delivery) -> Settlement:
         incident = Incident.model_validate(delivery.owed.body["incident"])
-        return self._template(delivery, templates.resolved(incident))
+        return self._template(delivery, templates.resolved(incident, self._config.post_mortems.due_at))
 
     def _template(self, delivery: Delivery, message: Message) -> Settlement:
         ref = self._messenger.once(delivery, self._messenger.ops, message)

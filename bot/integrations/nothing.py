@@ -1,13 +1,13 @@
-"""What stands in for AWS where it is not configured: takes everything, does and knows nothing."""
+"""What stands in for AWS and GitHub where they are not configured: takes everything or says so, and does nothing."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
 
-from bot.errors import Refused
+from bot.errors import Refused, TrackerError
 from bot.models import Order, Plan, Progress, Remediation
-from bot.ports import Choice, Event, Standing
+from bot.ports import Choice, Event, Learned, Standing, Ticket, Told
 from bot.resources import Resources
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,15 @@ class NoAlarms:
         return {}
 
 
+class NoBaselines:
+    """What is usual can't be learned."""
+
+    is_on = False
+
+    def learn(self, service: str, tell: Told) -> Learned:
+        raise Refused("AWS is not configured: set AWS_REGION and the bot's credentials, then it can be learned.")
+
+
 class NoFixes:
     """Nothing can be changed where AWS is not configured."""
 
@@ -62,6 +71,23 @@ class NoFixes:
 
     def undo(self, remediation: Remediation) -> Plan:
         raise _refused()
+
+
+class NoTracker:
+    """Nothing is tracked outside where GitHub is not configured. Raises TrackerError `off`."""
+
+    def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
+        raise _off()
+
+    def issue(self, number: int) -> Ticket:
+        raise _off()
+
+    def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
+        raise _off()
+
+
+def _off() -> TrackerError:
+    return TrackerError("off", detail="GitHub is not configured: set GITHUB_TOKEN and GITHUB_REPOSITORY")
 
 
 def _refused() -> Refused:

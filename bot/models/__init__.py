@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bot.models.aftermath import ActionItem, PostMortem, PostMortemStatus, Section, SectionName
 from bot.models.alert import Alert, AlertStatus, Decision, Head, Paged, Shown, Silence, Stage, Storm, fits
 from bot.models.basics import (
     MAX_SERVICE,
@@ -70,6 +71,7 @@ __all__ = [
     "TRANSITIONS",
     "WORKING",
     "Action",
+    "ActionItem",
     "Alert",
     "AlertStatus",
     "Approval",
@@ -104,6 +106,8 @@ __all__ = [
     "Person",
     "PersonKind",
     "Plan",
+    "PostMortem",
+    "PostMortemStatus",
     "Posted",
     "Priority",
     "Progress",
@@ -112,6 +116,8 @@ __all__ = [
     "RemediationStatus",
     "Role",
     "Said",
+    "Section",
+    "SectionName",
     "Severity",
     "Shown",
     "Silence",

@@ -42,10 +42,14 @@ class Said(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What a message says: `text` for notifications and screen readers, `blocks` (Block Kit) for the eye."""
+    """What a message says: `text` for notifications and screen readers, `blocks` (Block Kit) for the eye.
+
+    `plainer` are the blocks for where Slack refuses the others; without them the text goes alone.
+    """
 
     text: str
     blocks: list[dict[str, Any]]
+    plainer: list[dict[str, Any]] | None = None
 
 
 class Severity(IntEnum):

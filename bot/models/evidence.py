@@ -57,18 +57,21 @@ class Measure(StrEnum):
     LATENCY = "latency"
     REQUESTS = "requests"
     TASKS = "running tasks"
+    OTHER = "the alarm's metric"
 
 
 class Reading(Stored):
     """One measure in the affected window, against what is usual.
 
     unit       `%`, `s`, or empty for counts
-    now        in the window: the mean of CPU, memory and tasks, the sum of errors and requests, the p99 of latency
-    peak       the worst datapoint of the window
-    before     the same as `now` over the hour before the window; None where there was no data
+    now        since the symptom began: the mean of CPU, memory and tasks, the p99 of latency, the sum of errors and
+               requests
+    peak       the worst datapoint since then
+    before     the same as `now` over the hour before the symptom; None where there was no data
     expected   the baseline's mean for that hour of the week, with its deviation; None where there is no baseline
     threshold  the alarm's limit where the alarm is about this measure
     slope      how much it rises a minute over the window and the hour before, by least squares
+    statistic  CloudWatch's word for how datapoints are made: `Average`, `p99`; empty where nothing tells it
     """
 
     measure: Measure
@@ -81,6 +84,7 @@ class Reading(Stored):
     deviation: float | None = None
     threshold: float | None = None
     slope: float = 0.0
+    statistic: str = ""
 
 
 class LogClass(StrEnum):
@@ -94,10 +98,10 @@ class LogClass(StrEnum):
 
 
 class LogFinding(Stored):
-    """Lines of one class that say the same, as counted in the window.
+    """Lines of one class that say the same, as counted since the symptom began.
 
     pattern  what they have in common (`KeyError: 'currency'`), redacted
-    before   how many there were in the hour before the window
+    before   how many there were in the hour before
     sample   one whole line, redacted of secrets and addresses, at most 500 characters
     """
 
@@ -135,6 +139,7 @@ class Made(Stored):
     what    in words: `deployed web:57`, `UpdateFunctionConfiguration`
     target  what was changed: the ECS service, the function, the security group
     service the catalogue's service that the target belongs to; empty where that is not known
+    is_ours the bot did it itself
     """
 
     kind: ChangeKind
@@ -148,6 +153,7 @@ class Made(Stored):
     before: str = ""
     after: str = ""
     link: str = ""
+    is_ours: bool = False
 
 
 class HealthNote(Stored):
@@ -161,12 +167,23 @@ class HealthNote(Stored):
     link: str = ""
 
 
+class Tasks(Stored):
+    """How many tasks of an ECS service run, how many should, and what ECS says about it."""
+
+    running: int
+    wanted: int
+    why: str = ""
+
+
 class Evidence(Stored):
     """All that was found. Times are aware datetimes in UTC.
 
     began_at  when the symptom began: the alarm's first breaching datapoint, else its change to ALARM
     since, until   the affected window
-    stopped   ECS tasks that stopped in the window with a reason that tells of memory (`OutOfMemoryError`, exit 137)
+    counted_since  from when on errors, requests and lines are counted: the symptom's beginning; None: from `since` on
+    stopped   ECS tasks that stopped since then with a reason that tells of memory (`OutOfMemoryError`, exit 137)
+    tasks     where fewer run than should
+    why_stopped  why tasks stopped that nobody stopped, the newest first
     """
 
     service: str
@@ -183,6 +200,9 @@ class Evidence(Stored):
     changes: tuple[Made, ...] = ()
     health: tuple[HealthNote, ...] = ()
     stopped: int = 0
+    counted_since: datetime | None = None
+    tasks: Tasks | None = None
+    why_stopped: tuple[str, ...] = ()
     asked: tuple[Asked, ...] = ()
 
     def reading(self, measure: Measure) -> Reading | None:
@@ -232,6 +252,7 @@ class Diagnosis(Stored):
     suspects    changes, the likeliest first
     action      what the matrix recommends; None: alert only
     advice      what a person has to do, as the matrix says
+    title       what it is where the matrix has no row for it: `no task runs`
     """
 
     cause: Cause
@@ -243,6 +264,7 @@ class Diagnosis(Stored):
     suspects: tuple[Suspect, ...] = ()
     action: Action | None = None
     advice: str = ""
+    title: str = ""
 
 
 class InvestigationStatus(StrEnum):

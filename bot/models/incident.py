@@ -213,6 +213,8 @@ class EventKind(StrEnum):
     REMINDED = "reminded"
     CAUSE = "cause"
     FIX = "fix"
+    POST_MORTEM = "post_mortem"
+    ACTION_ITEM = "action_item"
     TROUBLE = "trouble"
     REPAIRED = "repaired"
 

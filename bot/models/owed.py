@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import Field
 
+from bot.models.aftermath import ActionItem, PostMortem
 from bot.models.alert import Alert, Head, Silence, Storm
 from bot.models.basics import Value
 from bot.models.evidence import Investigation
@@ -42,6 +43,14 @@ class OwedKind(StrEnum):
     FIX = "fix"
     FIX_CARD = "fix_card"
     PROPOSE = "propose"
+    DIGEST = "digest"
+    BASELINE = "baseline"
+    AFTERMATH = "aftermath"
+    POST_MORTEM = "post_mortem"
+    FILE = "file"
+    PULL_REQUEST = "pull_request"
+    TICKET = "ticket"
+    REMIND = "remind"
 
 
 class Priority(IntEnum):
@@ -135,9 +144,10 @@ class Timer(Value):
 class Change(Value):
     """All that one step of a use case writes, in one transaction.
 
-    Each of `incidents` … `approvals` (but `heads`) is written only while the stored row still has the version it was
+    Each of `incidents` … `action_items` (but `heads`) is written only while the stored row still has the version it was
     read with, and gets the next one. `heads` are what is newest for their dedup keys. `cancel_timers` are (kind,
     subject) pairs; they go before `timers` come. `seen` are the ids of the messages that the change takes care of.
+    `claims` are keys that nobody has claimed before: else nothing is written, as where a version moved on.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -149,9 +159,12 @@ class Change(Value):
     remediations: tuple[Remediation, ...] = ()
     guards: tuple[Guard, ...] = ()
     approvals: tuple[Approval, ...] = ()
+    post_mortems: tuple[PostMortem, ...] = ()
+    action_items: tuple[ActionItem, ...] = ()
     deployments: tuple[Deployment, ...] = ()
     unreadable: tuple[Unreadable, ...] = ()
     seen: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     timeline: tuple[TimelineEvent, ...] = ()
     owed: tuple[Owed, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -173,7 +186,7 @@ class Change(Value):
         for name, key in _KEYS.items():
             newest = {key(row): row for change in changes for row in getattr(change, name)}
             rows[name] = tuple(newest.values())
-        for name in ("deployments", "unreadable", "seen", "timeline", "owed", "cancel_timers"):
+        for name in ("deployments", "unreadable", "seen", "claims", "timeline", "owed", "cancel_timers"):
             rows[name] = tuple(row for change in changes for row in getattr(change, name))
         return cls.model_construct(None, **rows)
 
@@ -188,4 +201,6 @@ _KEYS: dict[str, Callable[[Any], object]] = {
     "remediations": attrgetter("number"),
     "guards": attrgetter("place"),
     "approvals": attrgetter("id"),
+    "post_mortems": attrgetter("incident"),
+    "action_items": attrgetter("number"),
 }

@@ -26,27 +26,40 @@ def places(alert: Alert) -> tuple[str, ...]:
 
 def _card(alert: Alert, channel: str, *, is_first: bool) -> Owed:
     lane = f"card:{alert.number}:alert:{channel}"
-    is_urgent = alert.severity <= Severity.SEV2
     return Owed(
         kind=OwedKind.ALERT,
         lane=lane,
         coalesce=lane,
         pace=f"post:{channel}" if is_first else f"edit:{alert.id}:{channel}",
         subject=alert.id,
-        priority=Priority.TEMPLATE if is_urgent else Priority.NORMAL,
+        priority=_priority(alert),
         body={"target": channel},
     )
 
 
-def note(alert: Alert, message: Message) -> Owed:
-    """A message under the alert's card."""
+def _priority(alert: Alert) -> Priority:
+    """In one channel an incident's template and card go before the cards of many alerts; what is over comes last."""
+    if not alert.is_firing or alert.severity > Severity.SEV2:
+        return Priority.COMFORT
+    return Priority.TEMPLATE if alert.severity is Severity.SEV1 else Priority.NORMAL
+
+
+def note(alert: Alert, message: Message, *, while_it_waits: bool = False) -> Owed:
+    """A message under the alert's card; one for `while_it_waits` is dropped when somebody has it or it is over."""
     channel = places(alert)[0]
     return Owed(
         kind=OwedKind.POST,
         lane=f"thread:{alert.id}",
         pace=f"post:{channel}",
         subject=alert.id,
-        body={"text": message.text, "blocks": message.blocks, "thread": True, "target": channel},
+        priority=Priority.NORMAL if alert.severity <= Severity.SEV2 else Priority.COMFORT,  # never before its card
+        body={
+            "text": message.text,
+            "blocks": message.blocks,
+            "thread": True,
+            "target": channel,
+            **({"while_it_waits": True} if while_it_waits else {}),
+        },
     )
 
 
@@ -81,14 +94,15 @@ def page(subject: Alert | Incident, role: Role, why: str = "", **more: Any) -> O
     )
 
 
-def pager(subject: str, key: str, action: str, by: str = "") -> Owed:
-    """The pager is to know that a page was acknowledged or is over; `by` in words."""
+def pager(subject: str, key: str, action: str, by: str = "", *, is_urgent: bool = False) -> Owed:
+    """The pager is to know that a page was acknowledged or is over; `by` in words. As urgent as the page: a lane keeps
+    the order of its rows only among equals."""
     return Owed(
         kind=OwedKind.PAGER,
         lane=f"page:{subject}",
         pace=f"pager:{subject}",
         subject=subject,
-        priority=Priority.PAGE,
+        priority=Priority.URGENT if is_urgent else Priority.PAGE,
         body={"key": key, "action": action, "by": by},
     )
 

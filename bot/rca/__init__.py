@@ -8,11 +8,13 @@ matrix.py     the rows of the response matrix
 words.py      sentences with numbers
 diagnosis.py  symptom → row → action
 payload.py    the same in the second document's payload
+answer.py     an external function's answer in these terms
 """
 
 from __future__ import annotations
 
+from bot.rca.answer import from_answer, to_question
 from bot.rca.diagnosis import diagnose
 from bot.rca.payload import from_payload, to_payload
 
-__all__ = ["diagnose", "from_payload", "to_payload"]
+__all__ = ["diagnose", "from_answer", "from_payload", "to_payload", "to_question"]

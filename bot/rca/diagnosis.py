@@ -20,8 +20,8 @@ from bot.models import (
 from bot.rca import words
 from bot.rca.facts import THERE, Facts, facts
 from bot.rca.matrix import MATRIX
-from bot.rca.signs import Judged, Symptom, judge
-from bot.rca.suspects import ACCESS, CONF, DEP, SCALING, Habit, distinct, is_own, rank
+from bot.rca.signs import Judged, Symptom, judge, seen
+from bot.rca.suspects import ACCESS, CONF, DEP, LIKELY, SCALING, Habit, distinct, is_own, rank, still_runs
 from bot.rca.usual import ramp
 
 PLAUSIBLE = 0.3
@@ -30,6 +30,11 @@ SURE = 0.8
 BLAMED = 0.7
 """From here on somebody else is held to be the cause."""
 HIGH_MEMORY = (75, 85)
+CATALOGUE = "the catalogue"
+SOME_GONE = 0.25
+"""From so many missing tasks on it is said."""
+DOWN = 0.95
+"""How sure it is that a service of which nothing runs is down for that."""
 
 # How long after a change a symptom shows, and which kinds bring it about. Ours: a leak takes its time, errors do not;
 # fewer tasks make the others busy, but break nothing.
@@ -50,17 +55,21 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     judged = judge(found)
     cause = _cause(judged.symptom, found)
     suspects = rank(evidence, HABITS[judged.symptom])
+    if judged.symptom is Symptom.NOTHING:  # where nothing is known to be wrong, an unlikely change is no news
+        suspects = tuple(each for each in suspects if each.score >= LIKELY)
     row = MATRIX[cause]
+    is_down = cause is Cause.UNKNOWN and found.gone >= 1
     return Diagnosis(
         cause=cause,
         severity=row.severity,
-        confidence=judged.confidence,
+        confidence=round(DOWN * seen(evidence), 2) if is_down else judged.confidence,
         findings=tuple(_findings(judged, found, suspects)),
         excluded=tuple(_excluded(judged.symptom, found, suspects)),
-        unseen=tuple(_unseen(answer) for answer in evidence.asked if answer.outcome in _UNSEEN),
+        unseen=tuple(_not_seen(evidence)),
         suspects=suspects,
         action=row.action if _is_right(row.action, judged.symptom, found, suspects) else None,
         advice=row.manual,
+        title="no task runs" if is_down else "",
     )
 
 
@@ -91,7 +100,7 @@ def _is_bad_deployment(found: Facts, suspects: tuple[Suspect, ...]) -> bool:
     if not suspects or suspects[0].change.kind is not ChangeKind.DEPLOYMENT:
         return False
     top, blame = suspects[0], found.blame
-    if top.score < PLAUSIBLE or not is_own(top.change, found.evidence):
+    if top.score < PLAUSIBLE or not is_own(top.change, found.evidence) or not still_runs(top.change, found.evidence):
         return False
     if blame.strength < BLAMED:
         return True
@@ -101,20 +110,30 @@ def _is_bad_deployment(found: Facts, suspects: tuple[Suspect, ...]) -> bool:
 def _findings(judged: Judged, found: Facts, suspects: tuple[Suspect, ...]) -> Iterator[str]:
     """What speaks for it, the strongest first; then the likeliest change, and how the rest is."""
     told = [text for _, text in judged.findings]
+    if found.gone >= 1:
+        told.insert(0, words.tasks(found))
     if found.errors.are_there and judged.symptom in {Symptom.CPU, Symptom.SLOW}:
         told.append(words.errors(found))
     if found.blame.names:
         told.append(words.blame(found))
+    if found.gone >= SOME_GONE:
+        told.append(words.tasks(found))
+    if judged.symptom is Symptom.NOTHING:
+        told += _nothing(found)
     if suspects and suspects[0].score >= PLAUSIBLE:
         told.append(words.suspect(suspects[0]))
-    running = found.evidence.reading(Measure.TASKS)
-    if running is not None and found.gone >= 0.25:
-        told.append(words.tasks(running))
-    if judged.symptom is Symptom.NOTHING:
-        told.append("nothing of what was looked at is unusual enough to be one of the known causes")
-    yield from dict.fromkeys(told)
+    yield from (text for text in dict.fromkeys(told) if text)
     if others := [text for text in _rest(judged.symptom, found) if text not in told]:
         yield ", ".join(others)
+
+
+def _nothing(found: Facts) -> Iterator[str]:
+    """What the alarm is about, where the matrix has no row for it."""
+    own = found.evidence.reading(Measure.OTHER)
+    if own is not None:
+        yield words.other(own)
+    if found.gone < 1:
+        yield "nothing of what was looked at is unusual enough to be one of the known causes"
 
 
 def _rest(symptom: Symptom, found: Facts) -> Iterator[str]:
@@ -122,7 +141,7 @@ def _rest(symptom: Symptom, found: Facts) -> Iterator[str]:
     excluded = " ".join(_not_them(symptom, found))
     for measure in _CONTEXT:
         is_said = measure is Measure.ERRORS and (found.errors.are_there or symptom is Symptom.ERRORS)
-        if measure in found.rises and not is_said:
+        if measure in found.rises and not is_said and not words.is_empty(found.rises[measure]):
             text = words.reading(found.rises[measure])
             if text not in excluded:
                 yield text
@@ -154,8 +173,8 @@ def _not_them(symptom: Symptom, found: Facts) -> Iterator[str]:
 
 
 def _other_changes(evidence: Evidence, suspects: tuple[Suspect, ...]) -> str:
-    others = len(distinct(evidence.changes)) - len(suspects)
-    if not others:
+    others = sum(not one.is_ours for one in distinct(evidence.changes)) - len(suspects)
+    if others <= 0:
         return "no other changes" if suspects else "nothing"
     return f"{words.things(others, 'other change')}, other targets or times"
 
@@ -163,6 +182,14 @@ def _other_changes(evidence: Evidence, suspects: tuple[Suspect, ...]) -> str:
 def _answered(evidence: Evidence, source: Source) -> bool:
     answer = evidence.answer(source)
     return answer is not None and answer.outcome not in _UNSEEN
+
+
+def _not_seen(evidence: Evidence) -> Iterator[str]:
+    """What the catalogue lacks is said in a word: the evidence has it at length."""
+    missing = [answer for answer in evidence.asked if answer.outcome is SourceOutcome.OFF and CATALOGUE in answer.why]
+    yield from (_unseen(each) for each in evidence.asked if each.outcome in _UNSEEN and each not in missing)
+    if missing:
+        yield f"{', '.join(each.source.value for each in missing)} — {CATALOGUE} does not say where"
 
 
 def _unseen(answer: Asked) -> str:

@@ -129,7 +129,7 @@ def facts(evidence: Evidence) -> Facts:
         busy=_busy(risen.get(Measure.CPU)),
         waits=ramp(_total(new, WAITS), 0, 5),
         slow_traces=_slow_traces(evidence, risen),
-        gone=fallen(evidence.reading(Measure.TASKS)),
+        gone=_gone(evidence),
         deployed=max((nearness(one, evidence, start) for one in deployments if is_own(one, evidence)), default=0.0),
     )
 
@@ -208,6 +208,14 @@ def _blame(evidence: Evidence, failed: Errors) -> Blame:
         return Blame(1.0, tuple(names))
     waiting = _total(failed.lines, WAITS)
     return Blame(0.7 * ramp(waiting, 1, 5) * ramp(1 - failed.own, 0.3, 0.6))
+
+
+def _gone(evidence: Evidence) -> float:
+    """What ECS itself says counts first: the metric is of the last minutes."""
+    known = evidence.tasks
+    if known is not None and known.wanted > 0:
+        return min(1.0, max(0.0, 1 - known.running / known.wanted))
+    return fallen(evidence.reading(Measure.TASKS))
 
 
 def _busy(cpu: Rise | None) -> float:

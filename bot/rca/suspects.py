@@ -9,11 +9,11 @@ before the symptom can have caused it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.models import ChangeKind, Evidence, LogClass, Made, Suspect
+from bot.models import ChangeKind, Evidence, LogClass, LogFinding, Made, Suspect
 from bot.rca.usual import in_hours, news
 from bot.rca.words import minutes
 
@@ -24,6 +24,8 @@ CLOCKS = MINUTE
 """Clocks differ: what came so much later may have come before."""
 DATAPOINT = 5 * MINUTE
 """A datapoint bears the time at which it begins: what came within it may have caused it."""
+LIKELY, POSSIBLE, FEW = 0.5, 0.2, 3
+"""What is likely is named; where nothing is, a few that are possible."""
 LEAST = 0.1
 """A change with a lower score is not named."""
 ONE_CHANGE = 10 * MINUTE
@@ -65,7 +67,7 @@ def beginning(evidence: Evidence) -> Beginning:
     first = [
         line.first_seen
         for line in evidence.logs
-        if line.first_seen and line.before <= 0 < line.count and _is_near(line.first_seen, evidence.began_at)
+        if line.first_seen and _is_new(line, evidence) and _is_near(line.first_seen, evidence.began_at)
     ]
     if first:
         return Beginning(min(first), "the first error", CLOCKS)
@@ -85,8 +87,73 @@ def is_own(change: Made, evidence: Evidence) -> bool:
 def rank(evidence: Evidence, habit: Habit) -> tuple[Suspect, ...]:
     """Every change that may have to do with it. The order depends on nothing but the changes themselves."""
     start, about = beginning(evidence), _about(evidence)
-    found = [_suspect(change, evidence, start, habit, about) for change in distinct(evidence.changes)]
-    return tuple(sorted((each for each in found if each.score >= LEAST), key=_order))
+    changes = distinct(evidence.changes)
+    found = [
+        _suspect(change, evidence, start, habit, about)
+        for change in changes
+        if not change.is_ours and not any(other.at <= start.at for other in _successors(change, changes, evidence))
+    ]
+    return tuple(_worth(sorted((each for each in found if each.score >= LEAST), key=_order), evidence))
+
+
+def still_runs(deployment: Made, evidence: Evidence) -> bool:
+    """Is it there to be rolled back: it came up, and nothing was deployed over it?"""
+    is_back = _steps(deployment) < 0
+    return (
+        not is_back and not _is_undone(deployment) and not _successors(deployment, distinct(evidence.changes), evidence)
+    )
+
+
+def _worth(found: Sequence[Suspect], evidence: Evidence) -> Iterator[Suspect]:
+    """Those that are likely; else the likeliest few of this service, or of what it may share with others."""
+    near = [each for each in found if not _is_elsewhere(each.change, evidence)]
+    likely = [each for each in near if each.score >= LIKELY]
+    yield from likely or [each for each in near[:FEW] if each.score >= POSSIBLE]
+
+
+def _is_elsewhere(change: Made, evidence: Evidence) -> bool:
+    """Another service's own deployment or number of tasks is no matter of this one, unless something names it."""
+    whose = _target(change, evidence)[0]
+    return whose == OTHER or (whose == UNKNOWN and (change.kind is ChangeKind.DEPLOYMENT or _call(change) in DEPLOYING))
+
+
+def _successors(change: Made, changes: Sequence[Made], evidence: Evidence) -> list[Made]:
+    """What was deployed over it: from then on it does not run."""
+    if change.kind is not ChangeKind.DEPLOYMENT or not change.after or not is_own(change, evidence):
+        return []
+    family = change.after.partition(":")[0]
+    return [
+        other
+        for other in changes
+        if other.kind is ChangeKind.DEPLOYMENT
+        and other.at > change.at
+        and other.after not in ("", change.after)
+        and other.after.partition(":")[0] == family
+        and is_own(other, evidence)
+        and not _is_undone(other)
+        and _call(other) != "RegisterTaskDefinition"
+    ]
+
+
+def _is_undone(deployment: Made) -> bool:
+    """It failed, was stopped or rolled back by itself."""
+    return deployment.what.startswith("deployment of ")
+
+
+def _steps(change: Made) -> float:
+    """How many revisions further it leads: less than 0 is back, 0 the same again."""
+    before, after = _number(change.before.rpartition(":")[2]), _number(change.after.rpartition(":")[2])
+    is_known = change.kind is ChangeKind.DEPLOYMENT and before is not None and after is not None
+    return after - before if is_known and before is not None and after is not None else 1.0
+
+
+def _is_new(line: LogFinding, evidence: Evidence) -> bool:
+    """There were none before, or all of them are of the minutes before what is counted."""
+    if line.before <= 0:
+        return line.count > 0
+    since = evidence.counted_since
+    is_earlier = since is not None and line.first_seen is not None and line.first_seen < since
+    return is_earlier and news(line, in_hours(evidence)) >= 0.5
 
 
 def distinct(changes: Sequence[Made]) -> list[Made]:
@@ -171,6 +238,10 @@ def _kind(change: Made, habit: Habit) -> tuple[float, str]:
     likely = habit.kinds[change.kind]
     if HARMLESS.match(_call(change)):
         return likely * 0.15, "breaks nothing that runs"
+    if change.before and change.before == change.after and change.kind is ChangeKind.DEPLOYMENT:
+        return likely * 0.15, "the same version again"
+    if _steps(change) < 0:
+        return likely * 0.2, "back to an earlier version"
     before, after = _number(change.before), _number(change.after)
     if change.kind is ChangeKind.SCALING and before is not None and after is not None and before != after:
         return (likely, "scaled down") if after < before else (likely * 0.2, "scaled up")
@@ -212,11 +283,21 @@ def _call(change: Made) -> str:
 def _are_one(kept: Made, other: Made) -> bool:
     if kept.kind is not ChangeKind.DEPLOYMENT or not _is_same_thing(kept, other):
         return False
+    if (
+        kept.after
+        and other.after
+        and _last(kept.after) != _last(other.after)
+        and ":" in kept.after
+        and ":" in other.after
+    ):
+        return False
     if call := _call(other):
         is_before = -CLOCKS <= kept.at - other.at <= ONE_CHANGE
         return is_before and call in DEPLOYING and other.kind is not ChangeKind.SCALING
     is_same = kept.what == other.what or (kept.after != "" and kept.after == other.after)
-    return is_same and other.kind is ChangeKind.DEPLOYMENT and abs(kept.at - other.at) <= ONE_CHANGE
+    # A pipeline calls it by another name than ECS does, which alone knows what ran before.
+    is_told = not (kept.before and other.before) and abs(kept.at - other.at) <= 2 * MINUTE and not _call(kept)
+    return (is_same or is_told) and other.kind is ChangeKind.DEPLOYMENT and abs(kept.at - other.at) <= ONE_CHANGE
 
 
 def _is_same_thing(one: Made, other: Made) -> bool:
@@ -236,7 +317,9 @@ def _merged(kept: Made, other: Made) -> Made:
         name: getattr(kept, name) or getattr(other, name)
         for name in ("service", "by", "account", "region", "before", "after", "link")
     }
-    return kept.model_copy(update=told)
+    if other.before and not kept.before and not _call(other):  # ECS's own name of it tells more
+        told |= {"what": other.what, "after": other.after, "before": other.before, "at": other.at}
+    return kept.model_copy(update={**told, "is_ours": kept.is_ours or other.is_ours})
 
 
 def _last(target: str) -> str:

@@ -60,6 +60,7 @@ class Basis(Enum):
 
     BASELINE = "expected {}"
     BEFORE = "{} in the hour before"
+    RATE = "usually {}"
     LIMIT = "alarm at {}"
     RULE = ""
 
@@ -88,8 +89,8 @@ def ramp(value: float, low: float, high: float) -> float:
 
 
 def in_hours(evidence: Evidence) -> float:
-    """The window's length; never 0."""
-    return max((evidence.until - evidence.since) / HOUR, 1 / 60)
+    """How long is counted; never 0."""
+    return max((evidence.until - (evidence.counted_since or evidence.since)) / HOUR, 1 / 60)
 
 
 def rises(evidence: Evidence) -> dict[Measure, Rise]:
@@ -163,7 +164,8 @@ def _usual(reading: Reading, scale: Scale, hours: float) -> tuple[Basis, float |
         deviation = _sane(reading.deviation)
         return Basis.BASELINE, expected, _spread(reading.measure, expected, deviation, scale)
     if before is not None:
-        return Basis.BEFORE, before, _spread(reading.measure, before, None, scale)
+        basis = Basis.RATE if reading.measure in COUNTS else Basis.BEFORE
+        return basis, before, _spread(reading.measure, before, None, scale)
     if limit is not None:
         return Basis.LIMIT, limit, None
     return Basis.RULE, None, None

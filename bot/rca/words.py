@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LINES = 3
 """So many kinds of log lines are named in a sentence."""
 PATTERN = 80
-NAMES = {Measure.LATENCY: "p99"}
+REASON = 180
 UNITS = {Measure.CPU: "%", Measure.MEMORY: "%", Measure.LATENCY: "s"}
 Sentence = Callable[["Facts"], str]
 
@@ -65,10 +65,31 @@ def reading(rise: Rise) -> str:
     return f"{told} ({rise.basis.value.format(usual)})"
 
 
-def tasks(one: Reading) -> str:
-    """`running tasks: 0 (expected 4)`."""
+def tasks(found: Facts) -> str:
+    """`0 of 2 tasks run: CannotPullContainerError: …`, else `running tasks: 0 (expected 4)`."""
+    known, why = found.evidence.tasks, next(iter(found.evidence.why_stopped), "")
+    if known is not None:
+        said = why or known.why
+        return f"{known.running} of {things(known.wanted, 'task')} run" + (f": {_cut(said, REASON)}" if said else "")
+    one = found.evidence.reading(Measure.TASKS)
+    if one is None:
+        return ""
     usual = one.expected if one.expected is not None else one.before
-    return f"{_name(one)}: {number(one.now)}" + (f" (expected {number(usual)})" if usual is not None else "")
+    told = f"{_name(one)}: {number(one.now)}" + (f" (expected {number(usual)})" if usual is not None else "")
+    return f"{told}: {_cut(why, REASON)}" if why else told
+
+
+def other(one: Reading) -> str:
+    """`SpoolLength: 412 (3 in the hour before, limit 100)`: what the matrix has no row for."""
+    known = [f"{number(one.before)} in the hour before"] if one.before is not None else []
+    known += [f"limit {number(one.threshold)}"] if one.threshold is not None else []
+    return f"{_name(one)}: {number(one.now)}" + (f" ({', '.join(known)})" if known else "")
+
+
+def is_empty(rise: Rise) -> bool:
+    """Nothing now and nothing before: not worth a word."""
+    one = rise.reading
+    return not one.now and not one.peak and not one.before and not one.expected
 
 
 def killed(found: Facts) -> str:
@@ -148,7 +169,12 @@ def patterns(lines: Iterable[LogFinding]) -> str:
 
 
 def _name(one: Reading) -> str:
-    return NAMES.get(one.measure, one.measure.value)
+    """Latencies by their statistic, what is not known by the metric's own name."""
+    if one.measure is Measure.OTHER:
+        return one.metric.rpartition(" ")[2] or one.measure.value
+    if one.measure is not Measure.LATENCY or not one.statistic:
+        return "p99" if one.measure is Measure.LATENCY else one.measure.value
+    return one.statistic if one.statistic.startswith("p") else f"latency ({one.statistic.lower()})"
 
 
 def _deviation(one: Reading) -> str:
@@ -167,6 +193,6 @@ def _total(lines: Iterable[LogFinding]) -> int:
     return sum(max(line.count, 0) for line in lines)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int = PATTERN) -> str:
     flat = " ".join(text.replace("`", "'").split())
-    return flat if len(flat) <= PATTERN else f"{flat[: PATTERN - 1]}…"
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"

@@ -24,6 +24,7 @@ from bot.models import (
     Incident,
     Owed,
     Paged,
+    Priority,
     Role,
     Severity,
     Shown,
@@ -206,7 +207,9 @@ def over(
     if heir is not None:
         return change + _inherited(alert, heir, group, policy)
     if alert.pages:
-        change += Change(owed=(owed.pager(alert.id, alert.page_key, "resolve"),))
+        change += Change(
+            owed=(owed.pager(alert.id, alert.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
+        )
     return change
 
 
@@ -260,7 +263,9 @@ def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by:
         for one in alerts
     ]
     told = tuple(
-        owed.pager(one.id, one.page_key, "acknowledge", by.name or by.user or by.via)
+        owed.pager(
+            one.id, one.page_key, "acknowledge", by.name or by.user or by.via, is_urgent=one.severity is Severity.SEV1
+        )
         for one in after
         if one.pages and one.page_key != by.key
     )
@@ -273,7 +278,7 @@ def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by:
 
 def opened(alerts: Sequence[Alert], number: int, now: datetime, by: By, commander: str | None) -> Incident:
     """The incident that these alerts' acknowledgement opens: as bad as the worst, from the first one's firing on."""
-    worst = min(alerts, key=lambda one: (one.severity, one.fired_at))
+    worst = min(alerts, key=lambda one: (one.severity, one.parent is not None, one.fired_at))
     user = by.user
     return Incident(
         number=number,
@@ -311,7 +316,13 @@ def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change
     how = incident.via or ""
     by = incident.acknowledged_by
     events_.append(TimelineEvent(incident=incident.number, at=now, kind=EventKind.ACKNOWLEDGED, actor=by, text=how))
-    return Change(incidents=(incident,), timeline=tuple(events_), owed=owed_to_incident.declaration(incident))
+    return Change(incidents=(incident,), timeline=tuple(events_), owed=_declared(incident))
+
+
+def _declared(incident: Incident) -> tuple[Owed, ...]:
+    """Its card leaves with its template, not behind the cards of all alerts that wait for the channel."""
+    rows = owed_to_incident.declaration(incident)
+    return tuple(row.model_copy(update={"priority": min(row.priority, Priority.TEMPLATE)}) for row in rows)
 
 
 def added(alerts: Sequence[Alert], incident: Incident) -> Change:
@@ -362,7 +373,9 @@ def rated(
     heir = _heir(alert, group)
     if heir is not None and heir.severity < severity:
         return change + _inherited(alert, heir, group, policy)
-    return change + Change(owed=(owed.pager(after.id, after.page_key, "resolve"),))
+    return change + Change(
+        owed=(owed.pager(after.id, after.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
+    )
 
 
 def hidden(
@@ -381,7 +394,9 @@ def hidden(
     if heir is not None:
         return change + _inherited(alert, heir, group, policy)
     if alert.pages and alert.awaits:
-        change += Change(owed=(owed.pager(after.id, after.page_key, "resolve"),))
+        change += Change(
+            owed=(owed.pager(after.id, after.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
+        )
     return change
 
 
@@ -409,14 +424,20 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
     return Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
 
 
+def left_alone(alert: Alert) -> Change:
+    """The composite alarm that stood for it is OK; it fires on, and belongs to somebody's incident by now."""
+    shown = Shown.CARD if alert.has_stood else alert.shown
+    after = alert.changed(parent=None, shown=shown)
+    return Change(alerts=(after,), owed=_edits(after))
+
+
 def missed(alert: Alert, now: datetime, policy: Policy) -> Change | None:
     """The acknowledgement was due and did not come."""
     if not alert.awaits or alert.missed_at is not None:
         return None
     after = alert.changed(missed_at=now)
-    return Change(
-        alerts=(after,), owed=(*_edits(after), owed.note(after, notes.sla_missed(after)))
-    ) + deadlines.of_alert(after, policy)
+    note = (owed.note(after, notes.sla_missed(after), while_it_waits=True),) if after.has_stood else ()
+    return Change(alerts=(after,), owed=(*_edits(after), *note)) + deadlines.of_alert(after, policy)
 
 
 def _edits(alert: Alert) -> tuple[Owed, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from bot.config import ApprovalPolicy, Match, Remediations
+from bot.config import ApprovalPolicy, Remediations
 from bot.errors import Refused
 from bot.models import (
     Change,
@@ -43,28 +43,30 @@ class Needed(NamedTuple):
 
 
 def needed(policies: Sequence[ApprovalPolicy], order: Order, severity: Severity, account: str) -> Needed:
-    """The first policy that matches; nobody else where there is none."""
+    """The first policy that matches; nobody else where there is none.
+
+    Where environment or account are not known, policies that name them may match: then the strictest of all that may.
+    """
+    found: list[Needed] = []
     for number, policy in enumerate(policies):
-        if _applies(policy, order, severity, account):
-            where = f"config.yml: remediation.approvals[{number}]"
-            return Needed(policy.people, policy.group or "", where)
-    return Needed(0, "", "")
+        applies = _applies(policy, order, severity, account)
+        if applies is not False:
+            found.append(Needed(policy.people, policy.group or "", f"config.yml: remediation.approvals[{number}]"))
+        if applies:
+            break
+    return max(found, key=lambda each: each.people, default=Needed(0, "", ""))
 
 
-def _applies(policy: ApprovalPolicy, order: Order, severity: Severity, account: str) -> bool:
-    pairs = (
-        (policy.service, order.service),
-        (policy.environment, order.environment),
-        (policy.account, account),
-        (policy.action, order.name),
-    )
-    named = all(not patterns or any(fits(each, text) for each in patterns) for patterns, text in pairs)
-    return named and (not policy.severity or severity in policy.severity)
-
-
-def ignored_by(policy: Match) -> list[str]:
-    """What an approval policy names that does not count there."""
-    return [name for name in ("alarm", "namespace", "metric", "tags") if getattr(policy, name)]
+def _applies(policy: ApprovalPolicy, order: Order, severity: Severity, account: str) -> bool | None:
+    """None: it may."""
+    always = ((policy.service, order.service), (policy.action, order.name))
+    told = ((policy.environment, order.environment), (policy.account, account))
+    known = [(patterns, text) for patterns, text in told if text]
+    if policy.severity and severity not in policy.severity:
+        return False
+    if any(patterns and not any(fits(each, text) for each in patterns) for patterns, text in (*always, *known)):
+        return False
+    return None if any(patterns and not text for patterns, text in told) else True
 
 
 def place_of(order: Order) -> str:
@@ -148,6 +150,8 @@ def need_planned(fix: Remediation, now: datetime) -> None:
 def begun(fix: Remediation, guard: Guard, now: datetime, limits: Remediations) -> Change:
     """It holds its service from here on, and the call to AWS is owed."""
     need_free(guard, fix.order, now, limits, undoes=fix.undoes)
+    if any(at > fix.requested_at for _, at in guard.started):
+        raise Refused(f"{fix.order.service} was changed since {fix.id} was planned. Ask for it again, as it is now.")
     after = fix.moved(RemediationStatus.RUNNING, started_at=now, said="")
     kept = tuple(each for each in guard.started if now - each[1] < _KEPT)
     held = guard.changed(running=fix.number, started=(*kept, (fix.order.name, now)))

@@ -6,12 +6,13 @@ version; a `claim_*` method answers who won.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from bot.baselines import Baseline
 from bot.models import (
+    ActionItem,
     Alert,
     Approval,
     Change,
@@ -21,6 +22,7 @@ from bot.models import (
     Incident,
     Investigation,
     Posted,
+    PostMortem,
     Remediation,
     Silence,
     Storm,
@@ -28,6 +30,7 @@ from bot.models import (
     Timer,
     Trouble,
 )
+from bot.models.digest import AlarmCount, AlarmDetail, IncidentFact, PageFact
 from bot.signals import Deployment
 
 
@@ -83,6 +86,10 @@ class Store(Protocol):
 
     def open_incident_of(self, service: str) -> Incident | None:
         """The newest open incident of a service, however its name is spelt."""
+        ...
+
+    def incidents_of(self, service: str, limit: int = 50) -> list[Incident]:
+        """Open or not, the newest first, of a service, however its name is spelt."""
         ...
 
     def next_alert_numbers(self, count: int) -> range:
@@ -217,6 +224,30 @@ class Store(Protocol):
         """All that were ever given, also those that ended."""
         ...
 
+    def next_action_number(self) -> int: ...
+
+    def post_mortem(self, incident: int) -> PostMortem:
+        """Raises UnknownPostMortem."""
+        ...
+
+    def post_mortem_of(self, incident: int) -> PostMortem | None: ...
+
+    def open_post_mortems(self, limit: int = 500) -> list[PostMortem]:
+        """Neither filed nor waived; those that wait for their incident's end, then by when they are due."""
+        ...
+
+    def action_item(self, number: int) -> ActionItem:
+        """Raises UnknownActionItem."""
+        ...
+
+    def open_action_items(self, limit: int = 1000) -> list[ActionItem]:
+        """By the day they are due."""
+        ...
+
+    def action_items_of(self, incident: int, limit: int = 200) -> list[ActionItem]:
+        """Open or not, the oldest first."""
+        ...
+
     def keep_baselines(self, service: str, baselines: Sequence[Baseline]) -> None:
         """In place of what was known of these metrics of this service."""
         ...
@@ -293,3 +324,40 @@ class Store(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+class Records(Protocol):
+    """What digests and exports read by time, from `since` up to, not including, `until`. Nothing here is in memory at
+    once; every method may raise StoreError, also while its rows are read."""
+
+    def incidents_declared(self, since: datetime, until: datetime) -> Iterator[IncidentFact]: ...
+
+    def incidents_resolved(self, since: datetime, until: datetime) -> Iterator[IncidentFact]:
+        """Those that ended then, however they ended."""
+        ...
+
+    def alarm_counts(self, since: datetime, until: datetime) -> Iterator[AlarmCount]:
+        """The alerts that fired then, counted by alarm."""
+        ...
+
+    def count_alerts(self, since: datetime, until: datetime) -> dict[str, int]:
+        """How many fired then, by service."""
+        ...
+
+    def alarm_detail(self, key: str, since: datetime, until: datetime) -> AlarmDetail | None:
+        """The alarm with this dedup key and its newest alerts of that time."""
+        ...
+
+    def remediations_started(self, since: datetime, until: datetime) -> Iterator[Remediation]: ...
+
+    def pages(self, since: datetime, until: datetime) -> Iterator[PageFact]:
+        """The calls of that time; one that stands for several alerts counts once."""
+        ...
+
+    def is_older_than(self, at: datetime) -> bool:
+        """Was anything stored before?"""
+        ...
+
+    def export(self, what: str, since: datetime) -> Iterator[dict[str, Any]]:
+        """`incidents`, `alerts`, `timeline` or `audit`: plain values, the oldest first."""
+        ...

@@ -11,6 +11,7 @@ from bot.errors import UnknownAlert
 from bot.models import Alert, Change, Head, Silence, Storm
 from bot.signals import AlarmKind, AlarmState, Deployment, Unreadable
 from bot.store.database import Database, Row, moment, stamp
+from bot.store.records import columns_of_alert
 from bot.store.rows import put
 
 _CHUNK = 500  # parameters of one statement; SQLite allows more
@@ -162,6 +163,7 @@ class AlertRows:
             "silence": alert.silence,
             "lead": alert.lead,
             "leads": int(alert.leads),
+            **columns_of_alert(alert),
             "data": alert.model_dump_json(exclude={"version"}, exclude_defaults=True),
         }
         put(self._db, "alerts", "number", alert.number, alert.version, values)

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,21 @@ class Database:
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> Row | None:
         found = self.rows(sql, parameters)
         return found[0] if found else None
+
+    def stream(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows one by one, from a connection of its own: nobody waits for it, however long it takes.
+
+        A private database has no second connection: its rows are read at once.
+        """
+        if self._where == ":memory:":
+            yield from (tuple(row.values()) for row in self.rows(sql, parameters))
+            return
+        with self._typed_errors(), closing(self._reader()) as connection:
+            yield from connection.execute(sql, parameters)
+
+    def _reader(self) -> sqlite3.Connection:
+        address = f"{Path(self._where).resolve().as_uri()}?mode=ro"
+        return sqlite3.connect(address, timeout=BUSY_SECONDS, check_same_thread=False, uri=True)
 
     def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Run one statement, in the open transaction or in its own; how many rows it changed."""

@@ -136,7 +136,8 @@ class FixRows:
             values = {"is_open": int(is_open), "subject": one.subject, "severity": int(one.severity)}
             self._put_fix("investigations", "number", one.number, one, values)
         for fix in change.remediations:
-            values = {"is_open": int(not fix.status.is_over), "subject": fix.subject}
+            started = stamp(fix.started_at) if fix.started_at else None
+            values = {"is_open": int(not fix.status.is_over), "subject": fix.subject, "started_at": started}
             self._put_fix("remediations", "number", fix.number, fix, values)
         for guard in change.guards:
             self._put_fix("guards", "place", guard.place, guard, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 from sqlite_utils import Database, Migrations
 
@@ -224,3 +225,73 @@ def m008_fixes(db: Database) -> None:
     db.table("auto_remediation_approval").create({"id": str, "version": int, "data": str}, pk="id")
     db.table("pictures").create({"name": str, "at": str, "data": bytes}, pk="name")
     db.table("baselines").create({"service": str, "metric": str, "data": str}, pk=("service", "metric"))
+
+
+@MIGRATIONS()
+def m009_reports(db: Database) -> None:
+    """What digests and exports ask for by time, beside the rows: a year of alerts is counted without reading them."""
+    db.register_function(_stamped)
+    for column in ("status", "declared_at", "began_at", "acknowledged_at", "resolved_at", "due_at"):
+        db.execute(f"ALTER TABLE incidents ADD COLUMN {column} TEXT")
+    db.execute(
+        "UPDATE incidents SET status = data ->> 'status', declared_at = _stamped(data ->> 'declared_at'), "
+        "began_at = _stamped(COALESCE(data ->> 'started_at', data ->> 'declared_at')), "
+        "acknowledged_at = _stamped(data ->> 'acknowledged_at'), resolved_at = _stamped(data ->> 'resolved_at'), "
+        "due_at = _stamped(data ->> 'due_at')"
+    )
+    db.execute(
+        "CREATE INDEX incidents_declared ON incidents "
+        "(declared_at, number, service, severity, status, began_at, acknowledged_at, resolved_at, due_at)"
+    )
+    db.execute(
+        "CREATE INDEX incidents_resolved ON incidents "
+        "(resolved_at, number, service, severity, status, declared_at, began_at, acknowledged_at, due_at) "
+        "WHERE resolved_at IS NOT NULL"
+    )
+    for column in ("fired_at TEXT", "key TEXT", "service TEXT", "seen INTEGER", "flaps INTEGER", "lasted INTEGER",
+                   "has_card INTEGER"):  # fmt: skip
+        db.execute(f"ALTER TABLE alerts ADD COLUMN {column}")
+    db.execute(
+        "UPDATE alerts SET fired_at = _stamped(data ->> 'fired_at'), key = data ->> 'key', "
+        "service = COALESCE(data ->> 'service', ''), seen = COALESCE(data ->> 'count', 1), "
+        "flaps = COALESCE(data ->> 'flaps', 0), has_card = COALESCE(data ->> 'shown', 'card') = 'card', "
+        "lasted = MAX(unixepoch(data ->> 'over_at') - unixepoch(data ->> 'fired_at'), 0)"
+    )
+    db.execute("CREATE INDEX alerts_fired ON alerts (fired_at, key, service, seen, flaps, lasted, has_card, number)")
+    db.table("pages").create({"at": str, "role": str, "who": str, "service": str}, pk=("at", "role", "who"))
+    for table in ("alerts", "incidents"):
+        db.execute(
+            "INSERT OR IGNORE INTO pages (at, role, who, service) "
+            "SELECT _stamped(paged.value ->> 'at'), paged.value ->> 'role', paged.value ->> 'name', "
+            f"COALESCE(t.data ->> 'service', '') FROM {table} t, json_each(t.data, '$.paged') paged"
+        )
+    db.execute("ALTER TABLE remediations ADD COLUMN started_at TEXT")
+    db.execute("UPDATE remediations SET started_at = _stamped(data ->> 'started_at')")
+    db.execute("CREATE INDEX remediations_started ON remediations (started_at) WHERE started_at IS NOT NULL")
+    db.table("timeline").create_index(["at", "id"])
+
+
+@MIGRATIONS()
+def m010_aftermath(db: Database) -> None:
+    db.table("incident_numbers").insert({"id": 5, "value": 0})
+    db.execute("CREATE INDEX incidents_service_all ON incidents (service, number DESC)")
+    db.table("post_mortems").create(
+        {"incident": int, "version": int, "is_open": int, "owner": str, "due_at": str, "data": str},
+        pk="incident",
+        not_null={"version", "is_open", "data"},
+    )
+    db.execute("CREATE INDEX post_mortems_open ON post_mortems (due_at) WHERE is_open = 1")
+    db.table("action_items").create(
+        {"number": int, "version": int, "is_open": int, "incident": int, "owner": str, "due": str, "data": str},
+        pk="number",
+        not_null={"version", "is_open", "incident", "due", "data"},
+    )
+    db.execute("CREATE INDEX action_items_open ON action_items (due, number) WHERE is_open = 1")
+    db.table("action_items").create_index(["incident", "number"])
+
+
+def _stamped(moment: str | None) -> str | None:
+    """A moment of the JSON as the tables hold moments."""
+    if moment is None:
+        return None
+    return datetime.fromisoformat(moment).astimezone(UTC).isoformat(timespec="microseconds")

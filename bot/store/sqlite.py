@@ -1,6 +1,7 @@
 """The SQLite store: incidents, timelines, cards, requests and drafts.
 
-Alerts are in `alerts`, investigations and remediations in `fixes`, deliveries and timers in `queue`.
+Alerts are in `alerts`, investigations and remediations in `fixes`, post-mortems and action items in `aftermath`,
+deliveries and timers in `queue`. What looks back over all of them is in `records`.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from pathlib import Path
 from bot.config import same_service
 from bot.errors import UnknownIncident, VersionConflict
 from bot.models import Change, Delivery, EventKind, Incident, Posted, TimelineEvent
+from bot.store.aftermath import AftermathRows
 from bot.store.alerts import AlertRows
 from bot.store.database import Database, Row, moment, stamp
 from bot.store.fixes import FixRows
 from bot.store.queue import Queue
+from bot.store.records import RecordRows, columns_of_incident
 
 _INCIDENT_ID = re.compile(r"INC-(\d+)")
 
 
-class SqliteStore(Queue, AlertRows, FixRows):
+class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows):
     """A Store in one file, for any number of processes on one machine."""
 
     def __init__(self, path: Path | str) -> None:
@@ -60,8 +63,13 @@ class SqliteStore(Queue, AlertRows, FixRows):
                 self._save(change, now)
 
     def _save(self, change: Change, now: datetime) -> None:
+        for key in change.claims:
+            if not self.claim_request(key, now):
+                raise VersionConflict(f"{key} was claimed meanwhile.")
         self._save_alerts(change, now)
         self._save_fixes(change)
+        self._save_pages(change)
+        self._save_aftermath(change)
         for incident in change.incidents:
             self._save_incident(incident)
         for event in change.timeline:
@@ -82,6 +90,7 @@ class SqliteStore(Queue, AlertRows, FixRows):
             "severity": int(incident.severity),
             "channel_id": incident.channel_id,
             "service": same_service(incident.service),
+            **columns_of_incident(incident),
             "data": incident.model_dump_json(exclude={"version"}),
         }
         if incident.version == 0:
@@ -124,6 +133,9 @@ class SqliteStore(Queue, AlertRows, FixRows):
             "WHERE service = ? AND is_open = 1 ORDER BY number DESC LIMIT 1", [same_service(service)]
         )
         return found[0] if found else None
+
+    def incidents_of(self, service: str, limit: int = 50) -> list[Incident]:
+        return self._incidents("WHERE service = ? ORDER BY number DESC LIMIT ?", [same_service(service), limit])
 
     def _incidents(self, where: str, parameters: list[object]) -> list[Incident]:
         rows = self._db.rows(f"SELECT number, version, data FROM incidents {where}", parameters)

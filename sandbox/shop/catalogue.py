@@ -93,6 +93,7 @@ SEARCH = Service(
             ">",
             90,
             "Maximum",
+            periods=3,
         ),
         Watched("prod-search-api-errors-high", "search-api/errors", "Searches fail.", ">=", 1, "Sum", periods=1),
     ),

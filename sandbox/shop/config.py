@@ -20,7 +20,7 @@ _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(
 # What the shop does takes as long as ever: an alarm flaps every few seconds, and a storm rises over some ticks.
 _FLAPS, _GUST = timedelta(seconds=90), timedelta(seconds=10)
 # A rollout and an alarm's way back to OK take their time as well, and so do people who read a plan.
-_RECOVERY, _DECIDING = timedelta(seconds=30), timedelta(seconds=60)
+_RECOVERY, _DECIDING, _ROLLOUT = timedelta(seconds=30), timedelta(seconds=60), timedelta(minutes=3)
 
 
 def config(made: Resources, speed: float = 1.0) -> Json:
@@ -57,6 +57,8 @@ def config(made: Resources, speed: float = 1.0) -> Json:
             "cool_down": in_time(10 * _MINUTE),
             "expires": in_time(10 * _MINUTE, _DECIDING),
             "verify": in_time(15 * _MINUTE, _RECOVERY),
+            "timeout": in_time(15 * _MINUTE, _ROLLOUT),
+            "role": f"arn:aws:iam::{ACCOUNT}:role/aiops-automation",
             "approvals": [{"service": "payments-*", "people": 1}],
         },
     }
@@ -75,6 +77,7 @@ def _services(made: Resources) -> dict[str, Json]:
     def in_ecs(name: str, **more: Any) -> Json:
         return {"cluster": CLUSTER, "ecs_service": name, "log_groups": [f"/ecs/{name}"], **more}
 
+    failover = {"AIOps-RDSFailover": {"TopicArn": made.severity_topics[1]}}
     checkout = {"ServiceName": "checkout-api", "TargetGroup": "targetgroup/checkout-api/*"}
     berlin = {"time_zone": "Europe/Berlin"}
     return {
@@ -107,7 +110,7 @@ def _services(made: Resources) -> dict[str, Json]:
         WEBHOOK: service(WEBHOOK, "Team Checkout", {"FunctionName": WEBHOOK}, function=WEBHOOK, alias="live"),
         WORKERS: service(WORKERS, "Team Platform", {"AutoScalingGroupName": WORKERS}, auto_scaling_group=WORKERS),
         "storefront": service("storefront", "Team Web", {"LoadBalancer": STOREFRONT}, distribution=made.distribution),
-        ORDERS: service(ORDERS, "Team Platform", {"DBClusterIdentifier": ORDERS}, database=ORDERS),
+        ORDERS: service(ORDERS, "Team Platform", {"DBClusterIdentifier": ORDERS}, database=ORDERS, runbooks=failover),
     }
 
 

@@ -183,6 +183,7 @@ def test_a_flapping_alarm_says_how_often_and_that_its_ok_does_not_count_yet() ->
     assert " · flapped 3×" in words
     assert "OK since <!date^" in words
     assert ", but it flaps: counts once it stays quiet." in words
+    assert words.startswith("🟡 SEV-1 · checkout-api · p99 latency: was 2.41 s · OK since 03:10 UTC, flapping")
 
 
 def test_an_alarm_without_data_says_that_nothing_is_known() -> None:
@@ -273,8 +274,9 @@ def test_the_first_three_deployments_are_shown() -> None:
         for n in range(4)
     ]
     words = shown(alert(), deployments=many)
-    assert "checkout-api web:0 succeeded" in words
-    assert "checkout-api web:2 by ci succeeded" in words
+    assert "Deployed checkout-api web:0 <!date" in words
+    assert "Deployed checkout-api web:2 by ci <!date" in words
+    assert words.count("(succeeded)") == 3
     assert "web:3" not in words
 
 
@@ -289,15 +291,30 @@ def test_the_first_three_deployments_are_shown() -> None:
         (alert(shown=Shown.STORM), ALL),
         (acknowledged(), ["Root cause", "Silence", "Why?"]),
         (alert(shown=Shown.THREAD, lead=9), ["Silence", "Why?"]),
+        (
+            alert(shown=Shown.THREAD, lead=9, runbook="AIOps-PurgeSQSDLQ"),
+            ["AIOps-PurgeSQSDLQ…", "Silence", "Why?"],
+        ),
+        (acknowledged(shown=Shown.INHIBITED, parent=9), ["Root cause", "Silence", "Why?"]),
         (over(), ["Why?"]),
         (over(shown=Shown.SILENCED, silence="0a1b2c3d"), ["Why?"]),
     ],
-    ids=["firing", "inhibited", "storm", "acknowledged", "under another card", "over", "silenced and over"],
+    ids=[
+        "firing",
+        "inhibited",
+        "storm",
+        "acknowledged",
+        "under another card",
+        "under another card, with a runbook",
+        "taken with its composite alarm",
+        "over",
+        "silenced and over",
+    ],
 )
 def test_a_card_has_the_buttons_that_apply(one: Alert, expected: list[str]) -> None:
     made = elements(card(AlertFacts(one)).blocks, "button")
     assert [each["text"]["text"] for each in made] == expected
-    assert {each["value"] for each in made} <= {"17", "AL-17"}
+    assert {each["value"] for each in made} <= {"17", "AL-17", "AIOps-PurgeSQSDLQ|AL-17"}
     assert [each["text"]["text"] for each in made if each.get("style")] == [each for each in expected if each == ALL[0]]
 
 

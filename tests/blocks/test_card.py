@@ -29,7 +29,7 @@ def in_status(status: Status, **values: object) -> Incident:
         (Status.INVESTIGATING, WORK),
         (Status.REMEDIATING, WORK),
         (Status.MONITORING, WORK),
-        (Status.RESOLVED, ["Reopen", "Timeline"]),
+        (Status.RESOLVED, ["Reopen", "Timeline", "Post-mortem"]),
         (Status.CANCELLED, ["Reopen", "Timeline"]),
         (Status.MERGED, ["Timeline"]),
     ],

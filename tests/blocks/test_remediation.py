@@ -54,11 +54,12 @@ def test_on_a_lock_screen_it_says_what_where_and_how_bad() -> None:
 
 
 def test_one_that_needs_another_is_approved_one_that_does_not_is_run() -> None:
-    assert labels(fix()) == ["Approve", "Reject", "Dry run"]
-    assert labels(fix(needs=0)) == ["Run it", "Reject", "Dry run"]
+    assert labels(fix()) == ["Approve", "Reject", "Dry run", "Another version…"]
+    assert labels(fix(needs=0)) == ["Run it", "Reject", "Dry run", "Another version…"]
     assert title(fix(needs=0)).endswith(" · ready to run")
     found = [(each["action_id"], each["value"]) for each in buttons(fix(), NOW)]
-    assert found == [(Action.APPROVE, "12"), (Action.REJECT, "12"), (Action.REHEARSE, "12")]
+    wanted = (Action.APPROVE, Action.REJECT, Action.REHEARSE, Action.CHOOSE_REVISION)
+    assert found == [(each, "12") for each in wanted]
 
 
 def test_an_expired_plan_can_not_be_clicked_before_that_is_stored() -> None:
@@ -118,12 +119,12 @@ def test_taking_something_back_names_it() -> None:
 # -- running and after
 
 
-def test_while_it_runs_it_says_how_far_it_is_and_has_no_buttons() -> None:
+def test_while_it_runs_it_says_how_far_it_is_and_can_be_stopped() -> None:
     words = shown(fix(S.RUNNING, said="3 of 6 tasks run web:56"))
     assert words.splitlines()[1].startswith("Running: 3 of 6 tasks run web:56 · since <!date^")
     assert f"approved by <@{CY}>" in words
     assert "Checked" not in words
-    assert labels(fix(S.RUNNING)) == []
+    assert labels(fix(S.RUNNING)) == ["Stop"]
 
 
 def test_once_done_it_says_when_it_is_verified_and_can_be_undone() -> None:

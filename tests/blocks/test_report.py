@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from bot.models import (
     SourceOutcome,
     Suspect,
 )
+from bot.models.evidence import Tasks
 from tests.blocks.fixes import (
     RUNBOOK,
     access,
@@ -83,9 +85,37 @@ def test_the_report_says_the_cause_what_speaks_for_it_and_what_to_do() -> None:
     )
     assert "Not it: CPU: 31 % is usual (28 ± 6 %) · AWS Health: nothing of ours" in words
     assert "⚠ Not looked at: X-Ray — not permitted: xray:GetTraceSummaries · AWS Health — failed: no answer" in words
-    assert f"Recommended: roll back to web:56 · By hand: Investigate · <{RUNBOOK}|Runbook>" in words
+    by_hand = "By hand: Investigate, see docs/runbooks/errors-many.md"
+    assert f"Recommended: roll back to web:56 · {by_hand} · <{RUNBOOK}|Runbook>" in words
     assert "RCA-7 for AL-17 · checkout-api · looked at <!date^" in words
     assert " · took 12 s · response matrix: SEV-1 · asked by <@U0BOB>" in words
+
+
+def test_what_stands_between_backticks_is_code() -> None:
+    one = investigation(
+        diagnosis=diagnosis(findings=("3 errors in 2 min: `KeyError: 'a'` × 3, `TypeError` × 1", "odd ` one"))
+    )
+    message = reported(one)
+    code = [each["text"] for each in elements(message.blocks, "text") if each.get("style", {}).get("code")]
+    assert code[:2] == ["KeyError: 'a'", "TypeError"]
+    assert "3 errors in 2 min: KeyError: 'a' × 3, TypeError × 1" in words_of(message.blocks)
+    assert "odd ' one" in words_of(message.blocks)
+    assert "`" not in words_of(message.blocks)
+
+
+def test_how_long_it_took_is_never_nothing() -> None:
+    asked = (Asked(source=Source.LOGS, outcome=SourceOutcome.FOUND, seconds=0.74),)
+    slowest = investigation(done_at=after(600), evidence=evidence(asked=asked))
+    assert " · took 0.7 s · " in shown(slowest), "as long as the slowest source"
+    bare = evidence(asked=())
+    assert " · took 0.1 s · " in shown(investigation(done_at=after(600), evidence=bare))
+
+
+def test_what_the_matrix_has_no_row_for_has_a_title_of_its_own() -> None:
+    one = investigation(diagnosis=diagnosis(cause=Cause.UNKNOWN, title="no task runs", action=None, suspects=()))
+    assert title(one) == "🔎 Most likely: no task runs · confidence 0.93"
+    assert "Not it" in labels(one)
+    assert line(one).endswith("no task runs (0.93)")
 
 
 def test_on_a_lock_screen_it_says_what_how_bad_where_and_what_to_do() -> None:
@@ -220,13 +250,11 @@ def test_a_runbook_that_fits_is_recommended_with_its_button(action: Remedy | Non
 
 
 def test_it_fits_in_a_line_of_the_timeline() -> None:
-    assert line(investigation()) == "root cause: bad deployment (more than 10 errors) (0.93), after: deployed web:57"
-    assert line(investigation(is_dismissed=True)) == (
-        "root cause: not bad deployment (more than 10 errors) (0.93), dismissed"
-    )
-    assert line(running()) == "root cause: looking for it"
-    assert line(failed()).startswith("root cause: could not be looked for: No source answered")
-    assert line(failed(problem="")) == "root cause: could not be looked for"
+    assert line(investigation()) == "bad deployment (more than 10 errors) (0.93), after: deployed web:57"
+    assert line(investigation(is_dismissed=True)) == ("not bad deployment (more than 10 errors) (0.93), dismissed")
+    assert line(running()) == "looking for it"
+    assert line(failed()).startswith("could not be looked for: No source answered")
+    assert line(failed(problem="")) == "could not be looked for"
 
 
 def test_a_mail_says_the_same_in_plain_text() -> None:
@@ -257,10 +285,36 @@ def test_the_evidence_lines_the_numbers_up_in_one_unit() -> None:
     rows = table.splitlines()
     assert len({len(row) for row in rows}) == 1
     assert rows[0].split() == ["now", "before", "expected"]
+    assert not any("86784" in row for row in rows)
     assert rows[3].split() == ["errors", "212", "0", "0.20", "±", "0.50"]
     assert " ".join(rows[4].split()) == "p99 latency 2.41 s 0.38 s 0.40 s"
     assert rows[5].split() == ["running", "tasks", "6", "6", "–"]
     assert max(map(len, rows)) <= 44, "wider lines break on a phone"
+
+
+def test_sums_of_the_hour_before_are_of_as_long_and_numbers_have_three_digits() -> None:
+    readings = (
+        Reading(measure=Measure.REQUESTS, now=900, peak=450, before=18_000),
+        Reading(measure=Measure.MEMORY, unit="%", now=51.86784, peak=53.5, before=51.9),
+        Reading(measure=Measure.LATENCY, unit="s", now=0.957, peak=1, before=0.006, statistic="Average"),
+        Reading(measure=Measure.OTHER, metric="Legacy/Fax SpoolLength", now=412, peak=412),
+    )
+    found = evidence(readings=readings)
+    found = found.model_copy(update={"counted_since": found.until - timedelta(minutes=2)})
+    view = evidence_pages(investigation(evidence=found))
+    table = elements(view["blocks"], "rich_text_preformatted")[0]["elements"][0]["text"].splitlines()
+    assert table[1].split() == ["requests", "900", "600", "–"]
+    assert table[2].split()[:3] == ["memory", "51.9", "%"]
+    assert table[3].startswith("average latency")
+    assert table[4].split()[:2] == ["SpoolLength", "412"]
+    assert "now: since it began, 2 min" in words_of(view["blocks"])
+
+
+def test_that_tasks_do_not_run_is_evidence() -> None:
+    found = evidence(tasks=Tasks(running=0, wanted=2), why_stopped=("CannotPullContainerError: not found",))
+    words = words_of(evidence_pages(investigation(evidence=found))["blocks"])
+    assert "0 of 2 tasks run" in words
+    assert "a task stopped: CannotPullContainerError: not found" in words
 
 
 def test_the_evidence_shows_lines_changes_traces_health_and_every_source() -> None:

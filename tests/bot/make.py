@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.models import (
+    ActionItem,
     Alert,
     Delivery,
     EventKind,
@@ -13,6 +14,7 @@ from bot.models import (
     Incident,
     Owed,
     OwedKind,
+    PostMortem,
     Severity,
     Silence,
     Storm,
@@ -89,3 +91,16 @@ def silence(silence_id: str, **values: Any) -> Silence:
 
 def storm(channel: str, **values: Any) -> Storm:
     return Storm(channel=channel, **{"window": NOW, **values})
+
+
+def post_mortem(number: int = 1, **values: Any) -> PostMortem:
+    """A draft of Ana's, due in two days."""
+    facts: dict[str, Any] = {"service": "checkout-api", "severity": Severity.SEV1, "owner": ANA, "begun_at": NOW}
+    return PostMortem(incident=number, **{**facts, "due_at": NOW + timedelta(hours=48), **values})
+
+
+def action_item(number: int = 1, **values: Any) -> ActionItem:
+    """One of Bob's, due in ten days."""
+    facts: dict[str, Any] = {"incident": 1, "title": "alarm on the pool", "owner": BOB, "created_by": ANA}
+    due = (NOW + timedelta(days=10)).date()
+    return ActionItem(number=number, **{**facts, "due": due, "created_at": NOW, **values})

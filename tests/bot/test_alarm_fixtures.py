@@ -400,6 +400,8 @@ EXPECTED: dict[str, list[tuple[type, Facts]]] = {
         )
     ],
     "own_alert_created": [(Ignored, {"reason": "our own event"})],
+    "own_remediation_finished": [(Ignored, {"reason": "our own event"})],
+    "orchestrator_remediation_finished": [(Ignored, {"reason": "our own event"})],
     "foreign_alert_created": [
         (
             AlarmChanged,

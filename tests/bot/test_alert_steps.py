@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -14,11 +15,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from blocks import alert as shown_as
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
+from bot.carriers.alerts import AlertCarriers
+from bot.carriers.common import Settlement
 from bot.config import Config
-from bot.errors import UserError
+from bot.errors import ChatError, DeliveryError, UserError
 from bot.incidents import Declaration, Incidents
 from bot.integrations.nothing import NoFixes
 from bot.ledger import Ledger
@@ -26,9 +30,18 @@ from bot.models import (
     Alert,
     AlertStatus,
     Change,
+    ChangeKind,
+    Delivery,
     EventKind,
+    Evidence,
     Incident,
+    Investigation,
+    InvestigationStatus,
+    Made,
     Message,
+    MessageRef,
+    Owed,
+    OwedKind,
     Paged,
     Person,
     Role,
@@ -36,11 +49,21 @@ from bot.models import (
     Shown,
     Status,
 )
+from bot.outbox import Outbox
 from bot.paging import PagerSync
 from bot.ports import Standing
 from bot.remediation import Remediations
 from bot.rights import Caller, Rights
-from bot.signals import Alarm, AlarmChanged, AlarmState, PagerChange, PagerState
+from bot.signals import (
+    Alarm,
+    AlarmChanged,
+    AlarmKind,
+    AlarmState,
+    Deployment,
+    DeploymentState,
+    PagerChange,
+    PagerState,
+)
 from bot.silences import Silences
 from bot.steps.alerts import By
 from bot.store.sqlite import SqliteStore
@@ -272,6 +295,318 @@ def test_news_of_the_page_of_a_merged_or_cancelled_incident_is_no_error(shop: Sh
     for key in ("aiops-INC-1", "aiops-INC-3"):
         shop.sync.heard(PagerChange(source_id="p", key=key, state=state, at=shop.now, by_name="Kim"))
     assert [shop.store.incident(number).status for number in (1, 3)] == [Status.MERGED, Status.CANCELLED]
+
+
+# -- composite alarms
+
+
+COMPOSITE = "prod-gateway-down-critical"
+
+
+def stands(shop: Shop, *children: str) -> Alert:
+    """A composite alarm fires over these."""
+    shop.now += timedelta(seconds=5)
+    return shop.fires(COMPOSITE, alarm={"kind": AlarmKind.COMPOSITE, "children": children})
+
+
+def test_who_takes_a_composite_alarm_takes_what_it_stands_for(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    parent = stands(shop, ERRORS, INDEX)
+    shop.now += timedelta(seconds=5)
+    later = shop.fires(INDEX)
+    assert (later.shown, later.parent, later.has_stood) == (Shown.INHIBITED, parent.number, False)
+    taken = shop.alerts.acknowledge(ANA, parent.number)
+    assert taken.incident is not None
+    assert (taken.incident.firing, taken.incident.service) == (3, "gateway")
+    assert [shop.store.alert(each.number).incident for each in (first, parent, later)] == [1, 1, 1]
+    assert shown_as.icon(shop.store.alert(first.number)) == "🟠"
+
+
+def test_what_was_taken_with_a_composite_alarm_is_not_shown_anew_when_that_is_over(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    parent = stands(shop, ERRORS, INDEX)
+    later = shop.fires(INDEX)
+    shop.alerts.acknowledge(ANA, parent.number)
+    before = len(owed(shop, OwedKind.PAGE))
+    shop.now += timedelta(seconds=5)
+    shop.hear(COMPOSITE, OK)
+    assert len(owed(shop, OwedKind.PAGE)) == before
+    left = shop.store.alert(first.number)
+    assert (left.shown, left.parent, left.awaits) == (Shown.CARD, None, False)
+    assert not shop.store.alert(later.number).has_stood
+    assert shop.store.incident(1).firing == 2
+    shop.now += timedelta(seconds=5)
+    shop.receive(shop.news(ERRORS, OK), shop.news(INDEX, OK))
+    assert shop.store.incident(1).status is Status.RESOLVED
+
+
+def test_what_nobody_took_is_shown_when_its_composite_alarm_is_over(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    stands(shop, ERRORS)
+    shop.now += timedelta(seconds=5)
+    shop.hear(COMPOSITE, OK)
+    left = shop.store.alert(first.number)
+    assert (left.shown, left.parent, left.pages) == (Shown.CARD, None, True)
+
+
+# -- investigations
+
+
+def looked_at(shop: Shop) -> list[str]:
+    rows = shop.store._db.rows("SELECT data FROM investigations ORDER BY number")
+    return [Investigation.model_validate_json(row["data"]).subject for row in rows]
+
+
+def done(shop: Shop, alert: Alert) -> None:
+    """Its investigation ends now."""
+    (newest,) = shop.store.investigations_of(alert.id, limit=1)
+    after = newest.changed(status=InvestigationStatus.DONE, done_at=shop.now)
+    shop.store.save(Change(investigations=(after,)), shop.now)
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["done", "waits"])
+def test_one_cause_is_looked_for_once_by_a_composite_alarm_and_its_child(shop: Shop, ended: bool) -> None:
+    child = shop.fires(ERRORS)
+    if ended:
+        done(shop, child)
+    stands(shop, ERRORS)
+    assert looked_at(shop) == [child.id]
+
+
+def test_a_composite_alarm_in_the_same_batch_as_its_child_is_not_looked_at_again(shop: Shop) -> None:
+    about = {"kind": AlarmKind.COMPOSITE, "children": (ERRORS,)}
+    shop.receive(shop.news(ERRORS), shop.news(COMPOSITE, alarm=about))
+    assert looked_at(shop) == ["AL-1"]
+
+
+def test_a_child_worse_than_its_composite_alarm_is_not_looked_at_again(shop: Shop) -> None:
+    shop.fires("prod-gateway-down-high", alarm={"kind": AlarmKind.COMPOSITE, "children": (ERRORS,)})
+    shop.now += timedelta(seconds=5)
+    child = shop.fires(ERRORS)
+    assert child.pages
+    assert looked_at(shop) == ["AL-1"]
+
+
+def test_long_after_its_childs_a_composite_alarm_has_an_investigation_of_its_own(shop: Shop) -> None:
+    child = shop.fires(ERRORS)
+    done(shop, child)
+    shop.now += timedelta(minutes=6)
+    assert looked_at(shop) == [child.id]
+    parent = stands(shop, ERRORS)
+    assert looked_at(shop) == [child.id, parent.id]
+
+
+def test_an_alert_that_comes_back_is_looked_at_again_but_not_all_the_time(shop: Shop) -> None:
+    alert = shop.fires(ERRORS)
+    done(shop, alert)
+    for minutes, times in ((1, 1), (3, 1), (4, 2)):
+        shop.hear(ERRORS, OK, at=shop.now + timedelta(seconds=1))
+        shop.now += timedelta(minutes=minutes)
+        again = shop.fires(ERRORS)
+        assert again.number == alert.number
+        assert looked_at(shop) == [alert.id] * times
+
+
+# -- storms
+
+
+STORM: dict[str, Any] = {"triage": {"storm": {"alerts": 4}}}
+
+
+class Slack:
+    """Takes all messages; what was posted."""
+
+    def __init__(self) -> None:
+        self.posted: list[str] = []
+
+    def post(self, channel: str, message: Message, **more: Any) -> MessageRef:
+        self.posted.append(message.text)
+        return MessageRef("C0OPS", f"{len(self.posted)}.0")
+
+    def edit(self, ref: MessageRef, message: Message) -> None:
+        return None
+
+    def find(self, *_: Any, **__: Any) -> MessageRef | None:
+        return None
+
+
+def owed(shop: Shop, *kinds: OwedKind) -> list[dict[str, Any]]:
+    rows = shop.store._db.rows("SELECT * FROM outbox ORDER BY seq")
+    return [dict(row) for row in rows if row["kind"] in kinds]
+
+
+def claimed(shop: Shop) -> Iterator[Delivery]:
+    """What is owed, in the order in which it leaves; whoever takes one settles it."""
+    while taken := shop.store.claim_deliveries("me", shop.now, lease=60, limit=1):
+        yield taken[0]
+
+
+def delivered(shop: Shop) -> list[str]:
+    """All that is owed to alerts is carried: what stands in Slack now."""
+    slack: Any = Slack()
+    carriers = AlertCarriers(shop.store, slack, AlertCards(shop.store, shop.rules, Config()), "ops-incidents")
+    for delivery in claimed(shop):
+        try:
+            posted = carriers.carry(delivery).posted if carriers.takes(delivery.owed) else ()
+        except ChatError as error:
+            later = shop.now + timedelta(hours=1)
+            shop.store.postpone(delivery, later, error=str(error), in_doubt=False)
+        else:
+            shop.store.settle(delivery, shop.now, posted=posted)
+    return list(slack.posted)
+
+
+def storm(shop: Shop, number: int, severity: str = "high") -> list[Alert]:
+    return [shop.fires(f"prod-shop{each:02}-latency-{severity}") for each in range(number)]
+
+
+@pytest.fixture
+def stormy() -> Iterator[Shop]:
+    with closing(Shop(**STORM)) as made:
+        yield made
+
+
+def test_after_a_storm_what_is_over_gets_no_card(stormy: Shop) -> None:
+    alerts = storm(stormy, 20, "medium")
+    for alert in alerts:
+        stormy.now += timedelta(seconds=1)
+        stormy.hear(alert.alarm.name, OK)
+    stormy.pass_time(400)
+    said = delivered(stormy)
+    assert [each for each in said if "🟢" in each] == []
+    assert [each for each in said if "shop" in each] == []
+
+
+def test_after_a_storm_a_few_of_what_still_fires_get_a_card_one_of_each_group(stormy: Shop) -> None:
+    fourth = stormy.rules.triage.storm.alerts
+    storm(stormy, fourth, "medium")
+    for name in ("latency", "errors", "cpu"):
+        stormy.fires(f"prod-basket-{name}-medium")
+    storm(stormy, 20, "low")
+    hidden = [one.number for one in stormy.all() if one.shown is Shown.STORM]
+    stormy.pass_time(400)
+    stormy.pass_time(400)
+    after = [one for one in stormy.all() if one.number in hidden and one.shown is Shown.CARD]
+    assert 0 < len(after) <= 5
+    assert len({one.group for one in after}) == len(after)
+    assert [one.severity for one in after] == sorted(one.severity for one in after)
+    assert sum(one.service == "basket" for one in after) == 1
+
+
+def test_one_that_was_over_at_once_has_its_card_where_no_storm_is(shop: Shop) -> None:
+    shop.fires(CPU)
+    shop.now += timedelta(seconds=5)
+    shop.hear(CPU, OK)
+    assert any("🟢 SEV-3" in each for each in delivered(shop))
+
+
+def test_an_alert_of_a_storm_whose_card_never_stood_has_no_notes(stormy: Shop) -> None:
+    alerts = storm(stormy, 20)
+    hidden = [one for one in alerts if one.shown is Shown.STORM]
+    assert hidden
+    stormy.pass_time(3600)
+    subjects = {row["subject"] for row in owed(stormy, OwedKind.POST)}
+    assert not subjects & {one.id for one in hidden if not stormy.store.alert(one.number).has_stood}
+
+
+@pytest.mark.parametrize("how", ["over", "acknowledged", "waits"])
+def test_that_it_was_not_acknowledged_in_time_is_said_only_while_that_is_so(shop: Shop, how: str) -> None:
+    alert = shop.fires(ERRORS)
+    delivered(shop)
+    shop.pass_time(1800)
+    if how == "over":
+        shop.hear(ERRORS, OK)
+    elif how == "acknowledged":
+        shop.alerts.acknowledge(ANA, alert.number)
+    overdue = [each for each in delivered(shop) if "not acknowledged" in each]
+    assert len(overdue) == (1 if how == "waits" else 0)
+
+
+def test_a_new_incident_overtakes_the_cards_that_wait_for_its_channel(shop: Shop) -> None:
+    taken = shop.fires(SEARCH.replace("critical", "high"))
+    for each in range(12):
+        shop.fires(f"prod-shop{each:02}-latency-{'high' if each % 2 else 'medium'}")
+    shop.alerts.acknowledge(ANA, taken.number)
+    left: list[Owed] = []
+    for delivery in claimed(shop):
+        left.append(delivery.owed)
+        shop.store.settle(delivery, shop.now)
+    kinds = [row.kind for row in left if row.pace == "post:ops"]
+    assert kinds[:2] == [OwedKind.DECLARED, OwedKind.CARD]
+    severities = [shop.store.alert(int(row.subject[3:])).severity for row in left if row.kind is OwedKind.ALERT]
+    assert severities == sorted(severities)
+
+
+def test_what_a_storm_brings_is_not_investigated_one_by_one(stormy: Shop) -> None:
+    storm(stormy, 20)
+    before = looked_at(stormy)
+    assert len(before) <= 4
+    stormy.fires("prod-other-latency-critical")
+    assert looked_at(stormy) == before, "nobody knows that service"
+
+
+def test_in_a_storm_a_sev_1_of_a_known_service_is_investigated() -> None:
+    with closing(Shop(**STORM, services={"checkout": {}})) as shop:
+        storm(shop, 20)
+        urgent = shop.fires(ERRORS)
+        assert looked_at(shop)[-1] == urgent.id
+
+
+def test_a_deployment_that_only_ecs_told_of_has_the_revision_and_who_from_the_investigation(shop: Shop) -> None:
+    told = Deployment(
+        source_id="d",
+        id="ecs-svc/1",
+        service="checkout",
+        state=DeploymentState.SUCCEEDED,
+        at=NOW - timedelta(minutes=2),
+    )
+    shop.alerts.receive([told], NoTags())
+    alert = shop.fires(ERRORS)
+    cards = AlertCards(shop.store, shop.rules, Config())
+    assert [(each.version, each.by) for each in cards.facts(alert).deployments] == [("", "")]
+    made = {"what": "deployed web:43", "target": "checkout", "service": "checkout", "after": "web:43"}
+    changes = (Made(kind=ChangeKind.DEPLOYMENT, at=NOW - timedelta(minutes=3), by="ci-deployer", **made),)
+    (begun,) = shop.store.investigations_of(alert.id)
+    evidence = Evidence(service="checkout", began_at=NOW, since=NOW, until=NOW, changes=changes)
+    shop.store.save(Change(investigations=(begun.changed(evidence=evidence),)), shop.now)
+    assert [(each.version, each.by) for each in cards.facts(alert).deployments] == [("web:43", "ci-deployer")]
+
+
+def test_what_passes_by_itself_is_on_no_card(shop: Shop) -> None:
+    alert = shop.fires(ERRORS)
+    cards = AlertCards(shop.store, shop.rules, Config())
+    passing = ["card_not_posted: its card comes first", "ratelimited", "timeout: chat.postMessage"]
+    for error in [*passing, "channel_not_found"]:
+        delivery = next(each for each in claimed(shop) if each.owed.kind is OwedKind.ALERT)
+        shop.store.postpone(delivery, shop.now, error=error, in_doubt=False)
+        shop.store.release_claims("me")
+        told = [each.error for each in cards.facts(alert).troubles]
+        assert told == ([] if error in passing else [error])
+
+
+@pytest.mark.parametrize(
+    ("code", "level"),
+    [("card_not_posted", logging.DEBUG), ("ratelimited", logging.INFO), ("channel_not_found", logging.WARNING)],
+)
+def test_how_loud_the_log_is_about_a_message_that_was_not_taken(
+    shop: Shop, caplog: pytest.LogCaptureFixture, code: str, level: int
+) -> None:
+    class Refusing:
+        def carry(self, delivery: Delivery) -> Settlement:
+            raise ChatError(code, retryable=True)
+
+        def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+            return None
+
+    caplog.set_level(logging.DEBUG)
+    shop.fires(ERRORS)
+    Outbox(shop.store, lambda: shop.now, "me")._carry(Refusing(), next(claimed(shop)))
+    assert [each.levelno for each in caplog.records if "not taken" in each.message] == [level]
+
+
+def test_numbers_are_not_taken_by_the_hundreds(shop: Shop) -> None:
+    shop.fires(LATENCY)
+    assert shop.store.next_alert_numbers(1)[0] <= 21
 
 
 # -- the order of messages

@@ -240,7 +240,15 @@ def texts(desk: Desk) -> list[str]:
 
 OF_ALERTS = {OwedKind.ALERT, OwedKind.STORM, OwedKind.PAGE, OwedKind.PAGER, OwedKind.EVENTS, OwedKind.MAIL}
 OF_FIXES = {OwedKind.REPORT, OwedKind.PICTURE, OwedKind.FIX, OwedKind.FIX_CARD, OwedKind.PROPOSE}
-OF_OTHERS = OF_ALERTS | OF_FIXES
+OF_AFTERMATH = {
+    OwedKind.AFTERMATH,
+    OwedKind.POST_MORTEM,
+    OwedKind.FILE,
+    OwedKind.PULL_REQUEST,
+    OwedKind.TICKET,
+    OwedKind.REMIND,
+}
+OF_OTHERS = OF_ALERTS | OF_FIXES | OF_AFTERMATH | {OwedKind.DIGEST, OwedKind.BASELINE}
 
 
 def test_a_carrier_is_there_for_every_kind_of_row_of_incidents(desk: Desk) -> None:

@@ -15,11 +15,12 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from bot import events
 from bot.catalogue import Context
 from bot.integrations.aws.bus import SOURCE
-from bot.models import Alert, Incident, Severity, Shown, Stage, Status
+from bot.models import Alert, Incident, Remediation, RemediationStatus, Severity, Shown, Stage, Status
 from bot.ports import Event
 from bot.signals import AlarmKind
 from tests.blocks.alerts import acknowledged, alarm, alert, alerts, decision, over
 from tests.blocks.incidents import incidents
+from tests.bot.fixing import done, plan
 from tests.bot.make import ANA, BOB, NOW, after, incident
 
 FOLDER = Path(__file__).parents[2] / "docs" / "events"
@@ -45,6 +46,12 @@ def resolved(**values: Any) -> Incident:
     return one.moved(Status.RESOLVED, by=BOB, at=after(1080))
 
 
+def told(fix: Remediation) -> Event:
+    event = events.finished(fix, NOW)
+    assert event is not None
+    return event
+
+
 MADE: dict[str, Event] = {
     "AlertCreated": events.created(alert()),
     "AlertEnriched": events.enriched(
@@ -53,6 +60,7 @@ MADE: dict[str, Event] = {
     ),
     "AlertAcknowledged": events.acknowledged(acknowledged(), incident(42)),
     "IncidentResolved": events.resolved(resolved(alerts=3, environment="prod")),
+    "RemediationFinished": told(done()),
 }
 
 
@@ -201,3 +209,56 @@ def test_the_readme_names_source_and_events_and_its_example_is_one() -> None:
     assert f"`{SOURCE}`" in text
     assert all(f"({name}.json)" in text for name in SCHEMAS)
     check(Event("IncidentResolved", json.loads(text.partition("```json\n")[2].partition("```")[0])))
+
+
+# -- remediations
+
+MACHINE = "arn:aws:states:us-east-1:123456789012:execution:RemediationOrchestrator:0f8d2a86"
+
+
+def ended(status: RemediationStatus, execution: str = "", **values: Any) -> Remediation:
+    state = {"kind": "runbook", "execution": execution}
+    return done(plan=plan(state=state), **values).changed(status=status)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (RemediationStatus.VERIFYING, "Success"),
+        (RemediationStatus.FAILED, "Failed"),
+        (RemediationStatus.TIMED_OUT, "TimedOut"),
+    ],
+)
+def test_the_end_of_a_remediation_is_as_described(status: RemediationStatus, said: str) -> None:
+    event = told(ended(status, "4105a4fc", problem="it broke", subject="INC-42"))
+    check(event)
+    facts = event.detail["remediation"]
+    assert (facts["status"], facts["reason"], facts["incident"]) == (said, "it broke", "INC-42")
+    assert (facts["automationExecution"], facts["stateMachineExecution"]) == ("4105a4fc", "")
+    assert (facts["approval"], facts["approvedBy"]) == ("FIX-12", BOB)
+
+
+def test_what_the_state_machine_ran_it_tells_itself_unless_it_was_stopped() -> None:
+    assert events.finished(ended(RemediationStatus.VERIFYING, MACHINE), NOW) is None
+    assert events.finished(ended(RemediationStatus.FAILED, MACHINE), NOW) is None
+    facts = told(ended(RemediationStatus.TIMED_OUT, MACHINE)).detail["remediation"]
+    assert (facts["automationExecution"], facts["stateMachineExecution"]) == ("", MACHINE)
+    assert told(ended(RemediationStatus.FAILED)), "it never came to the state machine"
+
+
+@pytest.mark.parametrize(
+    "status", [each for each in RemediationStatus if each.name not in ("VERIFYING", "FAILED", "TIMED_OUT")]
+)
+def test_what_did_not_run_or_ended_before_is_not_told(status: RemediationStatus) -> None:
+    assert events.finished(ended(status), NOW) is None
+
+
+def test_what_the_state_machine_puts_has_the_same_fields() -> None:
+    machine = json.loads((FOLDER.parents[1] / "infra" / "remediation-orchestrator.asl.json").read_text("utf-8"))
+    (entry,) = machine["States"]["Tell"]["Parameters"]["Entries"]
+    schema = SCHEMAS[entry["DetailType"]]
+    names = {key.removesuffix(".$") for key in entry["Detail"]}
+    facts = {key.removesuffix(".$") for key in entry["Detail"]["remediation"]}
+    assert names == set(schema["properties"])
+    assert facts == set(schema["properties"]["remediation"]["properties"])
+    assert entry["Detail"]["producer"] in schema["properties"]["producer"]["enum"]

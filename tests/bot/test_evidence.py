@@ -16,7 +16,7 @@ from bot.integrations.aws.clients import Clients
 from bot.integrations.aws.evidence import collectors
 from bot.integrations.aws.evidence import logs as logs_module
 from bot.models import ChangeKind, LogClass, Measure, Source, SourceOutcome
-from bot.ports import Collector, Gathered, Scope
+from bot.ports import Collector, Firing, Gathered, Scope
 from bot.resources import Resources
 from bot.signals import Alarm, AlarmKind, Deployment, DeploymentState
 from tests.bot.make import NOW
@@ -207,7 +207,7 @@ def test_an_empty_answer_is_nothing(source: Source) -> None:
 @pytest.mark.parametrize(
     ("source", "lacks"),
     [
-        (Source.METRICS, "name cluster and ecs_service, load_balancer, function or auto_scaling_group of checkout-api"),
+        (Source.METRICS, "name where checkout-api runs in the catalogue"),
         (Source.PICTURE, "name where checkout-api runs in the catalogue"),
         (Source.LOGS, "no log group is known: name log_groups of checkout-api in the catalogue"),
         (Source.DEPLOYMENTS, "no ECS service is known: name cluster and ecs_service of checkout-api"),
@@ -291,6 +291,16 @@ def readings(found: Gathered) -> dict[Measure, Any]:
     return {each.measure: each for each in reversed(found.values["readings"])}
 
 
+def test_what_fires_says_more_than_a_minute_that_is_not_over() -> None:
+    aws = Aws(get_metric_data=series(CPUUtilization=[40.0] * 70, RunningTaskCount=[4.0] * 70))
+    busy = Alarm(name="busy", namespace="AWS/ECS", metric="CPUUtilization", statistic="Average", threshold=80)
+    highest = busy.model_copy(update={"name": "highest", "statistic": "Maximum"})
+    fires = scope()._replace(firing=(Firing(busy, 91.0), Firing(highest, 99.0)))
+    found = {each.measure: each for each in of(Source.METRICS, aws).collect(fires).values["readings"]}
+    assert (found[Measure.CPU].now, found[Measure.CPU].threshold) == (91, 80)
+    assert found[Measure.TASKS].now == 4
+
+
 def test_readings_tell_now_before_and_how_fast_it_rises() -> None:
     cpu = [40.0] * 60 + [50.0, 60, 70, 80, 90, 90, 90, 90, 90, 90]
     aws = Aws(
@@ -304,11 +314,14 @@ def test_readings_tell_now_before_and_how_fast_it_rises() -> None:
         )
     )
     found = readings(gather(Source.METRICS, aws))
-    assert (found[Measure.CPU].now, found[Measure.CPU].before, found[Measure.CPU].peak) == (80, 40, 90)
+    since_it_began = (60 + 70 + 80 + 6 * 90) / 9
+    assert found[Measure.CPU].now == pytest.approx(since_it_began), "what was before is not the symptom"
+    assert found[Measure.CPU].before == pytest.approx((59 * 40 + 50) / 60), "the hour before the symptom"
+    assert found[Measure.CPU].peak == 90
     assert 0 < found[Measure.CPU].slope < 1
     assert (found[Measure.ERRORS].now, found[Measure.ERRORS].before) == (35, 0), "no data points are no errors"
     assert found[Measure.ERRORS].threshold == 50
-    assert (found[Measure.REQUESTS].now, found[Measure.REQUESTS].before) == (1000, 6000)
+    assert (found[Measure.REQUESTS].now, found[Measure.REQUESTS].before) == (900, 6000), "since it began"
     assert (found[Measure.LATENCY].now, found[Measure.LATENCY].unit) == (2.0, "s")
     assert found[Measure.TASKS].peak == 2, "of tasks the fewest are the worst"
     assert Measure.MEMORY not in found
@@ -329,10 +342,10 @@ def test_what_is_usual_is_scaled_as_the_reading_is() -> None:
     aws = Aws(get_metric_data=series(CPUUtilization=[60.0] * 5, RequestCount=[100.0] * 10))
     found = readings(gather(Source.METRICS, aws, baseline=baseline))
     assert (found[Measure.CPU].expected, found[Measure.CPU].deviation) == (4.0, 1.5)
-    assert (found[Measure.REQUESTS].expected, found[Measure.REQUESTS].deviation) == (1100, 100), "of ten minutes"
+    assert (found[Measure.REQUESTS].expected, found[Measure.REQUESTS].deviation) == (990, 90), "of nine minutes"
     target_group = ALARM.model_copy(update={"dimensions": (*ALARM.dimensions, ("TargetGroup", "targetgroup/web/1"))})
     again = readings(gather(Source.METRICS, Aws(**aws.answers), scope(alarm=target_group), baseline=baseline))
-    assert again[Measure.REQUESTS].expected == 1100
+    assert again[Measure.REQUESTS].expected == 990
 
 
 def test_a_function_is_measured_in_seconds_and_its_alarm_too() -> None:
@@ -350,20 +363,70 @@ def test_a_function_is_measured_in_seconds_and_its_alarm_too() -> None:
         ("Shop/Search", "Errors", "Sum", Measure.ERRORS),
         ("Shop/Search", "QueryTime", "Average", Measure.LATENCY),
         ("AWS/RDS", "CPUUtilization", "Average", Measure.CPU),
-        ("Shop/Search", "ErrorRate", "Average", None),
-        ("Shop/Search", "Happiness", "Average", None),
-        ("AWS/EC2", "CPUCreditBalance", "Average", None),
+        ("Shop/Search", "ErrorRate", "Average", Measure.OTHER),
+        ("Shop/Search", "Happiness", "Sum", Measure.OTHER),
+        ("AWS/EC2", "CPUCreditBalance", "Average", Measure.OTHER),
     ],
 )
 def test_the_alarms_own_metric_counts_first_where_it_measures_one_of_these(
-    namespace: str, metric: str, statistic: str, measure: Measure | None
+    namespace: str, metric: str, statistic: str, measure: Measure
 ) -> None:
-    alarm = Alarm(name="own", namespace=namespace, metric=metric, statistic=statistic, threshold=1)
+    alarm = Alarm(name="own", namespace=namespace, metric=metric, statistic=statistic, threshold=1, comparison=">")
     aws = Aws(get_metric_data=series(**{metric: [3.0]}))
-    found = gather(Source.METRICS, aws, scope(Resources(function="charge"), alarm))
-    first = found.values["readings"][0] if found.values else None
-    assert (first.measure if first else None) is measure
-    assert first is None or (first.metric, first.threshold) == (f"{namespace} {metric}", 1)
+    first = gather(Source.METRICS, aws, scope(Resources(function="charge"), alarm)).values["readings"][0]
+    assert (first.measure, first.statistic) == (measure, statistic)
+    assert (first.metric, first.threshold) == (f"{namespace} {metric}", 1)
+    unknown = gather(Source.METRICS, Aws(**aws.answers), scope(Resources(), alarm)).values["readings"][0]
+    assert unknown.metric == first.metric, "also of a service that nothing is known of"
+
+
+def test_how_things_are_since_a_remediation_is_asked_of_known_measures_only() -> None:
+    alarm = Alarm(name="own", namespace="Shop/Search", metric="Happiness", statistic="Average", threshold=1)
+    since = scope(Resources(function="charge"), alarm)._replace(began_at=SINCE)
+    aws = Aws(get_metric_data=series(Happiness=[3.0], Invocations=[10.0] * 10))
+    found = readings(gather(Source.METRICS, aws, since))
+    assert Measure.OTHER not in found
+    assert found[Measure.REQUESTS].now == 100, "from the beginning of the window on"
+
+
+@pytest.mark.parametrize(
+    ("namespace", "metric", "unit", "seconds"),
+    [
+        ("AWS/RDS", "CommitLatency", "", 0.986),
+        ("AWS/RDS", "CommitLatency", "Milliseconds", 0.986),
+        ("AWS/RDS", "ReadLatency", "", 986),
+        ("AWS/ApplicationELB", "TargetResponseTime", "Seconds", 986),
+        ("AWS/ElastiCache", "SuccessfulReadRequestLatency", "Microseconds", 0.000986),
+    ],
+)
+def test_latencies_have_the_unit_of_their_alarm_or_metric(
+    namespace: str, metric: str, unit: str, seconds: float
+) -> None:
+    alarm = Alarm(name="slow", namespace=namespace, metric=metric, unit=unit, statistic="Average", threshold=500)
+    about = scope(Resources(), alarm)._replace(firing=(Firing(alarm, 986.0),))
+    first = of(Source.METRICS, Aws(get_metric_data=series(**{metric: [986.0]}))).collect(about).values["readings"][0]
+    assert first.now == pytest.approx(seconds)
+    assert (first.unit, first.statistic) == ("s", "Average")
+    assert first.threshold == pytest.approx(seconds * 500 / 986)
+
+
+def test_what_was_over_before_it_began_does_not_count() -> None:
+    leaked, calm = [40.0] * 50 + [70.0, 90, 99, 99, 99], [55.0] * 15
+    failed = [30.0] * 10 + [0.0] * 9
+    aws = Aws(get_metric_data=series(MemoryUtilization=leaked + calm, HTTPCode_Target_5XX_Count=failed))
+    found = readings(gather(Source.METRICS, aws))
+    assert (found[Measure.MEMORY].now, found[Measure.MEMORY].peak) == (55, 55)
+    assert (found[Measure.ERRORS].now, found[Measure.ERRORS].before) == (0, 300)
+
+
+def test_the_metrics_of_other_alarms_that_fire_are_read_too() -> None:
+    failing = Alarm(name="failing", namespace="Shop/Search", metric="Errors", statistic="Sum", threshold=1)
+    about = scope(Resources(function="charge"), None)._replace(firing=(Firing(failing, 970.0),))
+    aws = Aws(get_metric_data=series(Errors=[4.0] * 3))
+    first = of(Source.METRICS, aws).collect(about).values["readings"][0]
+    assert (first.metric, first.now) == ("Shop/Search Errors", 12), "what another alarm counted may be long over"
+    own = about._replace(alarm=failing)
+    assert of(Source.METRICS, Aws(**aws.answers)).collect(own).values["readings"][0].now == 970
 
 
 def test_values_that_are_no_numbers_are_left_out_and_gaps_are_told() -> None:
@@ -396,7 +459,10 @@ def test_tasks_that_stopped_for_memory_are_counted() -> None:
     ]
     aws = Aws(list_tasks={"taskArns": ["a"] * 5}, describe_tasks={"tasks": tasks})
     found = gather(Source.METRICS, aws)
-    assert found.values == {"stopped": 2}
+    assert found.values == {
+        "stopped": 2,
+        "why_stopped": ("OutOfMemoryError: Container killed due to memory usage", "Essential container in task exited"),
+    }
     assert aws.calls("list_tasks")[0]["desiredStatus"] == "STOPPED"
     denied = gather(Source.METRICS, Aws(get_metric_data=series(CPUUtilization=[1.0]), list_tasks=DENIED))
     assert told(denied) == (FOUND, "stopped tasks are not permitted: x:DoIt on arn:aws:x:::it")
@@ -489,7 +555,9 @@ def test_lines_are_classified_counted_and_compared_with_the_hour_before() -> Non
     during, before = aws.calls("start_query")
     assert during["logGroupNames"] == ["/ecs/checkout-api", "/ecs/proxy"]
     assert during["queryString"] == QUERY
-    assert (during["startTime"], before["endTime"]) == (int(SINCE.timestamp()), int(SINCE.timestamp()) - 1)
+    began = int((BEGAN - timedelta(minutes=1)).timestamp())
+    assert (during["startTime"], before["endTime"]) == (began, began - 1), "since it began, not before"
+    assert found.values["counted_since"].timestamp() == began
     assert before["startTime"] == during["startTime"] - 3600
     assert aws.names()[1:3] == ["start_query", "start_query"], "both at once"
 
@@ -533,7 +601,8 @@ def test_an_error_in_between_stops_what_runs() -> None:
 def test_answers_of_any_size_are_bounded() -> None:
     """A hundred megabytes of lines: few findings, short, and soon."""
     rows = [line(n, f"ERROR {chr(97 + n % 26) * 5} " + "x y=z " * 180_000, exception=f"E{n}") for n in range(100)]
-    found = gather(Source.LOGS, insights(complete(*rows), complete(*rows)), scope(since=NOW - timedelta(hours=9)))
+    long = scope(since=NOW - timedelta(hours=9))._replace(began_at=NOW - timedelta(hours=8))
+    found = gather(Source.LOGS, insights(complete(*rows), complete(*rows)), long)
     findings = found.values["logs"]
     assert len(findings) <= 20
     assert max(len(each.sample) for each in findings) <= 500
@@ -595,7 +664,8 @@ def test_traces_tell_what_failed_and_what_it_waited_for() -> None:
 def test_pages_of_traces_are_bounded_and_a_latency_alarm_says_what_is_slow() -> None:
     aws = Aws(get_trace_summaries={"TraceSummaries": [summary(1, fault=True)], "NextToken": "on"})
     alarm = Alarm(name="slow", namespace="AWS/ApplicationELB", metric="TargetResponseTime", threshold=2.5)
-    found = gather(Source.TRACES, aws, scope(EVERYTHING._replace(ecs_service='we"b'), alarm, NOW - timedelta(hours=8)))
+    about = scope(EVERYTHING._replace(ecs_service='we"b'), alarm, NOW - timedelta(hours=8))
+    found = gather(Source.TRACES, aws, about._replace(began_at=NOW - timedelta(hours=7)))
     assert told(found) == (FOUND, "there are more traces than were read")
     asked = aws.calls("get_trace_summaries")
     assert len(asked) == 5
@@ -682,6 +752,31 @@ def test_what_changes_nothing_is_left_out() -> None:
     )
     found = gather(Source.CHANGES, aws)
     assert told(found) == (NOTHING, "nobody changed anything; CloudTrail may tell up to 15 minutes late")
+
+
+def test_what_the_bot_did_to_the_service_is_marked_as_its_own() -> None:
+    update = {"service": "checkout-api", "cluster": "shop-prod", "forceNewDeployment": True}
+    runbook = "Automation-1f0c2a3b-1111-2222-3333-444455556666"
+    aws = Aws(
+        lookup_events=trail(
+            event("UpdateService", arn=f"{OURS}/another-process", given=update),
+            event("UpdateService", user=runbook, given=update, minutes=13),
+            event("PutParameter", "ssm", 14, user=runbook, given={"name": "/shop/flag"}),
+            event("UpdateService", given=update, minutes=15),
+        )
+    )
+    found = gather(Source.CHANGES, aws).values["changes"]
+    assert [(each.what, each.is_ours) for each in found] == [("UpdateService", each) for each in (True, True, False)]
+
+
+def test_what_began_shortly_before_is_known_to_have() -> None:
+    text = "KeyError: 'currency'"
+    earlier = [{**each, "value": "1795315740000"} if each["field"] == "first_seen" else each
+               for each in line(2, text, exception="KeyError")]  # fmt: skip
+    (found,) = gather(Source.LOGS, insights(complete(line(9, text, exception="KeyError")), complete(earlier))).values[
+        "logs"
+    ]
+    assert found.first_seen.isoformat() == "2026-11-22T02:49:00+00:00"
 
 
 def test_throttling_is_waited_out_and_pages_are_bounded() -> None:
@@ -842,6 +937,32 @@ def test_an_old_deployment_is_none_and_the_schedulers_complaint_is_told() -> Non
     assert told(gone) == (NOTHING, "the cluster shop-prod has no service checkout-api (any more)")
 
 
+def test_that_fewer_tasks_run_than_should_is_told_with_the_schedulers_complaint() -> None:
+    said = {"message": "(service checkout-api) was unable to place a task", "createdAt": NOW - timedelta(minutes=2)}
+    down = service(deployment(57, 3000), events=[said], runningCount=0, desiredCount=2)
+    tasks = gather(Source.DEPLOYMENTS, Aws(describe_services=down)).values["tasks"]
+    assert (tasks.running, tasks.wanted) == (0, 2)
+    assert tasks.why == "ECS: (service checkout-api) was unable to place a task"
+    well = service(deployment(57, 3000), runningCount=2, desiredCount=2)
+    assert gather(Source.DEPLOYMENTS, Aws(describe_services=well)).values == {}
+
+
+def test_why_tasks_stopped_is_told_without_those_that_somebody_stopped() -> None:
+    pull = {**stopped("CannotPullContainerError: not found", "TaskFailedToStart", 0), "containers": []}
+    tasks = [
+        stopped("maintenance of the host", "TerminationNotice", 0, at=BEGAN + timedelta(minutes=1)),
+        {**pull, "stoppedAt": NOW - timedelta(minutes=1)},
+        {**pull, "stoppedAt": NOW - timedelta(minutes=2)},
+        stopped("Scaling activity initiated by deployment", "ServiceSchedulerInitiated"),
+        stopped("Task stopped by user", "UserInitiated"),
+        stopped("too old", at=BEGAN - timedelta(minutes=5)),
+    ]
+    aws = Aws(list_tasks={"taskArns": ["a"] * 6}, describe_tasks={"tasks": tasks})
+    assert gather(Source.METRICS, aws).values == {
+        "why_stopped": ("CannotPullContainerError: not found", "maintenance of the host")
+    }
+
+
 def heard(**facts: Any) -> Deployment:
     known: Json = {"source_id": "1", "id": "pipeline-9", "service": "checkout-api", "at": NOW - timedelta(minutes=14),
                    "state": DeploymentState.SUCCEEDED, "version": "1.5", "by": "bob"}  # fmt: skip
@@ -856,6 +977,13 @@ def test_what_was_heard_of_is_merged_with_what_ecs_knows() -> None:
     assert first.what.startswith("deployed checkout-api:57 (1.5; memory")
     assert first.by == "bob"
     assert (second.what, second.after) == ("deployment of 1.4 failed (tests)", "1.4")
+
+
+def test_a_pipeline_calls_it_by_the_version_of_its_image_and_may_tell_late() -> None:
+    late = heard(at=NOW - timedelta(minutes=1), version="1.5", by="bob.okafor")
+    aws = Aws(describe_services=service(deployment(57, 15)), **ROLLED)
+    (made,) = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since: [late]).values["changes"]
+    assert (made.by, made.after) == ("bob.okafor", "checkout-api:57")
 
 
 def test_what_was_heard_of_counts_where_ecs_can_not_be_asked() -> None:

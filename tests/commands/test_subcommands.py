@@ -8,19 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from bot.actions import Actions
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
+from bot.casefile import CaseFile
 from bot.config import Config, Service
 from bot.errors import InvalidInput, UserError
 from bot.incidents import Incidents
-from bot.integrations.nothing import NoAlarms
+from bot.integrations.nothing import NoAlarms, NoBaselines
 from bot.integrations.roster import ConfigRoster
 from bot.investigation import Investigations
+from bot.learning import Learning
 from bot.ledger import Ledger
 from bot.models import Alert, Change, Message, Person, Severity, Status
+from bot.page_template import Template
 from bot.paging import Paging
+from bot.postmortems import PostMortems
 from bot.remediation import Remediations
+from bot.reminders import Reminders
+from bot.reporting import Digests, Sources
 from bot.rights import Caller, Rights
 from bot.signals import Alarm
 from bot.silences import Silences
@@ -57,6 +64,16 @@ class Names:
         return user_id.removeprefix("U0").capitalize()
 
 
+class Owners(Members):
+    """Members who live by UTC."""
+
+    def name(self, user_id: str) -> str:
+        return user_id
+
+    def zone(self, user_id: str) -> str | None:
+        return None
+
+
 class Bench:
     """A desk on a real store. `typed` runs what ana types."""
 
@@ -69,6 +86,7 @@ class Bench:
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         alert_cards = AlertCards(store, rules, config)
         alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback="ops")
+        case = CaseFile(store, config, Owners())
         self.desk = Desk(
             incidents=self.incidents,
             alerts=alerts,
@@ -76,6 +94,12 @@ class Bench:
             paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
             investigations=Investigations(ledger, rights, config),
             remediations=Remediations(ledger, rights, config, FakeFixes(), lambda fix, subject: Message("", [])),
+            learning=Learning(ledger, rights, config, NoBaselines()),
+            digests=Digests(ledger, rights, Sources(store, config, {}, lambda now: ())),
+            homes=None,  # type: ignore[arg-type]
+            post_mortems=PostMortems(ledger, rights, config, case, Template),
+            actions=Actions(ledger, rights, case, is_tracked=False),
+            reminders=Reminders(ledger, rights, config, case),
             live=NoAlarms(),
             replies=None,  # type: ignore[arg-type]
             memory=store,

@@ -1,4 +1,4 @@
-"""A bot with an alert queue."""
+"""A bot with an alert queue, and a shop to break."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from sandbox.shop.shop import Shop
 from tests.flows.aws import Queue, alerted
-from tests.workspace import Channel, Workspace
+from tests.flows.shop import Site, fresh, production
+from tests.workspace import Channel, Workspace, workspace
 
 
 @pytest.fixture
@@ -31,3 +33,25 @@ def world(empty_world: Workspace, request: pytest.FixtureRequest) -> Workspace:
 def ops(world: Workspace) -> Channel:
     """The incident channel of the same."""
     return world.ops
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    """The AWS of a module's stories."""
+    with production() as made:
+        yield made
+
+
+@pytest.fixture
+def site(empty_world: Workspace, shop: Shop) -> Iterator[Site]:
+    """A shop in which all is well, and no bot yet."""
+    with fresh(empty_world, shop) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def typing(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One bot for all that changes nothing."""
+    with workspace(tmp_path_factory.mktemp("typing")) as world, fresh(world, shop) as made:
+        made.start()
+        yield made

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from tests.workspace import wait_for
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = {name.upper() for name in Settings.model_fields}
-NOT_SET = {"GITHUB_TOKEN", "GITHUB_REPOSITORY", "GITHUB_API_URL", "INCIDENT_CHANNEL", "FALLBACK_CHANNEL", "LOG_LEVEL"}
+NOT_SET = {"INCIDENT_CHANNEL", "FALLBACK_CHANNEL", "LOG_LEVEL"}
 AWS_KEYS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 
 
@@ -136,7 +137,7 @@ def test_a_wrong_speed_and_a_taken_port_are_said() -> None:
 
 
 def test_it_starts_and_ctrl_c_ends_it_with_the_bot() -> None:
-    port = _three_free_ports()
+    port = _four_free_ports()
     environ = {**os.environ, "DEMO_PORT": str(port), "PYTHONUNBUFFERED": "1"}
     command = [sys.executable, "-m", "sandbox.demo"]
     running = subprocess.Popen(
@@ -152,6 +153,7 @@ def test_it_starts_and_ctrl_c_ends_it_with_the_bot() -> None:
     assert running.returncode == 0, said
     assert "Traceback" not in said
     assert f"http://127.0.0.1:{port + 1}/?as=PBOB001" in said
+    assert f"http://127.0.0.1:{port + 3}/?as=bob-okafor" in said
 
 
 def _sockets(port: int) -> bool:
@@ -162,15 +164,16 @@ def _sockets(port: int) -> bool:
         return False
 
 
-def _three_free_ports() -> int:
+def _four_free_ports() -> int:
     for _ in range(50):
-        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+        with ExitStack() as stack:
+            first, *others = (stack.enter_context(socket.socket()) for _ in range(4))
             first.bind(("127.0.0.1", 0))
             port = int(first.getsockname()[1])
             try:
-                second.bind(("127.0.0.1", port + 1))
-                third.bind(("127.0.0.1", port + 2))
+                for n, other in enumerate(others, 1):
+                    other.bind(("127.0.0.1", port + n))
             except (OSError, OverflowError):
                 continue
             return port
-    raise AssertionError("no three free ports in a row")
+    raise AssertionError("no four free ports in a row")

@@ -1,99 +1,187 @@
-"""From a broken shop to the fix: the report, the plan, the click, what AWS does, and the way back."""
+"""From a broken shop to the fix, for each row of the response matrix: report, plan, click, AWS, and the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import re
 
-import boto3
-import pytest
-import yaml
+from tests.flows.shop import AT_ONCE, VERIFY, Site
+from tests.workspace import Message
 
-from bot.config import Config
-from sandbox.aws.server import AwsServer
-from sandbox.shop import config as shop_config
-from sandbox.shop.catalogue import CLUSTER
-from sandbox.shop.shop import Shop
-from tests.workspace import Message, Workspace, wait_for
-
-SLOW = 60.0
-SPEED = 30.0
+SECRETS = re.compile(r"eyJ|not-a-real-key|jane\.doe|dGhpcy1pcy")
 
 
-class Site:
-    """A shop that runs by itself, and a bot that its operators set up."""
-
-    def __init__(self, world: Workspace, shop: Shop, config: Config) -> None:
-        self.world = world
-        self.shop = shop
-        self.config = config
-        self.ops = world.ops
-        self.ecs = boto3.client("ecs", **shop.server.credentials())
-
-    def start(self) -> None:
-        self.world.start_bot(self.config, **self.shop.environment)
-
-    def service(self, name: str) -> dict[str, Any]:
-        (found,) = self.ecs.describe_services(cluster=CLUSTER, services=[name])["services"]
-        return dict(found)
-
-    def runs(self, name: str) -> str:
-        """The revision that a service is to run: `checkout-api:2`."""
-        return str(self.service(name)["taskDefinition"].rsplit("/", 1)[-1])
-
-    def broken(self, scenario: str, text: str) -> Message:
-        self.shop.break_it(scenario)
-        return self.seen(text)
-
-    def seen(self, text: str, *, under: Message | None = None) -> Message:
-        """A message with this text, however long the shop takes."""
-        thread = under.ts if under else None
-
-        def look() -> Message | None:
-            return next((each for each in self.ops.messages(thread) if text in each.text), None)
-
-        return wait_for(look, f"“{text}”", SLOW)
-
-    def becomes(self, message: Message, text: str, *, under: Message | None = None) -> Message:
-        thread = under.ts if under else None
-
-        def look() -> Message | None:
-            found = [each for each in self.ops.messages(thread) if each.ts == message.ts]
-            return next((each for each in found if text in each.text), None)
-
-        try:
-            return wait_for(look, f"“{text}”", SLOW)
-        except AssertionError as error:
-            said = [each.text for each in self.ops.messages(thread) if each.ts == message.ts]
-            raise AssertionError(f"{error}; it says:\n{said}") from None
+def mended(site: Site, report: Message, label: str, card: Message) -> Message:
+    """Bob clicks what is recommended, reads the plan, lets it run; its card once it is done."""
+    plan = site.planned(site.bob, report, label, card)
+    assert site.calls("UpdateService") == site.calls("StopTask") == [], "nothing is changed by asking"
+    site.click(site.bob, plan, "Run it")
+    return site.becomes(plan, "done, verifying", under=card)
 
 
-@pytest.fixture
-def site(empty_world: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    with AwsServer(every=1.0, speed=SPEED) as aws, Shop(aws) as shop:
-        shop.provision()
-        credentials = aws.credentials()
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", credentials["aws_access_key_id"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", credentials["aws_secret_access_key"])
-        file = shop_config.write(shop.made, tmp_path / "config.yml", SPEED)
-        site = Site(empty_world, shop, Config.model_validate(yaml.safe_load(file.read_text(encoding="utf-8"))))
-        site.start()
-        yield site
-        empty_world.stop_bot()
-
-
-def test_a_bad_deployment_is_found_rolled_back_verified_and_over(site: Site) -> None:
-    before = site.runs("checkout-api")
-    card = site.broken("bad-deploy", "Customers cannot pay as they should")
-    report = site.seen("Most likely: bad deployment", under=card)
-    assert "KeyError: 'currency'" in report.text
-    assert "Roll back…" in report.buttons
-    site.world.bob.click(report, "Roll back…")
-    plan = site.seen("Roll back checkout-api", under=card)
-    assert site.runs("checkout-api") != before, "nothing is changed by asking"
-    site.world.bob.click(plan, "Run it")
-    site.becomes(plan, "done", under=card)
-    assert site.runs("checkout-api") == before
+def test_high_cpu_gets_one_more_task(site: Site) -> None:
+    site.start()
+    card = site.broken("cpu-spike", "prod-checkout-api-cpu-medium")
+    assert not site.count("Most likely", card), "it pages nobody, so nobody looks before somebody asks"
+    site.click(site.bob, card, "Root cause")
+    report = site.seen("Most likely: high CPU", under=card)
+    assert re.search(r"CPU: 9\d %", report.text), "what the alarm says"
+    assert "Monitor for 15min" in report.text
+    fix = mended(site, report, "Scale up…", card)
+    assert "4 tasks → 5 tasks" in fix.text
+    assert site.service("checkout-api")["desiredCount"] == 5
     site.becomes(card, "🟢")
-    site.becomes(plan, "verified", under=card)
+    fix = site.becomes(fix, "🟢 Scale up checkout-api (cluster shop-prod) · verified", under=card)
+    assert "the alarm is OK" in fix.text
+
+
+def test_high_cpu_with_errors_gets_one_more_task_and_a_look_at_the_code(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("cpu-errors", "Most likely: high CPU with errors")
+    assert "TimeoutError: query # was not answered" in report.text
+    assert "Investigate code" in report.text
+    fix = mended(site, report, "Scale up…", card)
+    assert site.service("search-api")["desiredCount"] == 4
+    site.becomes(card, "🟢")
+    site.becomes(fix, "· verified", under=card)
+
+
+def test_a_memory_leak_gets_new_tasks_one_at_a_time(site: Site) -> None:
+    site.start()
+    old = site.tasks("search-api")
+    card, report = site.looked_into("memory-leak", "Most likely: memory leak")
+    assert "killed out of memory" in report.text
+    assert "Fix memory leak" in report.text
+    plan = site.planned(site.bob, report, "Restart…", card)
+    site.advance(180)
+    assert site.tasks("search-api") - old, "the leak kills meanwhile"
+    site.click(site.bob, plan, "Run it")
+    fix = site.becomes(plan, "3 tasks replaced, 3 of 3 run", under=card)
+    assert "It can't be undone" in fix.text
+    assert len(site.tasks("search-api")) == 3
+    assert not site.tasks("search-api") & old
+    assert len(site.calls("StopTask")) == 3, "also those that replaced what the leak had killed"
+    site.becomes(card, "🟢")
+    fix = site.becomes(fix, "· verified", under=card)
+    assert "Undo" not in fix.buttons
+
+
+def test_a_bad_deployment_is_rolled_back_and_its_incident_over(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("bad-deploy", "Most likely: bad deployment (more than 10 errors)")
+    assert "KeyError: 'currency'" in report.text
+    assert "deployed checkout-api:2 → checkout-api:3" in report.text
+    assert "←\u00a0the\u00a0only\u00a0change" in report.text
+    incident = site.acknowledged(site.bob, card)
+    fix = mended(site, report, "Roll back…", card)
+    assert "image 43 → 42 · app: environment −FEATURE_X" in fix.text
+    assert site.runs("checkout-api") == "checkout-api:2"
+    site.becomes(card, "🟢")
+    site.seen("*INCIDENT RESOLVED — SEV-1*")
+    site.becomes(incident, "🟢")
+    site.becomes(fix, "· verified", under=card)
+    timeline = site.run(site.bob, "/incident timeline INC-1", "Timeline").text
+    for told in ("root cause: bad deployment", "FIX-1 asked for", "FIX-1 approved", "FIX-1 is done", "FIX-1 helped"):
+        assert told in timeline
+    mails = "\n".join(mail["text"] for mail in site.shop.mails())
+    assert "Most likely: bad deployment" in mails
+    site.click(site.bob, report, "Show evidence")
+    assert "KeyError" in site.form(site.bob, "RCA-1").text
+    assert not SECRETS.search(site.everything_said() + mails)
+
+
+def test_a_few_errors_are_only_told(site: Site) -> None:
+    """Whatever is approved: the matrix has no action for them."""
+    site.start()
+    site.run(site.ana, "/incident approve rollback search-api 7d", "rollback may run by itself for search-api")
+    card, report = site.looked_into("few-errors", "Most likely: errors (10 or fewer)")
+    assert "ValueError: no weight for locale" in report.text
+    assert "Check logs" in report.text
+    assert report.buttons == ["Show evidence", "Not it", "Look again"]
+    site.becomes(card, "🟢")
+    site.run(site.bob, "/incident remediations", "0 open remediations")
+    assert site.calls("UpdateService") == []
+
+
+def test_slow_responses_get_one_more_task(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("slow-responses", "Most likely: slow response")
+    assert re.search(r"p99: \d\.\d s \(0\.1\d s in the hour before\)", report.text)
+    assert "Check dependencies" in report.text
+    fix = mended(site, report, "Scale up…", card)
+    assert site.service("checkout-api")["desiredCount"] == 5
+    site.becomes(card, "🟢")
+    site.becomes(fix, "· verified", under=card)
+
+
+def test_under_a_standing_approval_it_runs_by_itself(site: Site) -> None:
+    site.start()
+    site.run(site.ana, "/incident approve rollback checkout-api 7d", "rollback may run by itself for checkout-api")
+    card, fix = site.looked_into("bad-deploy", "Roll back checkout-api (cluster shop-prod) · done, verifying")
+    assert "By itself, under the approval of" in fix.text
+    assert site.runs("checkout-api") == "checkout-api:2"
+    site.becomes(card, "🟢")
+    site.becomes(fix, "· verified", under=card)
+    assert len(site.calls("UpdateService")) == 1
+    listed = site.run(site.bob, "/incident remediations", "May run by themselves")
+    assert "rollback of checkout-api" in listed.text
+
+
+def test_an_approval_that_was_ended_or_ran_out_starts_nothing(site: Site) -> None:
+    site.start()
+    site.run(site.ana, "/incident approve rollback checkout-api 7d", "may run by itself")
+    site.run(site.bob, "/incident reject rollback checkout-api", "does not run by itself for checkout-api any more")
+    site.run(site.ana, "/incident approve restart checkout-api 1h", "restart may run by itself")
+    site.looked_into("bad-deploy", "Most likely: bad deployment")
+    site.advance(120)
+    assert site.runs("checkout-api") == "checkout-api:3"
+    site.run(site.bob, "/incident reject rollback checkout-api", "Nothing is approved")
+
+
+def test_what_was_done_is_taken_back_once(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("slow-responses", "Most likely: slow response")
+    fix = mended(site, report, "Scale up…", card)
+    site.becomes(card, "🟢")
+    fix = site.becomes(fix, "· verified", under=card)
+    undo = site.planned(site.cy, fix, "Undo", card)
+    assert "Undo FIX-1: checkout-api" in undo.text
+    assert "5 tasks → 4 tasks" in undo.text
+    site.click(site.cy, undo, "Run it")
+    site.becomes(fix, "undone by FIX-2", under=card)
+    assert site.service("checkout-api")["desiredCount"] == 4
+    assert "Undo" not in site.now(fix, under=card).buttons
+    site.run(site.bob, "/incident undo FIX-1", "FIX-1 is taken back already, by FIX-2")
+    site.becomes(undo, "· verified", under=card)
+
+
+def test_one_of_the_others_can_be_chosen_from_the_form(site: Site) -> None:
+    site.start()
+    card = site.broken("bad-deploy", "prod-checkout-api-5xx-critical")
+    site.click(site.bob, card, "Rollback…")
+    card, plan = site.found("checkout-api:3 → checkout-api:2")
+    site.click(site.bob, plan, "Another version…")
+    form = site.form(site.bob, "Roll back")
+    assert "runs checkout-api:3" in form.text
+    assert "image 43 → 41" in form.text
+    assert not site.bob.submit(form, revision="checkout-api:1").get("errors")
+    card, plan = site.found("checkout-api:3 → checkout-api:1")
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+    assert site.runs("checkout-api") == "checkout-api:1"
+
+
+def test_what_did_not_help_climbs_the_ladder_until_somebody_takes_it_up(site: Site) -> None:
+    site.start(bridge_url="https://meet.example.com/ops")
+    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    site.click(site.bob, card, "Scale up…")
+    card, plan = site.found("4 tasks → 5 tasks")
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+    plan = site.becomes(plan, "· not recovered", under=card)
+    assert "the alarm is ALARM" in plan.text
+    by_hand = site.seen("It did not help", under=card)
+    assert "docs/runbooks/slow-response.md" in by_hand.text
+    assert "bridge" in by_hand.text
+    assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
+    site.advance(VERIFY + 20)
+    assert site.called_for(card, "FIX-1 did not help") == {*AT_ONCE, "team lead"}

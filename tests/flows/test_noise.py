@@ -131,7 +131,7 @@ def test_a_flapping_alarm_is_over_when_it_stays_quiet(alerts: Queue, world: Work
     flap(alerts, NAME, *["ALARM", "OK"] * 4, begin=420)
     card = cards(ops)[0]
     shown = ops.becomes(card, "flapped 3×")
-    assert "🔴 SEV-1" in shown.text
+    assert "🟡 SEV-1" in shown.text
     assert "but it flaps" in shown.text
     alerts.wait(240)
     alerts.alarm(NAME)
@@ -140,7 +140,8 @@ def test_a_flapping_alarm_is_over_when_it_stays_quiet(alerts: Queue, world: Work
     ops.becomes(card, "but it flaps")
     alerts.wait(590)
     alerts.taken()
-    assert "🔴 SEV-1" in ops.now(card).text
+    assert "🟡 SEV-1" in ops.now(card).text
+    assert "UTC, flapping" in ops.now(card).text
     alerts.wait(20)
     ops.becomes(card, "🟢 SEV-1")
     assert len(cards(ops)) == 1
@@ -167,6 +168,13 @@ def test_a_silence_hides_alarms_until_it_ends_by_itself(alerts: Queue, world: Wo
     alerts.wait(2 * 3600 + 1)
     ops.expect("1 of its alarms still fire")
     assert "Acknowledge" in ops.expect("🔴 SEV-1").buttons
+
+
+def test_a_silences_pattern_is_shown_as_it_was_typed(alerts: Queue, world: Workspace) -> None:
+    world.ana.run("/incident silence *search-api* 2h reindexing")
+    assert "Silenced “*search-api*” until " in world.ana.told("Silenced").text
+    world.bob.run("/incident unsilence *search-api*")
+    assert "The silence on “*search-api*” is over." in world.bob.told("is over").text
 
 
 def test_a_silence_leaves_other_alarms_alone(alerts: Queue, world: Workspace, ops: Channel) -> None:

@@ -52,7 +52,7 @@ def test_the_primary_gets_a_direct_message(duty: Site) -> None:
     assert "SEV-1" in text
     assert "checkout-api" in text
     assert "you are on call (primary)" in text
-    note = duty.ops.expect("for AL-1", thread_ts=card.ts)
+    note = duty.ops.expect("(primary) for AL-1", thread_ts=card.ts)
     assert "📟 Paging <@U0BOB> (primary) for AL-1" in mentions(note)
     duty.world.bob.click(card, "Acknowledge")
     declared = duty.ops.expect("INCIDENT DECLARED")
@@ -163,6 +163,35 @@ def test_a_service_has_its_own_people(empty_duty: Site) -> None:
     assert "search-api: <@U0BOB> (primary), <@U0CY> (secondary)" in said
     duty.world.bob.run("/incident oncall search-api")
     assert "checkout-api" not in duty.world.bob.told("On call").text
+
+
+def test_a_service_that_nobody_knows_is_said_and_who_is_called_for_it(empty_duty: Site) -> None:
+    duty = empty_duty
+    services = {"checkout-api": {"on_call": {"primary": DEE}}}
+    duty.start(Config.model_validate({"services": services, "on_call": {"primary": BOB, "secondary": CY}}))
+    duty.world.ana.run("/incident oncall chekout-api")
+    said = mentions(duty.world.ana.told("not in the catalogue"))
+    assert "“chekout-api” is not in the catalogue (services of config.yml). Did you mean checkout-api?" in said
+    assert "On call by default: <@U0BOB> (primary), <@U0CY> (secondary)" in said
+    duty.world.bob.run("/incident oncall Checkout-API")
+    assert "checkout-api: <@U0DEE> (primary)" in mentions(duty.world.bob.told("On call"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "example"),
+    [("escalate", "/incident escalate AL-1"), ('page <@U0CY> "help"', '/incident page AL-1 @bob "why"')],
+)
+def test_for_which_alert_people_are_called_is_asked_where_no_incident_is_open(
+    duty: Site, typed: str, example: str
+) -> None:
+    duty.world.ana.run(f"/incident {typed}")
+    duty.world.ana.told("There is no open incident")
+    fired(duty)
+    duty.world.bob.run(f"/incident {typed}")
+    said = duty.world.bob.told("Which alert?").text
+    assert "AL-1 (SEV-1 checkout-api) fires" in said
+    assert example in said
+    assert paged(duty) == [BOB]
 
 
 def test_a_person_is_called_by_name(duty: Site) -> None:

@@ -159,7 +159,7 @@ def test_resolving_posts_the_template_word_for_word_and_turns_the_card_green(wor
     assert abs(_moment(lines[4]) - due) < 120
     over = world.ops.expect("🟢 INC-1 · SEV-2 · checkout-api · resolved after 02:05")
     assert over.ts == card.ts
-    assert over.buttons == ["Reopen", "Timeline"]
+    assert over.buttons == ["Reopen", "Timeline", "Post-mortem"]
 
 
 def _moment(line: str) -> float:

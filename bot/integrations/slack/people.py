@@ -24,10 +24,11 @@ MAX_KEPT = 5000
 
 
 class Profile(NamedTuple):
-    """What people call somebody, and their e-mail where the app may see it."""
+    """What people call somebody, their e-mail where the app may see it, and their time zone."""
 
     name: str
     email: str | None
+    zone: str | None = None
 
 
 class SlackPeople:
@@ -88,6 +89,14 @@ class SlackPeople:
             log.warning("can't tell the name of %s (%s)", user_id, error)
             return user_id
 
+    def zone(self, user_id: str) -> str | None:
+        """Their time zone; None where Slack does not tell it."""
+        try:
+            return self._profile(user_id).zone
+        except ChatError as error:
+            log.warning("can't tell the time zone of %s (%s)", user_id, error)
+            return None
+
     def _profile(self, user_id: str) -> Profile:
         known = self._profiles.get(user_id)
         if known is not None:
@@ -127,7 +136,9 @@ class SlackPeople:
 def _profile(user_id: str, user: dict[str, Any]) -> Profile:
     told = user.get("profile") or {}
     names = (told.get("display_name"), told.get("real_name"), user.get("real_name"), user.get("name"))
-    return Profile(next((str(name) for name in names if name), user_id), told.get("email") or None)
+    return Profile(
+        next((str(name) for name in names if name), user_id), told.get("email") or None, user.get("tz") or None
+    )
 
 
 def _kind(user: dict[str, Any], home_team: str) -> PersonKind:

@@ -33,7 +33,9 @@ class SlackReplies:
             )
         except (URLError, http.client.HTTPException, OSError) as error:
             raise ChatError("connection", outcome=Outcome.UNKNOWN, detail=str(error)) from error
-        if answer.status_code != 200:
+        if answer.status_code != 200 and message.plainer is not None and "invalid_blocks" in answer.body:
+            self.respond(response_url, Message(message.text, message.plainer), replace=replace)
+        elif answer.status_code != 200:
             raise ChatError(f"http_{answer.status_code}", detail=answer.body[:200])
 
     def whisper(self, channel: str, user: str, message: Message, *, thread_ts: str | None = None) -> None:
@@ -44,6 +46,9 @@ class SlackReplies:
         except ChatError as error:
             if error.retryable:
                 raise
+            if error.code == "invalid_blocks" and message.plainer is not None:
+                self.whisper(channel, user, Message(message.text, message.plainer), thread_ts=thread_ts)
+                return
             self._api.call("chat.postMessage", channel=user, **arguments)
 
     def open_view(self, trigger_id: str, view: dict[str, Any]) -> None:
@@ -51,6 +56,9 @@ class SlackReplies:
 
     def update_view(self, view_id: str, view: dict[str, Any]) -> None:
         self._api.call("views.update", view_id=view_id, view=view)
+
+    def publish_home(self, user: str, view: dict[str, Any]) -> None:
+        self._api.call("views.publish", user_id=user, view=view)
 
     def said(self, channel: str, ts: str) -> Said:
         """A message of the channel, else a reply in one of its threads."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BAD_VERSION = "43"
 KILL_TICKS = 3
+PATIENCE_TICKS = 2  # until those who wait for a busy service give up
 CALM = 1.1
 CALMING = 0.7  # of what is asked for too much, after each tick that follows the fix
 RETIRED = Failure(
@@ -84,7 +85,18 @@ class BusyAndFailing(CpuSpike):
     service = "search-api"
     alarms = ("prod-search-api-cpu-medium", "prod-search-api-errors-high")
     percent = 91.0
-    failing = 0.12
+    share = 0.12
+    _waited = 0
+
+    def on_break(self) -> None:
+        super().on_break()
+        self._waited = 0
+
+    def on_tick(self) -> None:
+        """Searches queue up first."""
+        self._waited += 1
+        if self._waited > PATIENCE_TICKS:
+            self.trouble.failing = self.share
 
 
 class MemoryLeak(ServiceScenario):

@@ -19,6 +19,7 @@ from bot.ports import Gathered, Scope
 log = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
+MINUTE = 60
 MAX_WHY = 300
 Wait = Callable[[float], None]
 # What reading an answer raises that is not as AWS documents it; botocore makes sure of the types it knows, not of more.
@@ -167,6 +168,14 @@ def partly(what: str, error: CloudError) -> str:
 
 def joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
+
+
+def symptom(scope: Scope) -> datetime:
+    """From when on things are the symptom's: the first of the datapoints that the alarm was raised on. What was over by
+    then is not; nor is what is before the window."""
+    alarm = scope.alarm
+    told = (alarm.period or MINUTE) * (alarm.evaluation_periods or 1) if alarm is not None else MINUTE
+    return max(minute(scope.since), minute(scope.began_at - min(timedelta(seconds=told), HOUR)))
 
 
 def in_utc(at: datetime) -> datetime:

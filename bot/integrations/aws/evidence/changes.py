@@ -11,7 +11,7 @@ from bot.integrations.aws.clients import is_throttled
 from bot.integrations.aws.evidence import console, trail
 from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, joined, partly
 from bot.integrations.aws.evidence.ourselves import Identity
-from bot.models import Made, Source
+from bot.models import ChangeKind, Made, Source
 from bot.ports import Scope
 
 PAGES = 5
@@ -85,14 +85,18 @@ def _since(scope: Scope) -> datetime:
 
 def _made(scope: Scope, raw: Sequence[dict[str, Any]], region: str, ourselves: Identity | None) -> list[Made]:
     events = [trail.event_of(each) for each in raw]
-    return [
-        _change(scope, event, region)
-        for event in events
-        if not trail.is_noise(event) and not (ourselves and event.arn == ourselves.who) and event.at <= scope.until
-    ]
+    found = []
+    for event in events:
+        if trail.is_noise(event) or event.at > scope.until:
+            continue
+        made = _change(scope, event, region, is_ours=trail.is_of(event, ourselves))
+        # Of what the bot did itself only this matters: a deployment of ECS that it began is nobody's.
+        if not made.is_ours or (made.service and made.kind in (ChangeKind.DEPLOYMENT, ChangeKind.SCALING)):
+            found.append(made)
+    return found
 
 
-def _change(scope: Scope, event: trail.Event, region: str) -> Made:
+def _change(scope: Scope, event: trail.Event, region: str, *, is_ours: bool) -> Made:
     ours = trail.ours_in(event, scope.resources, scope.service)
     return Made(
         kind=trail.kind_of(event),
@@ -105,4 +109,5 @@ def _change(scope: Scope, event: trail.Event, region: str) -> Made:
         region=region,
         after=trail.after_of(event)[:100],
         link=console.trail_event(region, event.id) if event.id else "",
+        is_ours=is_ours,
     )

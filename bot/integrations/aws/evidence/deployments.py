@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.errors import CloudError, StoreError
 from bot.integrations.aws.evidence import console
-from bot.integrations.aws.evidence.asking import Answer, Calls, Looking, Means, failed, joined, off, partly
+from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, Means, failed, joined, off, partly
 from bot.integrations.aws.evidence.rollouts import Rollout, Rollouts, rollouts
 from bot.models import ChangeKind, Made, Source
 from bot.ports import Scope
@@ -20,6 +22,7 @@ LOOK_BACK = timedelta(hours=24)
 SLACK = timedelta(minutes=2)
 """A pipeline tells of a deployment a little before or after ECS begins it."""
 MAX_WHAT = 400
+_IMAGES = re.compile(r"image \S*:(?P<old>\S+) → \S*:(?P<new>\S+)")
 _VERBS = {
     "SUCCESSFUL": "deployed {}",
     "PENDING": "deploying {}",
@@ -60,8 +63,9 @@ class Deployments(Looking):
             known = Rollouts((), said=partly("ECS is", error))
         made = _merged(scope, calls.region, known.found, heard)
         said = joined(_gone(scope, known), known.said, said)
-        if made:
-            return Answer({"changes": tuple(made)}, said)
+        values: dict[str, Any] = {"tasks": known.tasks} if known.tasks else {}
+        if made or values:
+            return Answer({**values, "changes": tuple(made)} if made else values, said)
         if not _is_ecs(scope.resources) and not said:
             return self._nothing_heard(scope)
         return Answer(why=said or "nothing was deployed in the last 24 hours")
@@ -84,8 +88,9 @@ def _merged(scope: Scope, region: str, known: Sequence[Rollout], heard: Sequence
     """Newest first. What was heard of one that ECS knows too adds who did it, and its version."""
     left = list(heard)
     made = []
+    revisions = _revisions(known)
     for rollout in known:
-        same = [each for each in left if _is_same(rollout, each)]
+        same = [each for each in left if _is_same(rollout, each) or _is_version_of(rollout, each, revisions)]
         left = [each for each in left if each not in same]
         made.append(_of_ecs(scope, region, rollout, same))
     made += [_of_bus(scope, region, each) for each in left]
@@ -133,6 +138,17 @@ def _is_same(rollout: Rollout, heard: Deployment) -> bool:
         return True
     is_other = heard.id.startswith("ecs-svc/") and rollout.id.startswith("ecs-svc/")
     return not is_other and rollout.at - SLACK <= heard.at <= (rollout.ended or rollout.at) + SLACK
+
+
+def _revisions(known: Sequence[Rollout]) -> dict[str, str]:
+    """Which task definition has the image of a version, as far as differences tell: pipelines speak of versions."""
+    told = [(each, found) for each in known for text in each.changed if (found := _IMAGES.fullmatch(text))]
+    return {found[side]: name for each, found in told for side, name in (("old", each.before), ("new", each.after))}
+
+
+def _is_version_of(rollout: Rollout, heard: Deployment, revisions: Mapping[str, str]) -> bool:
+    is_it = heard.version != "" and revisions.get(heard.version) == rollout.after != ""
+    return is_it and abs(rollout.at - heard.at) <= HOUR
 
 
 def _is_here(heard: Deployment, at: Resources) -> bool:

@@ -1,4 +1,4 @@
-"""Lines that tell of trouble, by Logs Insights: what there is in the window, and how much of it was there before."""
+"""Lines that tell of trouble, by Logs Insights: since the symptom began, and how much of it was there before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bot.errors import CloudError
 from bot.integrations.aws.evidence import console, lines
-from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, Means, off
+from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, Means, off, symptom
 from bot.models import LogFinding, Source, SourceOutcome
 from bot.ports import Scope
 
@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 LONGEST = timedelta(hours=3)
 """Insights bills by what is scanned: of a longer window the newest hours count."""
+RECENT = timedelta(minutes=15)
 MAX_ROWS = 100
 MAX_FINDINGS = 20
 MAX_GROUPS = 50  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html
@@ -66,11 +67,12 @@ class Logs(Looking):
             named = ", ".join(missing)
             return off(f"there is no log group {named}: name log_groups of {scope.service} in the catalogue")
         during, before = self._results(queries, calls)
-        found = findings(during.rows, before.rows)
+        found = findings(during.rows, before.rows, since - RECENT)
         said = _said(scope, since, missing, during)
         if not during.is_whole and not found:
             return Answer(why=said, outcome=SourceOutcome.FAILED)
-        return Answer({"logs": tuple(found)} if found else {}, said or ("" if found else _in_vain(groups)))
+        values = {"logs": tuple(found), "counted_since": since} if found else {}
+        return Answer(values, said or ("" if found else _in_vain(groups)))
 
     def _start(
         self, groups: list[str], spans: Sequence[tuple[datetime, datetime]], calls: Calls
@@ -115,13 +117,19 @@ class Logs(Looking):
         return list(found.values())
 
 
-def findings(during: Iterable[Row], before: Iterable[Row]) -> list[LogFinding]:
-    """Rows as findings: the most frequent first, at most 20, those of one class and pattern as one."""
+def findings(during: Iterable[Row], before: Iterable[Row], recent: datetime | None = None) -> list[LogFinding]:
+    """Rows as findings: the most frequent first, at most 20, those of one class and pattern as one. What began after
+    `recent`, shortly before the symptom, began then."""
     earlier: dict[tuple[str, ...], int] = {}
+    begun: dict[tuple[str, str], datetime] = {}
     by_pattern: dict[tuple[str, str], int] = {}
     for _, count, words, found in _read(before):
         earlier[words] = earlier.get(words, 0) + count
         by_pattern[found.kind, found.pattern] = by_pattern.get((found.kind, found.pattern), 0) + count
+        if found.first_seen:
+            begun[found.kind, found.pattern] = min(
+                found.first_seen, begun.get((found.kind, found.pattern), found.first_seen)
+            )
     merged: dict[tuple[str, str], LogFinding] = {}
     for is_grouped, count, words, found in _read(during):
         key = (found.kind, found.pattern)
@@ -135,6 +143,9 @@ def findings(during: Iterable[Row], before: Iterable[Row]) -> list[LogFinding]:
                 "sample": known.sample if known else found.sample,
             }
         )
+    for seen, at in begun.items():
+        if seen in merged and recent is not None and at >= recent:
+            merged[seen] = merged[seen].model_copy(update={"first_seen": _earliest(at, merged[seen].first_seen)})
     return sorted(merged.values(), key=lambda each: -each.count)[:MAX_FINDINGS]
 
 
@@ -188,14 +199,14 @@ def _row(cells: Iterable[Mapping[str, Any]]) -> Row:
 
 
 def _since(scope: Scope) -> datetime:
-    return max(scope.since, scope.until - LONGEST)
+    return max(symptom(scope), scope.until - LONGEST)
 
 
 def _said(scope: Scope, since: datetime, missing: Sequence[str], during: _Result) -> str:
     parts = []
     if not during.is_whole:
         parts.append(f"stopped after {during.scanned / 1e9:.3g} GB: what it had by then")
-    if since > scope.since:
+    if since > symptom(scope):
         parts.append("only the last 3 hours")
     if missing:
         parts.append(f"there is no log group {', '.join(missing)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bot.baselines import COUNTS, Measured
@@ -21,6 +21,22 @@ _WORDS = (
     (Measure.REQUESTS, re.compile(r"requests?(?:_?count)?$|invocations$|queries$", re.IGNORECASE)),
 )
 _MILLISECONDS = 0.001
+_FACTORS = {"Milliseconds": _MILLISECONDS, "Microseconds": 1e-6, "Seconds": 1.0}
+# What AWS counts in milliseconds; the rest, RDS's ReadLatency among it, is in seconds.
+# https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
+_IN_MILLISECONDS = {
+    "AWS/Lambda": re.compile(r"Duration$"),
+    "AWS/RDS": re.compile(
+        r"^(?:Commit|DDL|DML|Delete|Insert|Select|Update|ForwardingMaster|ForwardingWriter)\w*Latency$"
+    ),
+    "AWS/ApiGateway": re.compile(r"Latency$"),
+    "AWS/AppSync": re.compile(r"Latency$"),
+    "AWS/CloudFront": re.compile(r"OriginLatency"),
+    "AWS/DynamoDB": re.compile(r"SuccessfulRequestLatency"),
+    "AWS/S3": re.compile(r"Latency$"),
+    "AWS/States": re.compile(r"Time$"),
+}
+MOST_ALARMS = 5
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
@@ -58,18 +74,24 @@ class Watched(NamedTuple):
 
     @property
     def is_count(self) -> bool:
-        return self.metrics[0].is_count
+        return self.metrics[0].is_count and self.measure is not Measure.OTHER
 
 
-def watched(resources: Resources, alarm: Alarm | None) -> list[Watched]:
-    """What can be read of a service, the alarm's own metric first where no other is it."""
+def watched(resources: Resources, alarm: Alarm | None, firing: Sequence[Alarm] = ()) -> list[Watched]:
+    """What can be read of a service: first the alarm's own metric where no other is it, whatever it measures; then
+    those of the other alarms that fire, as far as they are of these measures."""
+    alarms = [*([alarm] if alarm else []), *(each for each in firing if alarm is None or each.name != alarm.name)]
     known = [
         _watched(measure, namespace, names, statistic, dimensions)
-        for dimensions, metrics in _kinds(resources, alarm)
+        for dimensions, metrics in _kinds(resources, alarms)
         for measure, namespace, names, statistic in metrics
     ]
-    own = _own(alarm) if alarm else None
-    return known if own is None or any(_has(each, own) for each in known) else [own, *known]
+    own: list[Watched] = []
+    for each in alarms[:MOST_ALARMS]:
+        one = _own(each) or (_other(each) if each is alarm else None)
+        if one is not None and not any(_has(other, one) for other in (*known, *own)):
+            own.append(one)
+    return [*own, *known]
 
 
 def measure_of(alarm: Alarm) -> Measure | None:
@@ -84,16 +106,19 @@ def measure_of(alarm: Alarm) -> Measure | None:
 
 def factor_of(alarm: Alarm) -> float:
     """Latencies are in seconds here."""
-    is_latency = measure_of(alarm) is Measure.LATENCY
-    in_milliseconds = alarm.unit == "Milliseconds" or (alarm.namespace, alarm.metric) == ("AWS/Lambda", "Duration")
-    return _MILLISECONDS if is_latency and in_milliseconds else 1.0
+    if measure_of(alarm) is not Measure.LATENCY:
+        return 1.0
+    if alarm.unit in _FACTORS:
+        return _FACTORS[alarm.unit]
+    native = _IN_MILLISECONDS.get(alarm.namespace)
+    return _MILLISECONDS if native and native.search(alarm.metric) else 1.0
 
 
-def _kinds(at: Resources, alarm: Alarm | None) -> Iterator[tuple[Dimensions, Kinds]]:
+def _kinds(at: Resources, alarms: Sequence[Alarm]) -> Iterator[tuple[Dimensions, Kinds]]:
     if at.cluster and at.ecs_service:
         yield (("ClusterName", at.cluster), ("ServiceName", at.ecs_service)), _TASKS
     if at.load_balancer:
-        yield _balancer(at, alarm), _LOAD_BALANCER
+        yield _balancer(at, alarms), _LOAD_BALANCER
     if at.function:
         yield (("FunctionName", at.function),), _FUNCTION
     if at.auto_scaling_group:
@@ -102,12 +127,12 @@ def _kinds(at: Resources, alarm: Alarm | None) -> Iterator[tuple[Dimensions, Kin
         yield (("DBClusterIdentifier", at.database),), _DATABASE
 
 
-def _balancer(at: Resources, alarm: Alarm | None) -> Dimensions:
-    """Several services may share a load balancer: where the alarm names the target group, that is the one."""
+def _balancer(at: Resources, alarms: Sequence[Alarm]) -> Dimensions:
+    """Several services may share a load balancer: where an alarm names the target group, that is the one."""
     name = at.load_balancer.rpartition("loadbalancer/")[2]
-    own = dict(alarm.dimensions) if alarm else {}
-    if own.get("LoadBalancer") == name and own.get("TargetGroup"):
-        return ("LoadBalancer", name), ("TargetGroup", own["TargetGroup"])
+    for own in (dict(alarm.dimensions) for alarm in alarms):
+        if own.get("LoadBalancer") == name and own.get("TargetGroup"):
+            return ("LoadBalancer", name), ("TargetGroup", own["TargetGroup"])
     return (("LoadBalancer", name),)
 
 
@@ -129,6 +154,14 @@ def _own(alarm: Alarm) -> Watched | None:
         return None
     metric = Measured(alarm.namespace, alarm.metric, alarm.statistic or "Average", alarm.dimensions)
     return Watched(measure, (metric,), factor_of(alarm))
+
+
+def _other(alarm: Alarm) -> Watched | None:
+    """What the matrix knows nothing of is looked at all the same."""
+    if alarm.kind not in (AlarmKind.METRIC, AlarmKind.ANOMALY) or not alarm.namespace or not alarm.metric:
+        return None
+    metric = Measured(alarm.namespace, alarm.metric, alarm.statistic or "Average", alarm.dimensions)
+    return Watched(Measure.OTHER, (metric,))
 
 
 def _has(known: Watched, own: Watched) -> bool:

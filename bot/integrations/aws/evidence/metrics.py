@@ -21,11 +21,13 @@ from bot.integrations.aws.evidence.asking import (
     minute,
     off,
     partly,
+    symptom,
 )
 from bot.integrations.aws.evidence.measured import Watched, factor_of, measure_of, watched
-from bot.integrations.aws.evidence.stopped import stopped_for_memory
+from bot.integrations.aws.evidence.stopped import stopped_tasks
 from bot.models import Measure, Reading, Source
 from bot.ports import Clock, Scope
+from bot.signals import Alarm
 
 Usual = Callable[[str, str, datetime], tuple[float, float] | None]
 """The mean and deviation of a service's metric, by its key (`Measured.key`), at that time; counts are per minute."""
@@ -38,16 +40,18 @@ COARSE = 300
 
 
 class Window(NamedTuple):
-    """The affected window and the hour before, in whole periods."""
+    """The affected window and the hour before the symptom, in whole periods; `began` is from when on it is there."""
 
     before: datetime
     since: datetime
     until: datetime
     period: int
+    began: datetime
 
     @property
     def minutes(self) -> float:
-        return max((self.until - self.since) / timedelta(minutes=1), 1.0)
+        """For how long it goes on."""
+        return max((self.until - self.began) / timedelta(minutes=1), 1.0)
 
 
 class Metrics(Looking):
@@ -61,37 +65,41 @@ class Metrics(Looking):
         self._usual = usual
 
     def link(self, scope: Scope, region: str) -> str:
-        metrics = [metric for each in watched(scope.resources, scope.alarm) for metric in each.metrics]
+        metrics = [metric for each in _watched(scope) for metric in each.metrics]
         return console.metrics(region, graph_of(metrics, scope, region)) if metrics else ""
 
     def look(self, scope: Scope, calls: Calls) -> Answer:
-        wanted = watched(scope.resources, scope.alarm)
+        wanted = _watched(scope)
         if not wanted:
             return off(
-                "no metric is known: name cluster and ecs_service, load_balancer, function or auto_scaling_group"
-                f" of {scope.service} in the catalogue"
+                f"no metric is known: name where {scope.service} runs in the catalogue, e.g. cluster and ecs_service"
             )
         window = self._window(scope)
         found, said = _points(wanted, window, calls)
         readings = [reading for each in wanted if (reading := self._reading(each, found, window, scope)) is not None]
         values: dict[str, Any] = {"readings": tuple(readings)} if readings else {}
         try:
-            stopped = stopped_for_memory(scope, calls)
+            killed, why = stopped_tasks(scope, calls)
         except CloudError as error:
             said = joined(said, partly("stopped tasks are", error))
         else:
-            values |= {"stopped": stopped} if stopped else {}
+            values |= {"stopped": killed} if killed else {}
+            values |= {"why_stopped": why} if why else {}
+        values |= {"counted_since": window.began} if readings else {}
         return Answer(values, said if values else joined("no data points in the window", said))
 
     def _window(self, scope: Scope) -> Window:
         is_recent = self._clock() - scope.since + HOUR < KEPT_BY_MINUTE
+        began = symptom(scope)
         since = minute(scope.since)
-        return Window(since - HOUR, since, scope.until, MINUTE if is_recent else COARSE)
+        return Window(since - HOUR, since, scope.until, MINUTE if is_recent else COARSE, began)
 
     def _reading(self, each: Watched, found: Mapping[Measured, Points], window: Window, scope: Scope) -> Reading | None:
         points = _summed(each, found, window)
-        during = [value for at, value in points.items() if at >= window.since]
-        earlier = [value for at, value in points.items() if at < window.since]
+        during = [value for at, value in points.items() if at >= window.began]
+        earlier = [value for at, value in points.items() if window.began - HOUR <= at < window.began]
+        if not during and not each.is_count:  # it is told late: the newest that there is
+            during = [value for at, value in points.items() if at >= window.since][-1:]
         if not during:
             return None
         usual = self._expected(each, window, scope)
@@ -99,13 +107,14 @@ class Metrics(Looking):
             measure=each.measure,
             metric=f"{each.metrics[0].namespace} {each.metrics[0].name}",
             unit=each.unit,
-            now=_total(each, during),
+            now=_alarmed(each, _total(each, during), scope),
             peak=min(during) if each.measure is Measure.TASKS else max(during),
             before=_total(each, earlier) if earlier else None,
             expected=usual[0] if usual else None,
             deviation=usual[1] if usual else None,
             threshold=_threshold(each, scope),
             slope=slope(points),
+            statistic=each.metrics[0].statistic,
         )
 
     def _expected(self, each: Watched, window: Window, scope: Scope) -> tuple[float, float] | None:
@@ -208,13 +217,40 @@ def _total(each: Watched, values: Sequence[float]) -> float:
     return fsum(values) if each.is_count else fsum(values) / len(values)
 
 
+def _watched(scope: Scope) -> list[Watched]:
+    """What fires of the service has metrics of its own, too."""
+    found = watched(scope.resources, scope.alarm, [one.alarm for one in scope.firing])
+    is_symptom = scope.began_at > scope.since  # else it is asked how things are since then, and only of known measures
+    return [each for each in found if is_symptom or each.measure is not Measure.OTHER]
+
+
+def _alarmed(each: Watched, level: float, scope: Scope) -> float:
+    """An alarm is raised on the newest minute, of which the metrics may tell but a part by now. What another alarm
+    counted may be long over."""
+    if each.measure is Measure.TASKS:
+        return level
+    if each.measure is Measure.OTHER:  # which way is worse is not known: the alarm's value it is
+        return next((one.value for one in scope.firing if one.alarm == scope.alarm), level)
+    statistic = each.metrics[0].statistic
+    told = [one for one in scope.firing if _is_about(one.alarm, each) and one.alarm.statistic == statistic]
+    if each.is_count:
+        told = [one for one in told if scope.alarm is not None and one.alarm.name == scope.alarm.name]
+    return max([level, *(one.value * factor_of(one.alarm) for one in told)])
+
+
 def _threshold(each: Watched, scope: Scope) -> float | None:
-    alarm = scope.alarm
-    if alarm is None or alarm.threshold is None or measure_of(alarm) is not each.measure:
-        return None
-    if not any((metric.namespace, metric.name) == (alarm.namespace, alarm.metric) for metric in each.metrics):
-        return None
-    return alarm.threshold * factor_of(alarm)
+    alarms = [*([scope.alarm] if scope.alarm is not None else []), *(one.alarm for one in scope.firing)]
+    if each.measure is Measure.OTHER:
+        alarms = [one for one in alarms if one.comparison in (">", "≥")]
+    found = (one for one in alarms if one.threshold is not None and _is_about(one, each))
+    return next((one.threshold * factor_of(one) for one in found if one.threshold is not None), None)
+
+
+def _is_about(alarm: Alarm, each: Watched) -> bool:
+    """Is it raised on this measure's metric?"""
+    if measure_of(alarm) is not each.measure and each.measure is not Measure.OTHER:
+        return False
+    return any((metric.namespace, metric.name) == (alarm.namespace, alarm.metric) for metric in each.metrics)
 
 
 def _keys(metric: Measured) -> Iterable[str]:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from bot.errors import CloudError
 from bot.integrations.aws.evidence.asking import Calls, in_utc, joined, partly
 from bot.integrations.aws.evidence.revisions import differences, short
+from bot.models.evidence import Tasks
 from bot.resources import Resources
 
 MAX_ROLLOUTS = 10
@@ -31,11 +32,13 @@ class Rollout(NamedTuple):
 
 
 class Rollouts(NamedTuple):
-    """`is_there`: ECS has the service; `said` is what could not be looked at, or the scheduler's last complaint."""
+    """`is_there`: ECS has the service; `said` is what could not be looked at, or the scheduler's last complaint.
+    `tasks`: where fewer run than should."""
 
     found: Sequence[Rollout]
     is_there: bool = True
     said: str = ""
+    tasks: Tasks | None = None
 
 
 def rollouts(at: Resources, since: datetime, until: datetime, calls: Calls) -> Rollouts:
@@ -52,16 +55,24 @@ def rollouts(at: Resources, since: datetime, until: datetime, calls: Calls) -> R
     if service is None:
         return Rollouts((), is_there=False)
     said = _complaint(service, since)
+    tasks = _tasks(service, said)
     present = _present(service)
     if not any(since <= each.at <= until for each in present):
-        return Rollouts((), said=said)
+        return Rollouts((), said=said, tasks=tasks)
     try:
         found = _history(at, since, until, calls)
     except CloudError as error:
         said = joined(said, partly("earlier deployments are", error))
         found = []
     found = found or [each for each in present if since <= each.at <= until]
-    return Rollouts(_with_differences(found, calls), said=said)
+    return Rollouts(_with_differences(found, calls), said=said, tasks=tasks)
+
+
+def _tasks(service: Json, said: str) -> Tasks | None:
+    running, wanted = service.get("runningCount"), service.get("desiredCount")
+    if not isinstance(running, int) or not isinstance(wanted, int) or running >= wanted:
+        return None
+    return Tasks(running=running, wanted=wanted, why=said)
 
 
 def _service(at: Resources, calls: Calls) -> Json | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.integrations.aws.evidence import console
-from bot.integrations.aws.evidence.asking import Answer, Calls, Looking
+from bot.integrations.aws.evidence.asking import Answer, Calls, Looking, symptom
 from bot.integrations.aws.evidence.measured import factor_of, measure_of
 from bot.models import Measure, Source, Traces
 from bot.ports import Scope
@@ -107,7 +107,7 @@ def _slow(scope: Scope) -> float:
 
 
 def _since(scope: Scope) -> datetime:
-    return max(scope.since, scope.until - LONGEST)
+    return max(symptom(scope), scope.until - LONGEST)
 
 
 def _downstream(found: Sequence[Json], slow: float, ours: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bot.integrations.aws.evidence.asking import in_utc
-from bot.integrations.aws.evidence.ourselves import same_session
+from bot.integrations.aws.evidence.ourselves import Identity, same_session
 from bot.models import ChangeKind
 from bot.resources import Resources
 
@@ -35,6 +35,8 @@ _ALLOWS = re.compile(
     r"SecurityGroup|NetworkAcl|Policy|Permission|Grant|AccessKey|LoginProfile|InstanceProfile|(?:Create|Delete|Update)Role"
     r"|(?:Create|Delete|Update)User|ToGroup|FromGroup|RotateSecret|DisableKey|ScheduleKeyDeletion"
 )
+# https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-automation-logs.html
+_AUTOMATION = re.compile(r"Automation-[0-9a-f-]{36}$")
 _ACCESS_SOURCES = frozenset({"iam", "sso", "organizations"})
 # What names the thing that was changed, the most telling first; compared without regard to case.
 _TARGETS = (
@@ -85,6 +87,11 @@ def event_of(raw: Json) -> Event:
 def is_noise(event: Event) -> bool:
     """Nobody changed anything: sessions, telemetry, what AWS does by itself, and what was refused."""
     return bool(event.error) or event.kind == "AwsServiceEvent" or _NOISE.search(event.name) is not None
+
+
+def is_of(event: Event, us: Identity | None) -> bool:
+    """Did the bot do it, or one of its runbooks: SSM Automation calls its sessions so?"""
+    return (us is not None and event.arn == us.who) or _AUTOMATION.match(event.by) is not None
 
 
 def kind_of(event: Event) -> ChangeKind:

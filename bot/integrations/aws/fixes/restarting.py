@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from bot.errors import Refused
@@ -26,8 +26,9 @@ class _Tasks(Stored):
 class RestartTasks:
     """Stops the next task only when as many run as are wanted.
 
-    Exactly once: the plan names the tasks. A task stopped already is stepped over, also where the answer was lost; its
-    replacement is none of the plan's. A process that takes over in the middle goes on with those that still run.
+    Exactly once: meant are the tasks of the moment it begins, also those that came since the plan: what a leak killed
+    meanwhile was replaced by one that leaks. A task stopped already is stepped over, also where the answer was lost;
+    its replacement is none of them. A process that takes over in the middle goes on with those that still run.
     """
 
     kind = "restart"
@@ -41,32 +42,33 @@ class RestartTasks:
         where = place(order.service, resources, self._region)
         service = self._ecs.service(where)
         _need_no_deployment(service)
-        running = [task for task in self._ecs.tasks(where).values() if task.is_running]
+        there = [task for task in self._ecs.tasks(where).values() if task.is_wanted]
+        running = sum(task.is_running for task in there)
         if not running:
             raise Refused(f"No task of {service.name} runs, so there is none to restart ({service.desired} wanted).")
-        about = len(running) * SECONDS_A_TASK
-        self._need_time(service, len(running), about)
-        tasks = _Tasks(
-            waiting=tuple(sorted(task.arn for task in running)),
-            total=len(running),
-            has_checks=any(task.health != "UNKNOWN" for task in running),
-        )
+        about = len(there) * SECONDS_A_TASK
+        self._need_time(service, len(there), about)
+        tasks = _of(there)
         return Plan(
             target=where,
-            before=f"{number(len(running), 'task')} of {service.revision.name}",
-            after=f"{number(len(running), 'new task')} of {service.revision.name}",
-            steps=(f"StopTask, {number(len(running), 'task')} one at a time, each once {service.desired} run",),
+            before=f"{number(len(there), 'task')} of {service.revision.name}",
+            after=f"{number(len(there), 'new task')} of {service.revision.name}",
+            steps=(f"StopTask, {number(len(there), 'task')} one at a time, each once {service.desired} run",),
             radius=_radius(service),
-            checks=("no deployment in progress", f"{len(running)} of {number(service.desired, 'task')} run"),
+            checks=("no deployment in progress", f"{running} of {number(service.desired, 'task')} run"),
             about_seconds=about,
             state=state_of(self.kind, tasks),
         )
 
     def start(self, remediation: Remediation) -> Progress:
-        return self._step(remediation)
+        """The same tasks however often it is tried: those that were there when it began."""
+        began = remediation.started_at
+        tasks = self._ecs.tasks(remediation.plan.target).values()
+        there = [task for task in tasks if task.is_wanted and (began is None or task.since <= began)]
+        return self._step(remediation, _of(there) if there else _state(remediation))
 
     def follow(self, remediation: Remediation) -> Progress:
-        return self._step(remediation)
+        return self._step(remediation, _state(remediation))
 
     def stop(self, remediation: Remediation) -> None:
         """Nothing to let go of: no further task is stopped once nobody follows, and ECS replaces the last one."""
@@ -86,12 +88,12 @@ class RestartTasks:
             "it was not tried.",
         )
 
-    def _step(self, remediation: Remediation) -> Progress:
+    def _step(self, remediation: Remediation, state: _Tasks) -> Progress:
         """Stop the next task if everything is back by now, else say what is waited for.
 
         A deployment that begins in the middle is waited for: it replaces the others itself.
         """
-        where, state = remediation.plan.target, _state(remediation)
+        where = remediation.plan.target
         service = self._ecs.service(where)
         tasks = self._ecs.tasks(where, [*state.waiting, *filter(None, [state.current])])
         left = _left(state, tasks)
@@ -113,7 +115,7 @@ class RestartTasks:
         if service.is_deploying:
             said += f"; a deployment of {service.revision.name} is in progress"
         trouble = service.trouble(remediation.started_at)
-        return Progress(said=f"{said}. ECS {trouble}" if trouble else said, state=remediation.plan.state)
+        return Progress(said=f"{said}. ECS {trouble}" if trouble else said, state=state_of(self.kind, state))
 
     def _need_time(self, service: Service, count: int, about: int) -> None:
         if about > self._timeout.total_seconds():
@@ -122,6 +124,14 @@ class RestartTasks:
                 f"take {int(self._timeout.total_seconds()) // 60}: run AIOps-RestartECSService, which replaces them "
                 "side by side."
             )
+
+
+def _of(tasks: Sequence[Task]) -> _Tasks:
+    return _Tasks(
+        waiting=tuple(sorted(task.arn for task in tasks)),
+        total=len(tasks),
+        has_checks=any(task.health != "UNKNOWN" for task in tasks),
+    )
 
 
 def _state(remediation: Remediation) -> _Tasks:

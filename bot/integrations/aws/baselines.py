@@ -1,4 +1,7 @@
-"""Which metrics a service has, and their points, from CloudWatch: what the scripts read."""
+"""Which metrics a service has, and what is usual for them, from weeks of CloudWatch: the BaselineSource port.
+
+`scripts/create_baseline_stats.py` reads by the same functions.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
 from typing import Any, NamedTuple
 
-from bot.baselines import Measured, Point, measured_by_default, per_minute
+from bot.baselines import Measured, Point, baselines_from, measured_by_default, per_minute, with_zeros
 from bot.catalogue import Catalogue
 from bot.config import Config
+from bot.errors import Refused
 from bot.integrations.aws.clients import Clients, cloud_errors
+from bot.ports import Clock, Learned, Told
 from bot.signals import Alarm
 
 PERIOD = 300
@@ -19,6 +24,11 @@ PERIOD = 300
 MAX_METRICS, MAX_POINTS = 500, 100_800
 # https://aws.amazon.com/cloudwatch/pricing/, us-east-1: a thousand metrics asked for, a thousand calls of other kinds
 PRICE_METRICS, PRICE_CALLS = 0.01, 0.01
+
+WEEKS = 4
+"""So far the bot looks back."""
+MAX_CALLS = 200
+"""For one service: a hundred of its metrics take nine."""
 
 Series = Mapping[str, list[Measured]]
 
@@ -91,8 +101,46 @@ class CloudWatch:
 
     def _one_more(self) -> int:
         if self.alarm_calls + self.data_calls >= self._max_calls:
-            raise TooMuchError(f"stopped after {self._max_calls} calls, as --max-calls says; run it again to go on")
+            raise TooMuchError(f"stopped after {self._max_calls} calls, and more are not allowed")
         return 1
+
+
+class CloudWatchBaselines:
+    """Learns a service of the catalogue. Raises CloudError, and Refused where there is nothing to learn from."""
+
+    is_on = True
+
+    def __init__(self, clients: Clients, config: Config, clock: Clock) -> None:
+        self._clients = clients
+        self._config = config
+        self._clock = clock
+
+    def learn(self, service: str, tell: Told) -> Learned:
+        """The last four weeks, in whole hours; `tell` hears after each call how many metrics of how many were read."""
+        aws = CloudWatch(self._clients, MAX_CALLS)
+        until = self._clock().replace(minute=0, second=0, microsecond=0)
+        span = Span(until - timedelta(weeks=WEEKS), until)
+        place = self._config.services[service].region or self._clients.region
+        try:
+            metrics = series(self._config, {service: place}, aws)[service]
+            points = list(self._points(aws, service, place, metrics, span, tell))
+        except TooMuchError as error:
+            raise Refused(f"{service} has too many metrics: {error}.") from error
+        if not metrics:
+            raise Refused(
+                f"Nothing is known that could be measured: no alarm is about {service}, and config.yml names no "
+                "cluster, load_balancer or function of it."
+            )
+        found = baselines_from(with_zeros(points, metrics, span.times), self._config.zone(service))
+        return Learned(found, [each.key for each in metrics], span.start, until, aws.bill)
+
+    def _points(
+        self, aws: CloudWatch, service: str, place: str, metrics: Sequence[Measured], span: Span, tell: Told
+    ) -> Iterator[Point]:
+        for start in range(0, len(metrics), span.batch):
+            batch = metrics[start : start + span.batch]
+            yield from aws.points(service, place, batch, span)
+            tell(min(start + span.batch, len(metrics)), len(metrics))
 
 
 def series(config: Config, places: Mapping[str, str], aws: CloudWatch, wanted: str = "") -> Series:

@@ -1,0 +1,297 @@
+"""The digest: what somebody who has ten seconds wants to know first, charts, then what to do about it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from blocks.ids import Action
+from blocks.rich import Line, Piece, bold, bullets, own, rich, user, words
+from blocks.text import (
+    FIELD_TEXT,
+    MESSAGE_TEXT,
+    Block,
+    button,
+    clip,
+    clip_markup,
+    context,
+    counted,
+    foreign,
+    header,
+    mrkdwn,
+    one_line,
+    section,
+)
+from bot.models import MAX_SERVICE, Message, Severity
+from bot.models.digest import Bar, Count, Digest, NoisyAlarm, Overdue, Period, Times
+from bot.oncall import span
+
+_TITLE = 50  # https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
+_NAMES = 60
+_LISTED = 5
+_HOURS_FROM = 180  # minutes that read better as hours
+
+
+def shown(digest: Digest) -> Message:
+    """For the one who asked, with a button that posts it."""
+    message = posted(digest)
+    value = f"{digest.period.word} {clip(one_line(digest.service), MAX_SERVICE)}"
+    post = {"type": "actions", "elements": [button("Post to channel", Action.DIGEST_POST, value)]}
+    plainer = [*message.plainer, post] if message.plainer is not None else None
+    return message._replace(blocks=[*message.blocks, post], plainer=plainer)
+
+
+def posted(digest: Digest, by: str | None = None) -> Message:
+    """For a channel; `by` asked for it. With charts, and without them for where Slack refuses those."""
+    if digest.is_empty:
+        line = f"*{_head(digest)}*: no incidents, no alerts, nothing overdue."
+        return Message(line, [section(line)])
+    first = [header(_title(digest)), {"type": "section", "fields": [mrkdwn(text) for text in _numbers(digest)]}]
+    charts = _charts(digest)
+    rest = [*_lines(digest), context(_foot(digest, by))]
+    plainer = [*first, *rest] if charts else None
+    return Message(clip_markup(_text(digest), MESSAGE_TEXT), [*first, *charts, *rest], plainer)
+
+
+# -- words
+
+
+def title(period: Period) -> str:
+    """`Week 47 · 16–22 Nov`, or the days where they are no such week."""
+    zone = ZoneInfo(period.zone)
+    first = period.since.astimezone(zone).date()
+    last = (period.until - timedelta.resolution).astimezone(zone).date()
+    count = (last - first).days + 1
+    if first.weekday() == 0 and count == 7:
+        return f"Week {first.isocalendar().week} · {days(first, last)}"
+    return f"{counted(count, 'day')} · {days(first, last)}"
+
+
+def days(first: date, last: date) -> str:
+    """`16–22 Nov`, `28 Sep – 4 Oct`, with years where they differ."""
+    if first == last:
+        return f"{last.day} {last:%b}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day}–{last.day} {last:%b}"
+    if first.year == last.year:
+        return f"{first.day} {first:%b} – {last.day} {last:%b}"
+    return f"{first.day} {first:%b %Y} – {last.day} {last:%b %Y}"
+
+
+def _title(digest: Digest) -> str:
+    """For a header, which knows no markup."""
+    return f"{title(digest.period)} · {digest.service}" if digest.service else title(digest.period)
+
+
+def _head(digest: Digest) -> str:
+    """For mrkdwn."""
+    name = f" · {foreign(digest.service, _NAMES)}" if digest.service else ""
+    return f"{title(digest.period)}{name}"
+
+
+def _numbers(digest: Digest) -> list[str]:
+    """The four numbers that matter."""
+    sla = digest.sla
+    kept = f"*{sla.kept} of {sla.kept + sla.missed}*" if sla.kept + sla.missed else "nothing was due"
+    return [
+        clip_markup(text, FIELD_TEXT)
+        for text in (
+            f"*Incidents*\n{_incidents(digest)}",
+            f"*Acknowledged in time*\n{kept}{_late(digest)}",
+            f"*Time to acknowledge*\n{_times(digest.acknowledge)}",
+            f"*Time to resolve*\n{_times(digest.resolve)}",
+        )
+    ]
+
+
+def _incidents(digest: Digest) -> str:
+    counts = [f"{each.label} {count.now}" for each, count in digest.severities.items() if count.now]
+    still = [f"{digest.still_open} still open"] if digest.still_open else []
+    return "\n".join([f"*{digest.incidents.now}*{_change(digest.incidents)}", " · ".join([*counts, *still])]).strip()
+
+
+def _late(digest: Digest) -> str:
+    missed = digest.sla.services
+    if not missed:
+        return ""
+    more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
+    return f"\nlate: {', '.join(foreign(name, _NAMES) for name in missed[:3])}{more}"
+
+
+def _times(times: Times) -> str:
+    if times.median is None or times.p90 is None:
+        return "none"
+    head = f"*{duration(times.median)}* typically{_time_change(times)}"
+    return f"{head}\n9 of 10 within {duration(times.p90)}" if times.count > 1 else head
+
+
+def _change(count: Count) -> str:
+    """How much more or less than in the period before."""
+    if count.now == count.before:
+        return " (=)" if count.before else ""
+    return f" ({'▲' if count.change > 0 else '▼'}{abs(count.change):,})"
+
+
+def _time_change(times: Times) -> str:
+    if times.change is None:
+        return ""
+    changed = duration(abs(times.change))
+    return f" ({'▲' if times.change > 0 else '▼'}{changed})" if changed != "0 s" else " (=)"
+
+
+def duration(seconds: float) -> str:
+    """`41 min`, `2 h 5 min`; days from two on."""
+    if seconds >= 2 * 86400:
+        return f"{seconds / 86400:.1f} days"
+    return span(timedelta(seconds=round(seconds / 60) * 60 if seconds >= 60 else round(seconds)))
+
+
+def _text(digest: Digest) -> str:
+    """What a notification and a screen reader say."""
+    sla = digest.sla
+    parts = [f"{_head(digest)}: {counted(digest.incidents.now, 'incident')}{_change(digest.incidents)}"]
+    if digest.acknowledge.median is not None:
+        parts.append(f"time to acknowledge {duration(digest.acknowledge.median)}{_time_change(digest.acknowledge)}")
+    if digest.resolve.median is not None:
+        parts.append(f"to resolve {duration(digest.resolve.median)}{_time_change(digest.resolve)}")
+    if sla.kept + sla.missed:
+        parts.append(f"{sla.kept} of {sla.kept + sla.missed} acknowledged in time")
+    return " · ".join(parts)
+
+
+def _foot(digest: Digest, by: str | None) -> str:
+    zone = ZoneInfo(digest.period.zone)
+    first = digest.period.since_before.astimezone(zone).date()
+    last = (digest.period.until_before - timedelta.resolution).astimezone(zone).date()
+    parts = [f"▲▼ against {days(first, last)}", f"days of {foreign(digest.period.zone, _NAMES)}"]
+    parts += [f"posted by <@{by}>"] if by else []
+    parts += ["`/incident digest 30d` shows more"] if not by and digest.bar is Bar.DAY else []
+    return " · ".join(parts)
+
+
+# -- lines
+
+
+def _lines(digest: Digest) -> list[Block]:
+    """What is behind the numbers and what to do; nothing where there is nothing to say."""
+    plain = [line for line in (_services(digest), _alerts(digest), _automation(digest), _load(digest)) if line]
+    blocks: list[Block] = [rich(*plain)] if plain else []
+    for head, alarms in (("Noisy alarms", digest.noisy), ("Flapping alarms", digest.flapping)):
+        if alarms:
+            blocks += [rich([bold(head)]), bullets(*(_alarm(one) for one in alarms[:_LISTED]))]
+    if digest.overdue:
+        blocks += [rich([bold("Overdue")]), bullets(*_overdue(digest))]
+    return blocks
+
+
+def _services(digest: Digest) -> Line:
+    if digest.service or not digest.services:
+        return []
+    line: list[Piece] = [bold("Services"), own("  ")]
+    for number, one in enumerate(digest.services):
+        comma = " · " if number else ""
+        line += [own(comma), words(one.service, _NAMES), own(f" {one.incidents.now}{_change(one.incidents)}")]
+    return [piece for piece in line if piece["text"]]
+
+
+def _alerts(digest: Digest) -> Line:
+    numbers = digest.alerts
+    if not numbers.alerts.now:
+        return []
+    said = f"  {counted(numbers.alerts.now, 'alert')}{_change(numbers.alerts)}"
+    if numbers.ratio is not None:
+        messages, cards = counted(numbers.messages, "message"), counted(numbers.cards, "card")
+        said += f"; {messages} became {cards}, {numbers.ratio:.0%} suppressed"
+    return [bold("Alarms"), own(said)]
+
+
+def _automation(digest: Digest) -> Line:
+    done = digest.automation
+    if not done.runs.now:
+        return []
+    said = [f"  {counted(done.runs.now, 'run')}{_change(done.runs)}", f"{done.verified} helped"]
+    said += [f"{done.failed} did not"] if done.failed else []
+    said += [f"{done.by_itself} without a click"] if done.by_itself else []
+    said += [f"about {duration(done.saved)} saved"] if done.saved >= 60 else []
+    return [bold("Automation"), own(", ".join(said))]
+
+
+def _load(digest: Digest) -> Line:
+    if not digest.load:
+        return []
+    total, night = sum(one.pages for one in digest.load), sum(one.at_night for one in digest.load)
+    line: list[Piece] = [bold("On call"), own(f"  {counted(total, 'call')}, {night} at night: ")]
+    for number, one in enumerate(digest.load[:_LISTED]):
+        at_night = f" ({one.at_night} at night)" if one.at_night else ""
+        line += [words(one.service or "no service", _NAMES), own(f" {one.pages}{at_night}")]
+        line += [own(" · ")] if number + 1 < len(digest.load[:_LISTED]) else []
+    return line
+
+
+def _alarm(one: NoisyAlarm) -> Line:
+    said = f"  {one.firings:,}×"
+    said += f", {one.short:,} over within 5 min" if one.short else ""
+    said += f", came back {one.flaps:,}×" if one.flaps else ""
+    line: list[Piece] = [{**words(one.name, 100), "style": {"bold": True}}, own(said)]
+    if one.proposal is not None:
+        proposal = one.proposal
+        line += [own(" → "), words(proposal.change, 200)]
+        line += [own(f", saves {proposal.saves} of {proposal.of}")]
+    return line
+
+
+def _overdue(digest: Digest) -> list[Line]:
+    lines = [_late_one(one) for one in digest.overdue[:_LISTED]]
+    rest = len(digest.overdue) - _LISTED
+    return [*lines, [own(f"and {rest} more")]] if rest > 0 else lines
+
+
+def _late_one(one: Overdue) -> Line:
+    late = counted(one.days, "day") if one.days > 0 else "since today"
+    owner: list[Piece] = [user(one.owner), own(", ")] if one.owner else []
+    return [words(one.what, 150), own(" ("), *owner, own(f"{late})")]
+
+
+# -- charts
+
+
+def _charts(digest: Digest) -> list[Block]:
+    return [chart for chart in (_bars(digest), _weeks(digest)) if chart is not None]
+
+
+def _bars(digest: Digest) -> Block | None:
+    """Incidents by severity."""
+    used = [each for each in Severity if any(point.incidents.get(int(each)) for point in digest.points)]
+    if not used or len(digest.points) < 2:
+        return None
+    names = [_label(digest.bar, point.first) for point in digest.points]
+    series = {each.label: [float(point.incidents.get(int(each), 0)) for point in digest.points] for each in used}
+    return _chart("bar", f"Incidents per {digest.bar.value}", names, series, y_label="incidents")
+
+
+def _weeks(digest: Digest) -> Block | None:
+    """The median time to resolve; weeks in which nothing was resolved have none."""
+    known = [(week.first, week.median / 60) for week in digest.weeks if week.median is not None]
+    if len(known) < 2:
+        return None
+    unit, scale = ("hours", 60) if max(minutes for _, minutes in known) >= _HOURS_FROM else ("minutes", 1)
+    names = [f"{first.day} {first:%b}" for first, _ in known]
+    values = {"median": [round(minutes / scale, 1) for _, minutes in known]}
+    axis = {"x_label": "week from", "y_label": unit}
+    return _chart("line", f"Time to resolve, {len(digest.weeks)} weeks", names, values, **axis)
+
+
+def _label(bar: Bar, first: date) -> str:
+    if bar is Bar.DAY:
+        return f"{first:%a} {first.day}"
+    return f"{first.day} {first:%b}" if bar is Bar.WEEK else f"{first:%b %Y}"
+
+
+def _chart(kind: str, name: str, labels: list[str], series: dict[str, list[float]], **axis: str) -> Block:
+    def points(values: list[float]) -> list[dict[str, Any]]:
+        return [{"label": label, "value": value} for label, value in zip(labels, values, strict=True)]
+
+    rows = [{"name": each, "data": points(values)} for each, values in series.items()]
+    chart = {"type": kind, "series": rows, "axis_config": {"categories": labels, **axis}}
+    return {"type": "data_visualization", "title": name[:_TITLE], "chart": chart}

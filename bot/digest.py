@@ -1,0 +1,504 @@
+"""The digest of a period: counts, medians, what is noisy and what would help. Pure: from what the store counted.
+
+Days, weeks and nights are those that clocks show in a time zone; durations are elapsed time, whatever those clocks do.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from math import ceil, floor, log10
+from statistics import median
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from bot.models import Remediation, RemediationStatus, Severity, Status
+from bot.models.digest import (
+    AlarmCount,
+    AlarmDetail,
+    AlertNumbers,
+    Automation,
+    Bar,
+    Count,
+    Digest,
+    IncidentFact,
+    Load,
+    NoisyAlarm,
+    Overdue,
+    PageFact,
+    Period,
+    Point,
+    Proposal,
+    ServiceCount,
+    Sla,
+    Times,
+    WeekTime,
+)
+
+NIGHT = (time(22), time(7))
+WEEKS = 8  # that the line chart shows
+TOP = 5
+_FLAPPING = 3  # returns that make an alarm a flapping one
+_NOISY = 3  # firings that make it worth a line
+_FEW_DAYS, _MANY_DAYS = 14, 126  # up to here a bar is a day; up to there a week
+_NO_INCIDENT = frozenset({Status.CANCELLED.value, Status.MERGED.value})
+_WINDOWS = ((2, 3), (3, 5), (4, 6), (5, 5))  # datapoints to alarm, of so many
+_ENOUGH, _WORTH = 0.6, 0.3  # which share of the firings a proposal should save, and has to
+_LONGER = 300  # seconds of a calmer period
+_FAR = 0.5  # no threshold is moved by more than this share of it
+
+
+class Terms(NamedTuple):
+    """What things are measured by: the spelling and time zone of services, the time to acknowledge, to do by hand."""
+
+    name: Callable[[str], str]
+    zone: Callable[[str], ZoneInfo]
+    within: Mapping[Severity, timedelta]
+    manual: timedelta
+
+
+class Rows(NamedTuple):
+    """What the store counted, each read once, in any order.
+
+    declared  incidents of the period and the one before; `resolved` those that ended since `first_week`
+    alarms    of the period; `alerts_before` how many alerts there were in the one before
+    """
+
+    declared: Iterable[IncidentFact] = ()
+    resolved: Iterable[IncidentFact] = ()
+    alarms: Iterable[AlarmCount] = ()
+    alerts_before: int = 0
+    fixes: Iterable[Remediation] = ()
+    pages: Iterable[PageFact] = ()
+    overdue: Sequence[Overdue] = ()
+
+
+# -- periods
+
+
+def last_days(days: int, now: datetime, zone: ZoneInfo) -> Period:
+    """So many days by the calendar, today's up to now among them."""
+    local = now.astimezone(zone)
+    first = local.date() - timedelta(days=days - 1)
+    until_before = _moment(local.date() - timedelta(days=days), local.time(), zone)
+    return Period(_midnight(first, zone), now, _midnight(first - timedelta(days=days), zone), until_before, zone.key)
+
+
+def week_before(due: datetime, zone: ZoneInfo) -> Period:
+    """The seven whole days before the day of `due`."""
+    until = due.astimezone(zone).date()
+    first, second, third = (_midnight(until - timedelta(days=7 * back), zone) for back in (0, 1, 2))
+    return Period(second, first, third, second, zone.key)
+
+
+def last_due(day: int, at: time, zone: ZoneInfo, now: datetime) -> datetime:
+    """The newest moment, `now` or before, at which clocks in this zone showed this time on this day of the week.
+
+    A time that clocks leave out is when they are put forward; of one that they show twice the first counts.
+    """
+    today = now.astimezone(zone).date()
+    newest = today - timedelta(days=(today.weekday() - day) % 7)
+    due = _moment(newest, at, zone)
+    return due if due <= now else _moment(newest - timedelta(days=7), at, zone)
+
+
+def week_of(due: datetime, zone: ZoneInfo) -> str:
+    """The calendar week of a moment: `2026-W47`."""
+    year, week, _ = due.astimezone(zone).isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def first_week(period: Period) -> datetime:
+    """From when on the weeks of the line chart are."""
+    zone = ZoneInfo(period.zone)
+    return _midnight(_last_day(period, zone) - timedelta(days=7 * WEEKS - 1), zone)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return _moment(day, time(), zone)
+
+
+def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, at.replace(tzinfo=None, fold=0), zone).astimezone(UTC)
+
+
+def _last_day(period: Period, zone: ZoneInfo) -> date:
+    return (period.until - timedelta.resolution).astimezone(zone).date()
+
+
+# -- the digest
+
+
+def digest(rows: Rows, period: Period, terms: Terms, service: str = "") -> Digest:
+    """All numbers of a period but the proposals (`proposed`). `service`: the rows are of this one only."""
+    declared = _Declared(period, terms)
+    declared.read(rows.declared)
+    resolved = _Resolved(period)
+    resolved.read(rows.resolved)
+    alarms = _Alarms(terms)
+    alarms.read(rows.alarms)
+    return Digest(
+        period=period,
+        service=service,
+        acknowledge=declared.acknowledge.times(),
+        resolve=resolved.resolve.times(),
+        alerts=alarms.numbers(rows.alerts_before),
+        noisy=alarms.noisy(),
+        flapping=alarms.flapping(),
+        automation=_automation(rows.fixes, period, terms.manual),
+        load=_load(rows.pages, terms),
+        overdue=tuple(rows.overdue),
+        weeks=resolved.weeks(),
+        **declared.numbers(),
+    )
+
+
+def proposed(digest: Digest, details: Mapping[str, AlarmDetail]) -> Digest:
+    """With what would make its noisy and flapping alarms quieter, as far as that is known."""
+
+    def with_proposal(one: NoisyAlarm) -> NoisyAlarm:
+        detail = details.get(one.key)
+        proposal = propose(detail, is_flapping=one.flaps >= _FLAPPING) if detail else None
+        return one.model_copy(update={"proposal": proposal})
+
+    noisy, flapping = tuple(map(with_proposal, digest.noisy)), tuple(map(with_proposal, digest.flapping))
+    return digest.model_copy(update={"noisy": noisy, "flapping": flapping})
+
+
+class _Durations:
+    """Durations of the period, and of the one before."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._now, self._before = array("d"), array("d")
+
+    def add(self, at: datetime, began: datetime, ended: datetime) -> None:
+        took = max((ended - began).total_seconds(), 0.0)
+        if self._period.since <= at < self._period.until:
+            self._now.append(took)
+        elif self._period.since_before <= at < self._period.until_before:
+            self._before.append(took)
+
+    def times(self) -> Times:
+        if not self._now:
+            return Times(median_before=median(self._before) if self._before else None)
+        before = median(self._before) if self._before else None
+        return Times(count=len(self._now), median=median(self._now), p90=_p90(self._now), median_before=before)
+
+
+def _p90(values: Sequence[float]) -> float:
+    """The smallest value that at least nine of ten do not exceed."""
+    return sorted(values)[ceil(len(values) * 0.9) - 1]
+
+
+class _Declared:
+    """Incidents by when they were declared."""
+
+    def __init__(self, period: Period, terms: Terms) -> None:
+        self._period, self._terms = period, terms
+        self._zone = ZoneInfo(period.zone)
+        self.acknowledge = _Durations(period)
+        self._severities: tuple[Counter[Severity], Counter[Severity]] = (Counter(), Counter())
+        self._services: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        self._days: Counter[tuple[date, int]] = Counter()
+        self._open, self._kept = 0, 0
+        self._missed: Counter[str] = Counter()
+
+    def read(self, facts: Iterable[IncidentFact]) -> None:
+        for one in facts:
+            if one.status in _NO_INCIDENT:
+                continue
+            if self._period.since <= one.declared_at < self._period.until:
+                self._count(one, 0)
+                self._take(one)
+            elif self._period.since_before <= one.declared_at < self._period.until_before:
+                self._count(one, 1)
+
+    def _count(self, one: IncidentFact, which: int) -> None:
+        self._severities[which][one.severity] += 1
+        self._services[which][one.service] += 1
+        if one.acknowledged_at is not None:
+            self.acknowledge.add(one.declared_at, one.began_at, one.acknowledged_at)
+
+    def _take(self, one: IncidentFact) -> None:
+        self._open += one.resolved_at is None
+        self._days[one.declared_at.astimezone(self._zone).date(), int(one.severity)] += 1
+        is_kept = self._is_kept(one)
+        self._kept += is_kept is True
+        if is_kept is False:
+            self._missed[one.service] += 1
+
+    def _is_kept(self, one: IncidentFact) -> bool | None:
+        """None: there is still time, or no time was set."""
+        due = one.due_at
+        if due is None:
+            within = self._terms.within.get(one.severity)
+            due = None if within is None else one.began_at + within
+        if due is None:
+            return None
+        if one.acknowledged_at is not None:
+            return one.acknowledged_at <= due
+        return False if due < self._period.until else None
+
+    def numbers(self) -> dict[str, object]:
+        now, before = self._severities
+        services = sorted({*self._services[0]}, key=lambda name: (-self._services[0][name], name))
+        return {
+            "incidents": Count(now=now.total(), before=before.total()),
+            "severities": {
+                each: Count(now=now[each], before=before[each]) for each in Severity if now[each] or before[each]
+            },
+            "services": tuple(self._service(name) for name in services[:TOP]),
+            "still_open": self._open,
+            "sla": Sla(kept=self._kept, missed=self._missed.total(), services=self._late()),
+            **self._bars(),
+        }
+
+    def _service(self, name: str) -> ServiceCount:
+        count = Count(now=self._services[0][name], before=self._services[1][name])
+        return ServiceCount(service=self._terms.name(name), incidents=count)
+
+    def _late(self) -> tuple[str, ...]:
+        ordered = sorted(self._missed, key=lambda name: (-self._missed[name], name))
+        return tuple(map(self._terms.name, ordered))
+
+    def _bars(self) -> dict[str, object]:
+        first, last = self._period.since.astimezone(self._zone).date(), _last_day(self._period, self._zone)
+        bar = _bar((last - first).days + 1)
+        points: dict[date, dict[int, int]] = {start: {} for start in _starts(bar, first, last)}
+        for (day, severity), count in self._days.items():
+            counts = points[max(_start(bar, day), first)]
+            counts[severity] = counts.get(severity, 0) + count
+        return {
+            "bar": bar,
+            "points": tuple(Point(first=start, incidents=counts) for start, counts in points.items()),
+        }
+
+
+def _bar(days: int) -> Bar:
+    if days <= _FEW_DAYS:
+        return Bar.DAY
+    return Bar.WEEK if days <= _MANY_DAYS else Bar.MONTH
+
+
+def _start(bar: Bar, day: date) -> date:
+    """The first day of the week or month that this day is in."""
+    if bar is Bar.WEEK:
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if bar is Bar.MONTH else day
+
+
+def _starts(bar: Bar, first: date, last: date) -> Iterator[date]:
+    """The first days of all bars; the first bar may begin late."""
+    day = first
+    while day <= last:
+        yield day
+        day = _start(bar, day)
+        day = (day + timedelta(days=32)).replace(day=1) if bar is Bar.MONTH else day + _STEP[bar]
+
+
+_STEP = {Bar.DAY: timedelta(days=1), Bar.WEEK: timedelta(days=7)}
+
+
+class _Resolved:
+    """Incidents by when they were resolved."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._zone = ZoneInfo(period.zone)
+        self._last = _last_day(period, self._zone)
+        self.resolve = _Durations(period)
+        self._weeks = [array("d") for _ in range(WEEKS)]
+
+    def read(self, facts: Iterable[IncidentFact]) -> None:
+        for one in facts:
+            if one.status == Status.RESOLVED.value and one.resolved_at is not None:
+                self._take(one, one.resolved_at)
+
+    def _take(self, one: IncidentFact, at: datetime) -> None:
+        self.resolve.add(at, one.began_at, at)
+        back = (self._last - at.astimezone(self._zone).date()).days // 7
+        if 0 <= back < WEEKS and at < self._period.until:
+            self._weeks[back].append(max((at - one.began_at).total_seconds(), 0.0))
+
+    def weeks(self) -> tuple[WeekTime, ...]:
+        """The oldest first; they end with the period, whatever day that is."""
+        starts = [self._last - timedelta(days=7 * back + 6) for back in range(WEEKS)]
+        pairs = zip(starts, self._weeks, strict=True)
+        return tuple(WeekTime(first=start, median=median(took) if took else None) for start, took in pairs)[::-1]
+
+
+class _Alarms:
+    """Alarms by their firings, of which only the noisiest are kept."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._alerts = self._messages = self._cards = 0
+        self._noisy: list[AlarmCount] = []
+        self._flapping: list[AlarmCount] = []
+
+    def read(self, counts: Iterable[AlarmCount]) -> None:
+        for one in counts:
+            self._alerts += one.alerts
+            self._messages += one.seen
+            self._cards += one.cards
+            if one.firings >= _NOISY:
+                _keep(self._noisy, one, lambda each: each.firings)
+            if one.flaps >= _FLAPPING:
+                _keep(self._flapping, one, lambda each: each.flaps)
+
+    def numbers(self, before: int) -> AlertNumbers:
+        return AlertNumbers(alerts=Count(now=self._alerts, before=before), messages=self._messages, cards=self._cards)
+
+    def noisy(self) -> tuple[NoisyAlarm, ...]:
+        return tuple(map(self._shown, self._noisy))
+
+    def flapping(self) -> tuple[NoisyAlarm, ...]:
+        """Those that are not among the noisy ones already."""
+        told = {one.key for one in self._noisy}
+        return tuple(self._shown(one) for one in self._flapping if one.key not in told)
+
+    def _shown(self, one: AlarmCount) -> NoisyAlarm:
+        return NoisyAlarm(
+            key=one.key,
+            name=one.key.split("/", 2)[-1],
+            service=self._terms.name(one.service) if one.service else "",
+            firings=one.firings,
+            flaps=one.flaps,
+            short=one.short,
+        )
+
+
+def _keep(best: list[AlarmCount], one: AlarmCount, by: Callable[[AlarmCount], int]) -> None:
+    """Among the few with the highest number; of equal ones the first by name."""
+    if len(best) == TOP and by(one) < by(best[-1]):
+        return
+    best.append(one)
+    best.sort(key=lambda each: (-by(each), each.key))
+    del best[TOP:]
+
+
+def _automation(fixes: Iterable[Remediation], period: Period, manual: timedelta) -> Automation:
+    runs, before, verified, failed, alone, saved = 0, 0, 0, 0, 0, 0.0
+    for one in fixes:
+        if one.started_at is None or one.status is RemediationStatus.REHEARSED:
+            continue
+        if one.started_at < period.since:
+            before += one.started_at < period.until_before
+            continue
+        runs += 1
+        alone += bool(one.approval)
+        failed += one.status in _FAILED
+        if one.status is RemediationStatus.VERIFIED:
+            verified += 1
+            saved += max(manual.total_seconds() - _took(one), 0.0)
+    count = Count(now=runs, before=before)
+    return Automation(runs=count, verified=verified, failed=failed, by_itself=alone, saved=saved)
+
+
+_FAILED = (RemediationStatus.FAILED, RemediationStatus.TIMED_OUT, RemediationStatus.NOT_RECOVERED)
+
+
+def _took(fix: Remediation) -> float:
+    if fix.started_at is None or fix.finished_at is None:
+        return 0.0
+    return (fix.finished_at - fix.started_at).total_seconds()
+
+
+def _load(pages: Iterable[PageFact], terms: Terms) -> tuple[Load, ...]:
+    """By the service whose rotation was called, the most nights first."""
+    total, night, roles = Counter[str](), Counter[str](), dict[str, Counter[str]]()
+    for page in pages:
+        service = terms.name(page.service)
+        total[service] += 1
+        night[service] += is_night(page.at, terms.zone(page.service))
+        roles.setdefault(service, Counter())[page.role] += 1
+    ordered = sorted(total, key=lambda name: (-night[name], -total[name], name))
+    return tuple(
+        Load(service=name, pages=total[name], at_night=night[name], roles=dict(roles[name])) for name in ordered
+    )
+
+
+def is_night(at: datetime, zone: ZoneInfo) -> bool:
+    clock = at.astimezone(zone).time()
+    return clock >= NIGHT[0] or clock < NIGHT[1]
+
+
+# -- proposals
+
+
+def propose(detail: AlarmDetail, *, is_flapping: bool) -> Proposal | None:
+    """What would make an alarm quieter; None where nothing that is known would. The first that saves enough, else the
+    one that saves the most."""
+    tried = [each for each in _candidates(detail, is_flapping=is_flapping) if each and each.saves >= each.of * _WORTH]
+    enough = [each for each in tried if each.saves >= each.of * _ENOUGH]
+    return enough[0] if enough else max(tried, key=lambda each: each.saves, default=None)
+
+
+def _candidates(detail: AlarmDetail, *, is_flapping: bool) -> Iterator[Proposal | None]:
+    for needed, of in _WINDOWS:
+        yield _datapoints(detail, needed, of)
+    if is_flapping:
+        yield _period(detail)
+    yield _threshold(detail)
+
+
+def _datapoints(detail: AlarmDetail, needed: int, of: int) -> Proposal | None:
+    """More datapoints have to be bad: what was over sooner than they take would not have fired."""
+    alarm = detail.alarm
+    evaluated = alarm.evaluation_periods or 1
+    now = alarm.datapoints or evaluated
+    if alarm.period is None or needed <= now or of < evaluated:
+        return None
+    longer = (needed - now) * alarm.period
+    saves = sum(one.lasted is not None and one.lasted < longer for one in detail.firings)
+    return Proposal(
+        change=f"{needed} of {of} datapoints instead of {now} of {evaluated} (fires {_span(longer)} later)",
+        saves=saves,
+        of=len(detail.firings),
+    )
+
+
+def _period(detail: AlarmDetail) -> Proposal | None:
+    """A longer period evens out what comes and goes."""
+    period = detail.alarm.period
+    if period is None or period >= _LONGER:
+        return None
+    saves = sum(one.flaps > 0 for one in detail.firings)
+    return Proposal(
+        change=f"a period of {_LONGER // 60} min instead of {_span(period)}", saves=saves, of=len(detail.firings)
+    )
+
+
+def _threshold(detail: AlarmDetail) -> Proposal | None:
+    """So far that only the worst quarter of the values reaches it."""
+    alarm = detail.alarm
+    values = sorted(one.value for one in detail.firings if one.value is not None)
+    is_upper = alarm.comparison in (">", "≥")
+    if alarm.threshold is None or len(values) < TOP or not (is_upper or alarm.comparison in ("<", "≤")):
+        return None
+    aim = values[len(values) * 3 // 4] if is_upper else values[len(values) // 4]
+    wanted = _rounded(aim, ceil if is_upper else floor)
+    if wanted == alarm.threshold or abs(wanted - alarm.threshold) > abs(alarm.threshold) * _FAR:
+        return None
+    saves = sum(each < wanted if is_upper else each > wanted for each in values)
+    unit = f" {alarm.unit}" if alarm.unit else ""
+    return Proposal(
+        change=f"a threshold of {wanted:g}{unit} instead of {alarm.threshold:g}{unit}",
+        saves=saves,
+        of=len(detail.firings),
+    )
+
+
+def _rounded(value: float, way: Callable[[float], int]) -> float:
+    """To two digits, upwards or downwards."""
+    if not value:
+        return 0.0
+    step = 10.0 ** (floor(log10(abs(value))) - 1)
+    return float(f"{way(round(value / step, 9)) * step:.6g}")
+
+
+def _span(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"

@@ -1,0 +1,64 @@
+"""What a draft is made from, and how names, times and foreign words stand in Markdown. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from blocks.text import clean, hours, one_line
+from bot.alike import Alike
+from bot.models import ActionItem, Alert, Incident, Investigation, Remediation, TimelineEvent
+
+_TEXT = 3000
+_MARKUP = re.compile(r"([\\`*_{}\[\]|~]|^#|#(?=\d))")
+_MENTION = re.compile(r"@(?=[A-Za-z0-9])")
+
+
+class Known(NamedTuple):
+    """All that a draft is made from. `names` are people by their ids; `zone` is the service's."""
+
+    incident: Incident
+    zone: ZoneInfo
+    owner: str | None = None
+    events: Sequence[TimelineEvent] = ()
+    alerts: Sequence[Alert] = ()
+    investigations: Sequence[Investigation] = ()
+    remediations: Sequence[Remediation] = ()
+    actions: Sequence[ActionItem] = ()
+    alike: Sequence[Alike] = ()
+    names: Mapping[str, str] = {}
+
+
+def inert(text: str, limit: int = _TEXT) -> str:
+    """Foreign words in one line of Markdown: no markup, no HTML, no mention."""
+    line = one_line(text)
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    quiet = _MARKUP.sub(r"\\\1", line).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MENTION.sub("@\u2060", quiet)
+
+
+def said(text: str) -> str:
+    """Foreign text of several lines, as a quotation."""
+    return "\n".join(f"> {inert(line)}".rstrip() for line in clean(text).split("\n"))
+
+
+def address(url: str) -> str:
+    return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
+
+
+def name_of(known: Known, who: str | None) -> str:
+    return inert(known.names.get(who, who)) if who else "the bot"
+
+
+def at_of(known: Known, at: datetime) -> str:
+    return f"{at.astimezone(known.zone):%Y-%m-%d %H:%M}"
+
+
+def since_of(known: Known, at: datetime | None) -> str:
+    """`00:12`, from the start."""
+    if at is None:
+        return "not recorded"
+    return hours(max(at - known.incident.began_at, timedelta()).total_seconds())

@@ -1,0 +1,1 @@
+"""GitHub: action items as issues, post-mortems as pull requests. Importing `tracker` loads requests."""

@@ -1,0 +1,65 @@
+"""What comes after an incident owes: the post-mortem's card, file and pull request, issues, reminders."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.models import ActionItem, Incident, Owed, OwedKind, PostMortem, Priority
+from bot.owed import Target
+
+
+def looked_at(incident: Incident) -> Owed:
+    """It ended or began again: what that means for its post-mortem is decided next."""
+    lane = f"aftermath:{incident.number}"
+    return Owed(kind=OwedKind.AFTERMATH, lane=lane, pace=lane, coalesce=lane, subject=incident.id)
+
+
+def places(incident: Incident) -> tuple[str, ...]:
+    """Under its card, and in its own channel where it has one."""
+    return (Target.OPS.value, *((incident.channel_id,) if incident.channel_id else ()))
+
+
+def card(written: PostMortem, place: str, *, is_first: bool = False) -> Owed:
+    lane = f"post-mortem:{written.incident}:{place}"
+    pace = f"post:{place}" if is_first else f"edit:{written.id}:{place}"
+    body = {"target": place}
+    return Owed(kind=OwedKind.POST_MORTEM, lane=lane, coalesce=lane, pace=pace, subject=written.id, body=body)
+
+
+def cards(written: PostMortem, incident: Incident, *, is_first: bool = False) -> tuple[Owed, ...]:
+    return tuple(card(written, place, is_first=is_first) for place in places(incident))
+
+
+def file(written: PostMortem) -> Owed:
+    """The Markdown, as a file in the thread."""
+    lane = f"file:{written.incident}"
+    return Owed(kind=OwedKind.FILE, lane=lane, pace="post:ops", subject=written.id)
+
+
+def pull_request(written: PostMortem) -> Owed:
+    lane = f"pull-request:{written.incident}"
+    return Owed(kind=OwedKind.PULL_REQUEST, lane=lane, pace="tracker", subject=written.id)
+
+
+def ticket(item: ActionItem, what: str, due: datetime | None = None) -> Owed:
+    """The issue of an action item: `open` it, or (in a lane of its own) `follow` whether it is closed."""
+    lane = f"ticket:{item.number}" if what == "open" else f"ticket:{item.number}:{what}"
+    return Owed(
+        kind=OwedKind.TICKET,
+        lane=lane,
+        pace=lane,
+        subject=item.id,
+        priority=Priority.NORMAL if what == "open" else Priority.COMFORT,
+        not_before=due,
+        coalesce=lane,
+        body={"what": what},
+    )
+
+
+def reminder(subject: PostMortem | ActionItem) -> Owed:
+    """Its owner is told, as things stand by then."""
+    pace = f"post:{subject.owner or 'ops'}"
+    lane = f"remind:{subject.id}"
+    return Owed(
+        kind=OwedKind.REMIND, lane=lane, coalesce=lane, pace=pace, subject=subject.id, priority=Priority.COMFORT
+    )

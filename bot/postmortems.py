@@ -1,0 +1,277 @@
+"""Post-mortems: drafted when an incident is over, written by people, filed within two days.
+
+Sections that nobody wrote are drafted anew each time somebody looks, so that what was remembered later is in them. Two
+people who write the same section meet at its version: the second is told, and keeps what they typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from blocks import postmortem as look
+from blocks.postmortem import Facts
+from blocks.text import clean
+from bot import draft
+from bot.access import Right
+from bot.casefile import CaseFile
+from bot.config import Config
+from bot.errors import InvalidInput, Refused
+from bot.ledger import Ledger
+from bot.models import (
+    Change,
+    Incident,
+    PostMortem,
+    PostMortemStatus,
+    Section,
+    SectionName,
+    Status,
+)
+from bot.owed import alerts as owed_to_alert
+from bot.page_template import Template
+from bot.rights import Caller, Rights
+from bot.steps import aftermath as steps
+from bot.steps.reminders import daily
+
+LONGEST = 60_000  # characters of a section: twenty inputs of a form
+_ADDRESS = re.compile(r"https?://[^\s<>|]{3,1990}")
+_LATER = frozenset({Status.CANCELLED, Status.MERGED})
+Step = Callable[[PostMortem, Incident, datetime], "Change | None"]
+
+
+class Kept(NamedTuple):
+    """The post-mortem as it stands, and whether this call changed it."""
+
+    written: PostMortem
+    changed: bool = True
+
+
+class PostMortems:
+    """All that people and time do with post-mortems. `proposes`: filing opens a pull request."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        rights: Rights,
+        config: Config,
+        case: CaseFile,
+        template: Callable[[], Template],
+        *,
+        proposes: bool = False,
+    ) -> None:
+        self._ledger = ledger
+        self._store = ledger.store
+        self._rights = rights
+        self._policy = config.post_mortems
+        self._case = case
+        self._template = template
+        self._proposes = proposes
+
+    # -- asking
+
+    def find(self, caller: Caller, number: int) -> tuple[Incident, PostMortem | None]:
+        self._rights.need(caller, Right.READ)
+        return self._store.incident(number), self._store.post_mortem_of(number)
+
+    def facts(self, number: int) -> Facts:
+        written, incident = self._store.post_mortem(number), self._store.incident(number)
+        known = self._case.known(incident, written, with_names=False)
+        problem = self._template().problem
+        missing = tuple(draft.missing(known, written)) if written.is_open else ()
+        return Facts(written, incident, missing, tuple(known.actions), problem)
+
+    def show(self, caller: Caller, number: int) -> Facts:
+        self._rights.need(caller, Right.READ)
+        return self.facts(number)
+
+    def page(self, number: int) -> tuple[str, str]:
+        """Where in the repository it belongs, and the whole of it."""
+        written, incident = self._store.post_mortem(number), self._store.incident(number)
+        known = self._case.known(incident, written)
+        return draft.path(incident, self._policy.folder), draft.page(known, written, self._template().text)
+
+    def preview(self, caller: Caller, number: int) -> tuple[Facts, list[tuple[str, str]]]:
+        """The sections that people write, each with its text, the long ones folded."""
+        facts = self.show(caller, number)
+        known = self._case.known(facts.incident, facts.written)
+        found = draft.sections(known, facts.written)
+        texts = {name: "" if found[name] == draft.TO_WRITE else draft.folded(found[name]) for name in SectionName}
+        return facts, [(name.label, text) for name, text in texts.items()]
+
+    def writing(self, caller: Caller, number: int, name: SectionName) -> tuple[Incident, PostMortem, str]:
+        """The incident, its post-mortem (begun where there is none yet) and the section as it stands."""
+        written = self.begin(caller, number).written
+        incident = self._store.incident(number)
+        self._need(caller, written, incident)
+        steps.need_open(written)
+        text = draft.section(self._case.known(incident, written), written, name)
+        return incident, written, "" if text == draft.TO_WRITE else text
+
+    # -- beginning
+
+    def begin(self, caller: Caller, number: int) -> Kept:
+        """On request, for an incident of any severity that is over."""
+        incident, written = self.find(caller, number)
+        if written is not None:
+            return Kept(written, changed=False)
+        self._rights.need(caller, Right.RESPOND, incident)
+        if incident.status is not Status.RESOLVED:
+            raise Refused(f"{incident.id} is {incident.status}; its post-mortem begins when it is resolved.")
+        return self._decide(number, lambda now: self._begun(self._store.incident(number), now, caller.user_id))
+
+    def followed(self, number: int) -> Callable[[], Change | None]:
+        """What the incident's end, or new beginning, means for its post-mortem."""
+        incident = self._store.incident(number)
+        self._case.zone_of(incident.commander, incident.service)  # asked for here, known when it is saved
+
+        def follow() -> Change | None:
+            incident, written = self._store.incident(number), self._store.post_mortem_of(number)
+            now = self._ledger.clock()
+            if incident.status is Status.RESOLVED:
+                return self._over(incident, written, now)
+            if written is None:
+                return None
+            if incident.status in _LATER:
+                return steps.waived(written, incident, now, None, why=_why(incident)) if written.is_open else None
+            return steps.held(written, incident)
+
+        return follow
+
+    def _over(self, incident: Incident, written: PostMortem | None, now: datetime) -> Change | None:
+        if written is None:
+            return self._begun(incident, now, None) if incident.severity in self._policy.severities else None
+        assert incident.resolved_at is not None
+        zone = self._case.zone_of(written.owner or incident.commander, incident.service)
+        return steps.due_again(written, incident, now, incident.resolved_at + self._policy.due, zone)
+
+    def _begun(self, incident: Incident, now: datetime, by: str | None) -> Change | None:
+        if incident.resolved_at is None or self._store.post_mortem_of(incident.number) is not None:
+            return None
+        owner = incident.commander or by
+        due_at = incident.resolved_at + self._policy.due
+        written = PostMortem(
+            incident=incident.number,
+            service=incident.service,
+            severity=incident.severity,
+            owner=owner,
+            begun_at=now,
+            begun_by=by,
+            due_at=due_at if by is None else max(due_at, now + self._policy.due),
+        )
+        begun = steps.begun(written, incident, now, self._case.zone_of(owner, incident.service))
+        return begun + daily(now, self._case.zone_of(None, ""))
+
+    # -- writing
+
+    def edit(
+        self, caller: Caller, number: int, name: SectionName, text: str, *, is_added: bool = False, seen: int | None
+    ) -> Kept:
+        """`is_added`: ahead of what is drafted. `seen` None: in place of whatever somebody wrote meanwhile."""
+        words = clean(text)
+        if len(words) > LONGEST:
+            raise InvalidInput("text", f"The section has {len(words):,} characters; {LONGEST:,} fit.")
+        _, written, drafted = self.writing(caller, number, name)
+        is_unchanged = words == drafted and written.section(name) is None
+
+        def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            if is_unchanged and seen is not None:
+                return None
+            before = written.section(name)
+            if not words:
+                return steps.redrafted(written, incident, name, caller.user_id, now)
+            section = Section(name=name, text=words, is_added=is_added, by=caller.user_id, at=now)
+            change = steps.edited(written, incident, section, seen=seen, now=now)
+            if change is None or seen is not None or before is None or before.by == caller.user_id:
+                return change
+            return change + Change(
+                owed=(owed_to_alert.post(before.by, look.replaced(before, incident, caller.user_id)),)
+            )
+
+        return self._change(caller, number, step)
+
+    def assign(self, caller: Caller, number: int, owner: str) -> Kept:
+        self._rights.need_owner(owner)
+        self.begin(caller, number)
+        zone = self._case.zone_of(owner, self._store.incident(number).service)
+        return self._change(
+            caller, number, lambda one, of, now: steps.assigned(one, of, now, caller.user_id, owner=owner, zone=zone)
+        )
+
+    def submit(self, caller: Caller, number: int) -> Kept:
+        """Ready for others to read."""
+        return self._change(caller, number, lambda one, of, now: steps.submitted(one, of, now, caller.user_id))
+
+    # -- ending
+
+    def file(self, caller: Caller, number: int) -> Kept:
+        """Only when every section is written."""
+        facts = self.show(caller, number)
+        if facts.missing:
+            named = ", ".join(name.label.lower() for name in facts.missing)
+            raise Refused(f"Still to be written: {named}. Where there is nothing to say, say so.")
+
+        def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            return steps.filed(written, incident, now, caller.user_id, proposes=self._proposes)
+
+        return self._change(caller, number, step)
+
+    def file_elsewhere(self, caller: Caller, number: int, url: str) -> Kept:
+        address = url.strip()
+        if not _ADDRESS.fullmatch(address) or clean(address) != address:
+            raise InvalidInput("link", "Where was it filed? An address starts with https:// and has no spaces.")
+        return self._change(
+            caller, number, lambda one, of, now: steps.filed_elsewhere(one, of, now, caller.user_id, url=address)
+        )
+
+    def waive(self, caller: Caller, number: int, reason: str) -> Kept:
+        """There will be none, and why. Whoever may command the incident decides that."""
+        why = clean(reason)
+        if not why:
+            raise InvalidInput("reason", "Say why there is no post-mortem: /incident postmortem waive INC-42 because …")
+        incident = self._store.incident(number)
+        person = self._rights.need(caller, Right.COMMAND, incident)
+        return self._step(number, lambda one, of, now: steps.waived(one, of, now, person.id, why=why[:1000]))
+
+    def proposed(self, number: int, url: str) -> Change | None:
+        """The pull request is open."""
+        written = self._store.post_mortem(number)
+        if written.status is not PostMortemStatus.FILED:
+            return None
+        return steps.proposed(written, self._store.incident(number), url, self._ledger.clock())
+
+    # -- how a step is taken
+
+    def _need(self, caller: Caller, written: PostMortem, incident: Incident) -> None:
+        """Whoever may respond to the incident, and the owner."""
+        self._rights.need(caller, Right.READ if caller.user_id == written.owner else Right.RESPOND, incident)
+
+    def _change(self, caller: Caller, number: int, step: Step) -> Kept:
+        self._rights.person(caller)
+
+        def authorised(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            self._need(caller, written, incident)
+            return step(written, incident, now)
+
+        return self._step(number, authorised)
+
+    def _step(self, number: int, step: Step) -> Kept:
+        return self._decide(
+            number, lambda now: step(self._store.post_mortem(number), self._store.incident(number), now)
+        )
+
+    def _decide(self, number: int, step: Callable[[datetime], Change | None]) -> Kept:
+        def taken(now: datetime) -> tuple[Kept, Change | None]:
+            change = step(now)
+            if change is None:
+                return Kept(self._store.post_mortem(number), changed=False), None
+            return Kept(change.post_mortems[0]), change
+
+        return self._ledger.decide(taken, f"the post-mortem of INC-{number}")
+
+
+def _why(incident: Incident) -> str:
+    if incident.merged_into is not None:
+        return f"{incident.id} is part of INC-{incident.merged_into}"
+    return f"{incident.id} was {incident.status}"

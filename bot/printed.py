@@ -1,0 +1,163 @@
+"""Digests and exported rows as text: JSON, Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from io import StringIO
+from typing import Any, TextIO
+
+from blocks import digest as words
+from bot import digest as pure
+from bot import triage
+from bot.config import Config
+from bot.errors import InvalidInput
+from bot.models import Alert, Incident
+from bot.models.digest import Count, Digest, NoisyAlarm, Times
+from bot.reporting import MOST_DAYS, Asked, Sources, gather, late
+from bot.store.sqlite import SqliteStore
+
+_NOT_SHOWN = ("number", "version")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "incidents": ("id", *(name for name in Incident.model_fields if name not in _NOT_SHOWN)),
+    "alerts": ("id", *(name for name in Alert.model_fields if name not in _NOT_SHOWN)),
+    "audit": ("at", "who", "did", "to", "text"),
+    "timeline": ("at", "incident", "kind", "actor", "about", "text", "source"),
+}
+"""What a CSV file has; a line of JSON has all there is."""
+
+
+def made(store: SqliteStore, config: Config, asked: Asked, now: datetime) -> Digest:
+    """The digest of the last days. Raises InvalidInput."""
+    if not 1 <= asked.days <= MOST_DAYS:
+        raise InvalidInput("days", f"1 to {MOST_DAYS}")
+    sources = Sources(store, config, triage.policy(config).acknowledge_within, late(store))
+    return gather(sources, pure.last_days(asked.days, now, sources.zone), asked.service)
+
+
+def digest(made: Digest, form: str, out: TextIO) -> None:
+    out.writelines(f"{line}\n" for line in _FORMATS[form](made))
+
+
+def rows(found: Iterable[dict[str, Any]], what: str, form: str, out: TextIO) -> None:
+    """One at a time, as they come."""
+    if form == "jsonl":
+        out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
+        return
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS[what])
+    for row in found:
+        writer.writerow([_cell(row.get(column)) for column in COLUMNS[what]])
+
+
+def _cell(value: Any) -> Any:
+    """Lists and objects as JSON. Text that a spreadsheet would take for a formula is marked as text."""
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"
+    return value
+
+
+# -- digests as files
+
+
+def _json(digest: Digest) -> Iterator[str]:
+    whole = digest.model_dump(mode="json")
+    whole["period"] = dict(zip(digest.period._fields, whole["period"], strict=True))
+    yield json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _table(digest: Digest) -> Iterator[tuple[str, str, Any, Any]]:
+    """Measure, of what, now, before."""
+    yield "incidents", "", digest.incidents.now, digest.incidents.before
+    for severity, count in digest.severities.items():
+        yield "incidents", severity.label, count.now, count.before
+    for one in digest.services:
+        yield "incidents", one.service, one.incidents.now, one.incidents.before
+    for name, times in (("acknowledge", digest.acknowledge), ("resolve", digest.resolve)):
+        yield f"seconds to {name}", "median", times.median, times.median_before
+        yield f"seconds to {name}", "p90", times.p90, None
+    yield "acknowledged in time", "", digest.sla.kept, None
+    yield "acknowledged late", "", digest.sla.missed, None
+    yield "alerts", "", digest.alerts.alerts.now, digest.alerts.alerts.before
+    yield "alarm messages", "", digest.alerts.messages, None
+    yield "cards", "", digest.alerts.cards, None
+    for alarm in (*digest.noisy, *digest.flapping):
+        yield "firings", alarm.name, alarm.firings, None
+    yield "remediations", "", digest.automation.runs.now, digest.automation.runs.before
+    yield "remediations", "verified", digest.automation.verified, None
+    yield "seconds saved", "", round(digest.automation.saved), None
+    for load in digest.load:
+        yield "calls", load.service, load.pages, None
+        yield "calls at night", load.service, load.at_night, None
+    yield "overdue", "", len(digest.overdue), None
+
+
+def _csv(digest: Digest) -> Iterator[str]:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("measure", "of", "now", "before"))
+    writer.writerows([_cell(cell) for cell in row] for row in _table(digest))
+    yield from text.getvalue().splitlines()
+
+
+def _markdown(digest: Digest) -> Iterator[str]:
+    yield f"# {words.title(digest.period)}{f' · {digest.service}' if digest.service else ''}"
+    yield ""
+    if digest.is_empty:
+        yield "No incidents, no alerts, nothing overdue."
+        return
+    yield "| | now | before |"
+    yield "|---|---:|---:|"
+    yield _row("Incidents", digest.incidents)
+    for severity, count in digest.severities.items():
+        yield _row(severity.label, count)
+    yield f"| Time to acknowledge, median | {_time(digest.acknowledge.median)} | {_before(digest.acknowledge)} |"
+    yield f"| Time to resolve, median | {_time(digest.resolve.median)} | {_before(digest.resolve)} |"
+    yield f"| Acknowledged in time | {digest.sla.kept} of {digest.sla.kept + digest.sla.missed} | |"
+    yield _row("Alerts", digest.alerts.alerts)
+    yield f"| Alarm messages, cards | {digest.alerts.messages}, {digest.alerts.cards} | |"
+    yield _row("Remediations", digest.automation.runs)
+    yield f"| … of them helped, time saved | {digest.automation.verified}, {_time(digest.automation.saved)} | |"
+    yield from _section("Services", (f"{one.service}: {one.incidents.now}" for one in digest.services))
+    yield from _section("Noisy and flapping alarms", map(_alarm, (*digest.noisy, *digest.flapping)))
+    yield from _section(
+        "On call", (f"{one.service}: {one.pages} calls, {one.at_night} at night" for one in digest.load)
+    )
+    yield from _section("Overdue", (f"{one.what}: {one.days} days" for one in digest.overdue))
+
+
+def _row(what: str, count: Count) -> str:
+    return f"| {what} | {count.now} | {count.before} |"
+
+
+def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
+    found = [f"- {_inert(line)}" for line in lines]
+    if found:
+        yield from ("", f"## {title}", "", *found)
+
+
+def _alarm(one: NoisyAlarm) -> str:
+    said = f"{one.name}: {one.firings}×, {one.short} over within 5 min, {one.flaps} returns"
+    if one.proposal is None:
+        return said
+    return f"{said} → {one.proposal.change}, saves {one.proposal.saves} of {one.proposal.of}"
+
+
+def _inert(line: str) -> str:
+    """One line in which nothing is HTML or a table's edge."""
+    return " ".join(line.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+
+
+def _time(seconds: float | None) -> str:
+    return "–" if seconds is None else words.duration(seconds)
+
+
+def _before(times: Times) -> str:
+    return _time(times.median_before)
+
+
+_FORMATS = {"json": _json, "csv": _csv, "markdown": _markdown}

@@ -1,0 +1,210 @@
+"""Digests: gathered from the store, shown to whoever asks, posted once a week."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from bot import digest as pure
+from bot.access import Right
+from bot.config import Config, same_service
+from bot.errors import InvalidInput
+from bot.ledger import Ledger
+from bot.models import Change, Severity
+from bot.models.digest import AlarmCount, Digest, Overdue, Period
+from bot.owed import Target
+from bot.owed import digests as owed
+from bot.rights import Caller, Rights
+from bot.store import Records, Store
+
+MOST_DAYS = 366
+DAYS = 7
+_DETAILS = timedelta(days=14)  # what proposals are made from
+_DAYS = re.compile(r"(\d{1,4})\s*(?:d|days?)?", re.IGNORECASE)
+
+Late = Callable[[datetime], Sequence[Overdue]]
+"""What is to be done after incidents and late at this moment, the latest first."""
+
+
+class Asked(NamedTuple):
+    """What somebody wants to see: so many days, of one service or of all."""
+
+    days: int = DAYS
+    service: str = ""
+
+
+def parse(text: str) -> Asked:
+    """`30d`, `checkout-api`, `30d checkout-api`; raises InvalidInput."""
+    days, names = DAYS, []
+    for word in text.split():
+        found = _DAYS.fullmatch(word)
+        if found is None:
+            names.append(word)
+            continue
+        days = int(found[1])
+        if not 1 <= days <= MOST_DAYS:
+            raise InvalidInput("days", f"I can look back 1 to {MOST_DAYS} days: /incident digest 30d")
+    return Asked(days, " ".join(names))
+
+
+class Sources(NamedTuple):
+    """Where a digest comes from."""
+
+    records: Records
+    config: Config
+    within: Mapping[Severity, timedelta]
+    late: Late
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.config.digest.time_zone or self.config.time_zone)
+
+
+def gather(sources: Sources, period: Period, service: str = "") -> Digest:
+    """The digest of a period, of all services or of one. Raises StoreError."""
+    records, config = sources.records, sources.config
+    wanted = _Wanted(service)
+    terms = pure.Terms(
+        name=lambda name: config.known_service(name) or name,
+        zone=config.zone,
+        within=sources.within,
+        manual=config.digest.manual,
+    )
+    first = min(pure.first_week(period), period.since_before)
+    before = records.count_alerts(period.since_before, period.until_before)
+    rows = pure.Rows(
+        declared=wanted.of(records.incidents_declared(period.since_before, period.until), lambda one: one.service),
+        resolved=wanted.of(records.incidents_resolved(first, period.until), lambda one: one.service),
+        alarms=wanted.of(records.alarm_counts(period.since, period.until), _service),
+        alerts_before=sum(count for name, count in before.items() if wanted.fits(name)),
+        fixes=wanted.of(records.remediations_started(period.since_before, period.until), lambda one: one.order.service),
+        pages=wanted.of(records.pages(period.since, period.until), lambda one: one.service),
+        overdue=() if service else sources.late(period.until),
+    )
+    made = pure.digest(rows, period, terms, terms.name(service))
+    since = max(period.since, period.until - _DETAILS)
+    keys = [one.key for one in (*made.noisy, *made.flapping)]
+    details = {key: detail for key in keys if (detail := records.alarm_detail(key, since, period.until))}
+    return pure.proposed(made, details)
+
+
+def _service(count: AlarmCount) -> str:
+    return count.service
+
+
+T = TypeVar("T")
+
+
+class _Wanted:
+    """Is a row about the service that was asked for, however its name is spelt?"""
+
+    def __init__(self, service: str) -> None:
+        self._service = same_service(service)
+        self._known: dict[str, bool] = {}
+
+    def of(self, rows: Iterable[T], service: Callable[[T], str]) -> Iterable[T]:
+        return (row for row in rows if self.fits(service(row))) if self._service else rows
+
+    def fits(self, name: str) -> bool:
+        if not self._service:
+            return True
+        if name not in self._known:
+            self._known[name] = same_service(name) == self._service
+        return self._known[name]
+
+
+class Digests:
+    """What people see of it."""
+
+    def __init__(self, ledger: Ledger, rights: Rights, sources: Sources) -> None:
+        self._ledger = ledger
+        self._store: Store = ledger.store
+        self._rights = rights
+        self._sources = sources
+        self._config = sources.config
+        self._done = ""
+        self._born = ledger.clock()
+
+    @property
+    def channel(self) -> str:
+        """Where digests are posted; `ops` stands for the incident channel."""
+        return self._config.digest.channel or Target.OPS.value
+
+    def show(self, caller: Caller, asked: Asked) -> Digest:
+        """For the one who asks."""
+        self._rights.need(caller, Right.READ)
+        period = pure.last_days(asked.days, self._ledger.clock(), self._sources.zone)
+        found = gather(self._sources, period, asked.service)
+        if asked.service and found.is_empty and not self._config.known_service(asked.service):
+            raise InvalidInput("service", _unknown(asked.service, list(self._config.services)))
+        return found
+
+    def of(self, period: Period, service: str) -> Digest:
+        """Of a period that was settled on before: the numbers as they are by now."""
+        return gather(self._sources, period, service)
+
+    def post(self, caller: Caller, period: Period, service: str) -> bool:
+        """Owe it to the channel, once; False where somebody has already."""
+        person = self._rights.need(caller, Right.RESPOND)
+        key = f"digest:{period.since.isoformat()}:{period.until.isoformat()}:{same_service(service)}"
+
+        def step(now: datetime) -> tuple[bool, Change | None]:
+            if self._store.was_requested(key):
+                return False, None
+            row = owed.digest(self.channel, period, service, by=person.id)
+            return True, Change(claims=(key,), owed=(row,))
+
+        return self._ledger.decide(step, "the digest")
+
+    def weekly(self) -> bool:
+        """Owe the digest of the last week where it is due and nobody has yet; did this call?
+
+        However long nobody looked, only the newest is owed; none where the bot was not there yet when it was due.
+        """
+        settings, zone = self._config.digest, self._sources.zone
+        if not settings.weekly:
+            return False
+        due = pure.last_due(settings.day, settings.at, zone, self._ledger.clock())
+        key = f"digest:{pure.week_of(due, zone)}"
+        if key == self._done:
+            return False
+
+        def step(now: datetime) -> tuple[bool, Change | None]:
+            was_there = self._born <= due or self._sources.records.is_older_than(due)
+            if self._store.was_requested(key) or not was_there:
+                return False, None
+            row = owed.digest(self.channel, pure.week_before(due, zone), "")
+            return True, Change(claims=(key,), owed=(row,))
+
+        is_mine = self._ledger.decide(step, key)
+        self._done = key
+        return is_mine
+
+
+def _unknown(service: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(service, known, n=1)
+    hint = f"Did you mean {close[0]}?" if close else "Write days, a service, or both: /incident digest 30d checkout-api"
+    return f"I know nothing about “{service[:80]}”. {hint}"
+
+
+def late(store: Store) -> Late:
+    """Post-mortems and action items that are overdue."""
+
+    def look(now: datetime) -> list[Overdue]:
+        found = [
+            Overdue(what=f"post-mortem {one.about}", days=(now - one.due_at).days, owner=one.owner)
+            for one in store.open_post_mortems()
+            if one.due_at is not None and one.is_overdue(now)
+        ]
+        found += [
+            Overdue(what=f"{one.id} {one.title}", days=(now.date() - one.due).days, owner=one.owner)
+            for one in store.open_action_items()
+            if one.is_overdue(now.date())
+        ]
+        return sorted(found, key=lambda one: -one.days)
+
+    return look

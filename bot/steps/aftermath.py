@@ -1,0 +1,224 @@
+"""The steps of post-mortems and action items: pure decisions from what is stored to all that is written.
+
+Each returns the Change, or None where it is so already; it raises Refused where the state does not allow the step.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from blocks.text import one_line
+from bot.errors import Overtaken, Refused
+from bot.models import (
+    ActionItem,
+    Change,
+    EventKind,
+    Incident,
+    Owed,
+    PostMortem,
+    PostMortemStatus,
+    Section,
+    SectionName,
+    TimelineEvent,
+    Timer,
+)
+from bot.owed import aftermath as owed
+from bot.owed import incidents as owed_to_incident
+from bot.steps.reminders import REMIND, next_for
+
+_S = PostMortemStatus
+
+
+def begun(written: PostMortem, incident: Incident, now: datetime, zone: ZoneInfo) -> Change:
+    """A draft waits for its owner."""
+    text = f"post-mortem begun for {incident.id}"
+    event = _line(incident, now, text, written.begun_by)
+    rows = owed.cards(written, incident, is_first=True)
+    return _change(written, incident, event, *rows) + reminded_next(written, now, zone)
+
+
+def held(written: PostMortem, incident: Incident) -> Change | None:
+    """Its incident goes on: nothing is due meanwhile, and what was written stays."""
+    if written.due_at is None:
+        return None
+    after = written.changed(due_at=None)
+    return Change(post_mortems=(after,), owed=owed.cards(after, incident), cancel_timers=((REMIND, written.id),))
+
+
+def due_again(
+    written: PostMortem, incident: Incident, now: datetime, due_at: datetime, zone: ZoneInfo
+) -> Change | None:
+    """Its incident is over again. What was filed or waived before that is a draft again: more has happened."""
+    if written.due_at == due_at:
+        return None
+    values = {"due_at": due_at, "severity": incident.severity, "owner": written.owner or incident.commander}
+    if not written.is_open:
+        values |= {"status": _S.DRAFT, "ended_at": None, "ended_by": None, "reason": "", "reminded_at": None}
+    after = written.changed(**values)
+    return Change(post_mortems=(after,), owed=owed.cards(after, incident)) + reminded_next(after, now, zone)
+
+
+def edited(
+    written: PostMortem, incident: Incident, section: Section, *, seen: int | None, now: datetime
+) -> Change | None:
+    """`seen`: the version of the section that the form showed; None overrules what somebody wrote meanwhile."""
+    need_open(written)
+    before = written.section(section.name)
+    current = before.version if before is not None else 0
+    if seen is not None and seen != current:
+        raise Overtaken(
+            "text",
+            f"Somebody else saved “{section.name.label}” while you were typing. Your text is still here: submit again "
+            "to put it in place of theirs, which they then get as a message.",
+        )
+    if before is not None and (before.text, before.is_added) == (section.text, section.is_added):
+        return None
+    after = written.changed(sections=written.with_section(section.model_copy(update={"version": current + 1})))
+    text = f"{section.name.label.lower()} of the post-mortem written"
+    return _change(after, incident, _line(incident, now, text, section.by), *owed.cards(after, incident))
+
+
+def redrafted(written: PostMortem, incident: Incident, name: SectionName, by: str, now: datetime) -> Change | None:
+    """The section is again what is known."""
+    need_open(written)
+    if written.section(name) is None:
+        return None
+    after = written.changed(sections=tuple(one for one in written.sections if one.name is not name))
+    text = f"{name.label.lower()} of the post-mortem drafted anew"
+    return _change(after, incident, _line(incident, now, text, by), *owed.cards(after, incident))
+
+
+def assigned(
+    written: PostMortem, incident: Incident, now: datetime, by: str, *, owner: str, zone: ZoneInfo
+) -> Change | None:
+    """`zone` is the new owner's."""
+    need_open(written)
+    if written.owner == owner:
+        return None
+    after = written.changed(owner=owner)
+    event = _line(incident, now, "post-mortem given to", by).model_copy(update={"about": owner})
+    rows = (*owed.cards(after, incident), *((owed.reminder(after),) if by != owner else ()))
+    return _change(after, incident, event, *rows) + reminded_next(after, now, zone)
+
+
+def submitted(written: PostMortem, incident: Incident, now: datetime, by: str) -> Change | None:
+    need_open(written)
+    if written.status is _S.IN_REVIEW:
+        return None
+    after = written.changed(status=_S.IN_REVIEW, submitted_by=by, submitted_at=now)
+    event = _line(incident, now, "post-mortem ready for review", by)
+    return _change(after, incident, event, *owed.cards(after, incident))
+
+
+def filed(written: PostMortem, incident: Incident, now: datetime, by: str, *, proposes: bool) -> Change | None:
+    """The file is owed to the thread; `proposes`: a pull request as well."""
+    if written.status is _S.FILED:
+        return None
+    need_open(written)
+    after = written.changed(status=_S.FILED, ended_by=by, ended_at=now, url="", is_elsewhere=False)
+    rows = [owed.file(after), *([owed.pull_request(after)] if proposes else []), *owed.cards(after, incident)]
+    return _ended(after, incident, _line(incident, now, "post-mortem filed", by), *rows)
+
+
+def filed_elsewhere(written: PostMortem, incident: Incident, now: datetime, by: str, *, url: str) -> Change | None:
+    if written.status is _S.FILED and written.url == url:
+        return None
+    need_open(written)
+    after = written.changed(status=_S.FILED, ended_by=by, ended_at=now, url=url, is_elsewhere=True)
+    event = _line(incident, now, f"post-mortem filed elsewhere: {url}", by)
+    return _ended(after, incident, event, *owed.cards(after, incident))
+
+
+def waived(written: PostMortem, incident: Incident, now: datetime, by: str | None, *, why: str) -> Change | None:
+    if written.status is _S.WAIVED:
+        return None
+    need_open(written)
+    after = written.changed(status=_S.WAIVED, ended_by=by, ended_at=now, reason=why)
+    event = _line(incident, now, f"post-mortem waived: {one_line(why)}", by)
+    return _ended(after, incident, event, *owed.cards(after, incident))
+
+
+def proposed(written: PostMortem, incident: Incident, url: str, now: datetime) -> Change | None:
+    """The pull request is open."""
+    if written.url == url:
+        return None
+    after = written.changed(url=url)
+    event = _line(incident, now, f"pull request for the post-mortem: {url}", None)
+    return _change(after, incident, event, *owed.cards(after, incident))
+
+
+def need_open(written: PostMortem) -> None:
+    if not written.is_open:
+        more = f": {written.reason}" if written.reason else ""
+        raise Refused(
+            f"The post-mortem of {written.about} is {written.status.value} already{more}.", who=written.ended_by
+        )
+
+
+# -- action items
+
+
+def added(item: ActionItem, incident: Incident, now: datetime, zone: ZoneInfo, *, is_tracked: bool) -> Change:
+    """`zone` is the owner's; `is_tracked`: it becomes an issue."""
+    event = TimelineEvent(
+        incident=incident.number,
+        at=now,
+        kind=EventKind.ACTION_ITEM,
+        text=f"{item.title} (due {item.due}, {item.id})",
+        actor=item.created_by,
+        about=item.owner,
+        source=item.source or None,
+    )
+    rows = [*owed_to_incident.cards(incident), *([owed.ticket(item, "open")] if is_tracked else [])]
+    change = Change(action_items=(item,), timeline=(event,), owed=tuple(rows))
+    return change + reminded_next(item, now, zone)
+
+
+def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, via: str = "") -> Change | None:
+    if not item.is_open:
+        return None
+    after = item.changed(is_open=False, closed_by=by, closed_at=now, via=via)
+    event = _line(incident, now, f"{item.id} is done: {item.title}" + (f" ({via})" if via else ""), by)
+    return Change(
+        action_items=(after,),
+        timeline=(event,),
+        owed=owed_to_incident.cards(incident),
+        cancel_timers=((REMIND, item.id),),
+    )
+
+
+def given(item: ActionItem, now: datetime, owner: str, by: str, zone: ZoneInfo) -> Change | None:
+    if not item.is_open:
+        raise Refused(f"{item.id} is done already.", who=item.closed_by)
+    if item.owner == owner:
+        return None
+    after = item.changed(owner=owner)
+    told = Change(action_items=(after,), owed=(owed.reminder(after),) if by != owner else ())
+    return told + reminded_next(after, now, zone)
+
+
+# -- both
+
+
+def reminded_next(subject: PostMortem | ActionItem, now: datetime, zone: ZoneInfo) -> Change:
+    """Its timer, in place of the one that it had."""
+    due = next_for(subject, now, zone)
+    return timed(subject, due)
+
+
+def timed(subject: PostMortem | ActionItem, due: datetime | None) -> Change:
+    timers = (Timer(kind=REMIND, subject=subject.id, due_at=due),) if due is not None else ()
+    return Change(timers=timers, cancel_timers=((REMIND, subject.id),))
+
+
+def _line(incident: Incident, now: datetime, text: str, by: str | None) -> TimelineEvent:
+    return TimelineEvent(incident=incident.number, at=now, kind=EventKind.POST_MORTEM, text=text, actor=by)
+
+
+def _change(after: PostMortem, incident: Incident, event: TimelineEvent, *rows: Owed) -> Change:
+    return Change(post_mortems=(after,), timeline=(event,), owed=(*rows, *owed_to_incident.cards(incident)))
+
+
+def _ended(after: PostMortem, incident: Incident, event: TimelineEvent, *rows: Owed) -> Change:
+    return _change(after, incident, event, *rows) + Change(cancel_timers=((REMIND, after.id),))

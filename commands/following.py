@@ -1,0 +1,124 @@
+"""The subcommands, buttons and forms of action items."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from blocks import action_items, answers
+from blocks.ids import Input
+from blocks.text import escape, foreign
+from bot.actions import Asked
+from bot.errors import InvalidInput
+from bot.models import Incident
+from commands import words
+from commands.desk import Desk
+from commands.reply import Answer, OpenForm, Reply
+from commands.request import Request
+
+if TYPE_CHECKING:
+    from blocks.text import Block
+
+_PRIORITY = re.compile(r"(?i)(?:^|\s)p([1-9])(?=\s|$)")
+_MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
+_ME = re.compile(r"(?i)(?:^|\s)@?me(?=\s|$)")
+_ITEM = re.compile(r"(?i)(?:ai-)?(\d{1,9})")
+
+
+def action(desk: Desk, request: Request, number: int, rest: str) -> Reply:
+    if not rest.strip():
+        if request.trigger_id is None:
+            raise InvalidInput("action", 'Say what, who and by when: /incident action "alarm on the pool" @bob friday')
+        return OpenForm(_item_form(desk, request, desk.incidents.show(request.caller, number), ""))
+    return _added(desk, request, number, typed(rest))
+
+
+def typed(rest: str) -> Asked:
+    """The title is quoted, or what stands before the owner; the rest is the owner, the priority and the day."""
+    owner = _MENTION.search(rest)
+    if rest.strip()[:1] in '"“„«':
+        title, behind = words.word_or_quoted(rest)
+    elif owner is not None:
+        title, behind = words.phrase(rest[: owner.start()]), rest[owner.start() :]
+    else:
+        raise InvalidInput(
+            "action", 'Put what is to be done in quotes: /incident action "alarm on the pool" @bob friday'
+        )
+    named = _MENTION.search(behind)
+    behind = _MENTION.sub(" ", behind, count=1)
+    priority = _PRIORITY.search(behind)
+    day = _ME.sub(" ", _PRIORITY.sub(" ", behind))
+    if not day.strip():
+        raise InvalidInput("due", "By when? End with a day: 2026-12-01, tomorrow, friday or in 2 weeks.")
+    return Asked(title, named[1] if named else None, day, int(priority[1]) if priority else 2)
+
+
+def _added(desk: Desk, request: Request, number: int, asked: Asked) -> Reply:
+    item = desk.actions.add(request.caller, number, asked)
+    return Answer(action_items.added(item, is_tracked=desk.actions.is_tracked))
+
+
+def _item_form(desk: Desk, request: Request, chosen: Incident | None, title: str, source: str | None = None) -> Block:
+    """With the incidents that it may belong to: that of this place, the open ones, those that ended last."""
+    known = [*([chosen] if chosen else []), *desk.incidents.open(request.caller), *desk.incidents.over(request.caller)]
+    if not known:
+        raise InvalidInput("incident", "There is no incident that this could belong to.")
+    incidents = list({one.number: one for one in known}.values())
+    chosen = chosen or (incidents[0] if len(incidents) == 1 else None)
+    taken = {
+        "channel": request.channel_id,
+        "thread": request.thread_ts,
+        "owner": request.caller.user_id,
+        "source": source,
+    }
+    return action_items.form(incidents, chosen, title, taken)
+
+
+def click_action(desk: Desk, request: Request) -> Reply:
+    return OpenForm(_item_form(desk, request, desk.incidents.show(request.caller, request.number), ""))
+
+
+def of_message(desk: Desk, request: Request, source: str | None) -> Reply:
+    """The message's words become the title; the owner is whoever makes it, until they choose another."""
+    here = desk.incidents.here(request.caller, request.channel_id, request.thread_ts or request.message_ts)
+    return OpenForm(_item_form(desk, request, here, words.readable(request.message_text), source))
+
+
+def save_action(desk: Desk, request: Request) -> Reply:
+    form = request.form
+    number = form.get(Input.INCIDENT, "")
+    if not number.isdigit():
+        raise InvalidInput(Input.INCIDENT, "Choose the incident.")
+    priority = form.get(Input.PRIORITY, "")
+    asked = Asked(
+        title=form.get(Input.TITLE, ""),
+        owner=form.get(Input.OWNER) or None,
+        due=form.get(Input.DUE, ""),
+        priority=int(priority) if priority.isdigit() else 2,
+        source=request.carried.get("source") or "",
+    )
+    return _added(desk, request, int(number), asked)
+
+
+def actions(desk: Desk, request: Request, rest: str) -> Reply:
+    word, behind = words.first_word(rest)
+    if not word:
+        return Answer(action_items.listing(desk.actions.open(request.caller), desk.actions.today(request.caller)))
+    found = _ITEM.fullmatch(behind.strip())
+    if word.lower() not in ("close", "done") or found is None:
+        raise InvalidInput("action", "That is /incident actions, or /incident actions close AI-3")
+    return _closed(desk, request, int(found[1]))
+
+
+def click_close(desk: Desk, request: Request) -> Reply:
+    return _closed(desk, request, request.number)
+
+
+def _closed(desk: Desk, request: Request, number: int) -> Reply:
+    done = desk.actions.close(request.caller, number)
+    item = done.item
+    if not done.changed:
+        who = f", closed by <@{item.closed_by}>" if item.closed_by else ""
+        return Answer(answers.say(f"*{item.id}* was done already{who}."))
+    issue = f" Its issue is still open: {escape(item.url)}" if item.url else ""
+    return Answer(answers.say(f"*{item.id}* is done: {foreign(item.title, 250)}.{issue}"))

@@ -1,0 +1,125 @@
+"""The digest as a message: what it says at a glance, with charts, without them, and of an empty week."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from blocks import digest as built
+from bot import digest as pure
+from bot.models import Message
+from bot.models.digest import Period
+from tests.blocks.digests import BERLIN, MONDAY, WEEK, digest, empty, saying
+from tests.blocks.texts import NASTY, angled, elements, shown
+from tests.bot.make import ANA, BOB
+
+
+def charts(message: Message) -> list[str]:
+    return [each["title"] for each in elements(message.blocks, "data_visualization")]
+
+
+def test_it_begins_with_the_week_and_the_four_numbers() -> None:
+    message = built.posted(digest())
+    assert message.blocks[0]["text"]["text"] == "Week 47 · 16–22 Nov"
+    fields = [field["text"] for field in message.blocks[1]["fields"]]
+    assert fields == [
+        "*Incidents*\n*9* (▼3)\nSEV-1 1 · SEV-2 3 · SEV-3 5 · 1 still open",
+        "*Acknowledged in time*\n*8 of 9*\nlate: search",
+        "*Time to acknowledge*\n*3 min* typically (▼1 min)\n9 of 10 within 12 min",
+        "*Time to resolve*\n*41 min* typically (▲6 min)\n9 of 10 within 2 h 5 min",
+    ]
+
+
+def test_a_lock_screen_says_it_in_one_line() -> None:
+    assert built.posted(digest()).text == (
+        "Week 47 · 16–22 Nov: 9 incidents (▼3) · time to acknowledge 3 min (▼1 min) · to resolve 41 min (▲6 min) · "
+        "8 of 9 acknowledged in time"
+    )
+
+
+def test_what_is_behind_the_numbers_and_what_to_do() -> None:
+    said = shown(built.posted(digest()))
+    for words in (
+        "checkout-api\n 4 (▲2)",
+        "214 alerts (▲34); 626 messages became 37 cards, 94% suppressed",
+        "  61×, 58 over within 5 min, came back 12×",
+        "3 of 5 datapoints instead of 1 of 1\n, saves 55 of 61",
+        "7 runs (▲2), 6 helped, 1 did not, 2 without a click, about 2 h 10 min saved",
+        "14 calls, 5 at night: \nsearch\n 9 (4 at night)",
+        "post-mortem INC-39\n (\n, \n2 days)",
+        "▲▼ against 9–15 Nov · days of Europe/Berlin",
+    ):
+        assert words in said
+    assert [each["user_id"] for each in elements(built.posted(digest()).blocks, "user")] == [ANA]
+
+
+def test_two_charts_and_the_same_without_them() -> None:
+    message = built.posted(digest())
+    assert charts(message) == ["Incidents per day", "Time to resolve, 8 weeks"]
+    assert message.plainer == [each for each in message.blocks if each["type"] != "data_visualization"]
+    bars, line = elements(message.blocks, "data_visualization")
+    assert [each["name"] for each in bars["chart"]["series"]] == ["SEV-1", "SEV-2", "SEV-3"]
+    assert bars["chart"]["axis_config"]["categories"][0] == "Mon 16"
+    assert [point["value"] for point in line["chart"]["series"][0]["data"]] == [52, 47, 61, 38, 44, 35, 41]
+    assert line["chart"]["axis_config"]["categories"][2] == "19 Oct", "a week without a value is left out"
+
+
+def test_a_chart_with_nothing_in_it_is_left_out() -> None:
+    message = built.posted(digest(points=empty().points, weeks=empty().weeks))
+    assert charts(message) == []
+    assert message.plainer is None
+
+
+def test_long_times_are_drawn_in_hours() -> None:
+    weeks = tuple(week.model_copy(update={"median": 4 * 3600.0}) for week in empty().weeks)
+    line = elements(built.posted(digest(weeks=weeks)).blocks, "data_visualization")[1]
+    assert line["chart"]["axis_config"]["y_label"] == "hours"
+    assert line["chart"]["series"][0]["data"][0]["value"] == 4
+
+
+def test_an_empty_week_says_so_in_one_line() -> None:
+    message = built.posted(empty())
+    assert message.text == "*Week 47 · 16–22 Nov*: no incidents, no alerts, nothing overdue."
+    assert len(message.blocks) == 1
+
+
+def test_the_one_who_asks_gets_a_button_that_names_the_period() -> None:
+    message = built.shown(digest(service="checkout-api"))
+    [post] = elements(message.blocks, "button")
+    assert message.plainer
+    assert elements(message.plainer, "button") == [post]
+    word, _, service = post["value"].partition(" ")
+    assert (Period.read(word), service) == (WEEK, "checkout-api")
+    assert elements(built.posted(digest()).blocks, "button") == []
+
+
+def test_who_wanted_it_posted_is_named() -> None:
+    assert f"posted by <@{BOB}>" in shown(built.posted(digest(), BOB))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        (date(2026, 11, 16), date(2026, 11, 22), "16–22 Nov"),
+        (date(2026, 9, 28), date(2026, 10, 4), "28 Sep – 4 Oct"),
+        (date(2025, 12, 29), date(2026, 1, 4), "29 Dec 2025 – 4 Jan 2026"),
+        (date(2026, 11, 22), date(2026, 11, 22), "22 Nov"),
+    ],
+)
+def test_days_are_written_short(first: date, last: date, said: str) -> None:
+    assert built.days(first, last) == said
+
+
+def test_other_periods_say_how_long_they_are() -> None:
+    assert built.title(pure.last_days(30, MONDAY, BERLIN)) == "30 days · 25 Oct – 23 Nov"
+    assert built.title(pure.last_days(1, MONDAY, BERLIN)) == "1 day · 23 Nov"
+
+
+def test_nothing_foreign_is_markup() -> None:
+    for typed in NASTY:
+        message = built.shown(saying(typed))
+        ours = {f"<@{ANA}>"}
+        assert set(angled(message.text)) <= ours
+        for each in elements(message.blocks, "mrkdwn"):
+            assert set(angled(each["text"])) <= ours

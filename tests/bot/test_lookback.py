@@ -1,0 +1,138 @@
+"""`python -m bot digest` and `python -m bot export`, as people type them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import main
+from bot.models import Change, Severity, Status
+from bot.store.sqlite import SqliteStore
+from tests.bot.make import alert, event, incident
+
+Said = Callable[..., tuple[int, str, str]]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a database, no config file and no token of Slack."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "CONFIG_FILE", "DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    at = datetime.now(UTC) - timedelta(hours=1)
+    with closing(SqliteStore("var/aiops.db")) as store:
+        one = incident(
+            1,
+            service="checkout-api",
+            impact='=HYPERLINK("https://evil.example")',
+            severity=Severity.SEV1,
+            status=Status.RESOLVED,
+            declared_at=at,
+            acknowledged_at=at + timedelta(minutes=3),
+            resolved_at=at + timedelta(minutes=41),
+        )
+        noisy = [alert(n, alarm=alert(1).alarm, key=alert(1).key, fired_at=at) for n in range(1, 5)]
+        old = incident(2, declared_at=at - timedelta(days=100))
+        store.save(Change(incidents=(one, old), alerts=tuple(noisy), timeline=(event(1, "a|b", at=at),)), at)
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str]) -> Said:
+    """The exit code, what was answered, and what was complained about."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(list(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+def test_a_digest_as_json_has_names_for_everything(said: Said) -> None:
+    code, out, _ = said("digest", "--format", "json", "--days", "30")
+    digest = json.loads(out)
+    assert code == 0
+    assert digest["incidents"] == {"now": 1, "before": 0}
+    assert digest["severities"] == {"1": {"now": 1, "before": 0}}
+    assert digest["acknowledge"]["median"] == 180
+    assert set(digest["period"]) == {"since", "until", "since_before", "until_before", "zone"}
+    assert digest["noisy"][0]["firings"] == 4
+
+
+def test_a_digest_as_markdown_and_csv(said: Said) -> None:
+    _, markdown, _ = said("digest", "--days", "30", "--service", "Checkout API")
+    assert markdown.startswith("# 30 days · ")
+    assert "| SEV-1 | 1 | 0 |" in markdown
+    assert "| Time to resolve, median | 41 min | – |" in markdown
+    _, text, _ = said("digest", "--format", "csv", "--days", "30")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[:2] == [["measure", "of", "now", "before"], ["incidents", "", "1", "0"]]
+    assert ["firings", alert(1).alarm.name, "4", ""] in rows
+
+
+def test_an_empty_one_says_so(said: Said) -> None:
+    assert "No incidents, no alerts" in said("digest", "--service", "nothing")[1]
+
+
+def test_an_export_is_a_line_a_row(said: Said) -> None:
+    _, out, _ = said("export", "incidents", "--since", "2020-01-01")
+    assert [json.loads(line)["id"] for line in out.splitlines()] == ["INC-2", "INC-1"]
+    _, out, _ = said("export", "incidents", "--since", "7d")
+    assert [json.loads(line)["id"] for line in out.splitlines()] == ["INC-1"]
+    assert len(said("export", "alerts")[1].splitlines()) == 4
+    assert json.loads(said("export", "timeline")[1])["text"] == "a|b"
+    assert json.loads(said("export", "audit")[1])["did"] == "note"
+
+
+@pytest.mark.parametrize("what", ["incidents", "alerts", "audit", "timeline"])
+def test_an_export_as_csv_has_a_header_and_no_formulas(said: Said, what: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(said("export", what, "--format", "csv")[1])))
+    assert rows
+    assert not any(str(cell)[:1] in ("=", "+", "@") for row in rows for cell in row.values())
+    if what == "incidents":
+        assert rows[0]["impact"] == '\'=HYPERLINK("https://evil.example")'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("digest", "--days", "0"), "--days: 1 to 366"),
+        (("export", "incidents", "--since", "yesterday"), "--since: “yesterday” is neither a day"),
+    ],
+)
+def test_a_wrong_argument_is_said_with_the_right_one(said: Said, arguments: tuple[str, ...], told: str) -> None:
+    code, out, err = said(*arguments)
+    assert (code, out) == (2, "")
+    assert told in err
+
+
+def test_no_database_is_no_empty_answer(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere.db")
+    code, _, err = said("digest")
+    assert (code, err) == (2, "error: DATABASE_URL: there is no database at elsewhere.db\n")
+    assert not Path("elsewhere.db").exists()
+    Path("elsewhere.db").write_text("no database at all, but a long enough text" * 99, encoding="utf-8")
+    assert said("digest")[0] == 4
+
+
+def test_who_stops_reading_is_no_failure() -> None:
+    with closing(SqliteStore("var/aiops.db")) as store:
+        store.save(
+            Change(timeline=tuple(event(1, "x" * 999, at=datetime.now(UTC)) for _ in range(500))), datetime.now(UTC)
+        )
+    command = f"{sys.executable} -m bot export timeline | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""

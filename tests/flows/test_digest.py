@@ -1,0 +1,241 @@
+"""The digest: asked for, posted by a button, posted every week by whichever bot is first, with and without charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
+from bot import digest as pure
+from bot.app import Bot
+from bot.config import Config, Digests
+from bot.models import Change, Severity, Status
+from tests.blocks.texts import elements
+from tests.bot.make import ANA, alert, incident
+from tests.bot.storing import at_once
+from tests.workspace import Channel, Message, Workspace
+
+CONFIG = Config(time_zone="Europe/Berlin", digest=Digests(at="09:00"))
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def bot_of(world: Workspace) -> Bot:
+    assert world.bot is not None
+    return world.bot
+
+
+def happened(world: Workspace, ago: timedelta, number: int = 1, **values: Any) -> None:
+    """An incident that was declared then, acknowledged after 3 minutes and over after 41; and two alerts of it."""
+    at = world.clock() - ago
+    facts: dict[str, Any] = {
+        "service": "checkout-api",
+        "severity": Severity.SEV2,
+        "status": Status.RESOLVED,
+        "declared_at": at,
+        "acknowledged_at": at + timedelta(minutes=3),
+        "resolved_at": at + timedelta(minutes=41),
+    }
+    alerts = tuple(
+        alert(2 * number + each, fired_at=at, received_at=at, changed_at=at, over_at=at, service="checkout-api")
+        for each in (0, 1)
+    )
+    one = incident(number, **{**facts, **values})
+    bot_of(world).store.save(Change(incidents=(one,), alerts=alerts), at)
+
+
+def until_due(world: Workspace, *, weeks: int = 1) -> float:
+    """Seconds until half a minute after the so-manieth next Monday, 09:00 in Berlin."""
+    last = pure.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
+    day = last.astimezone(BERLIN).date() + timedelta(days=7 * weeks)
+    due = datetime.combine(day, CONFIG.digest.at, BERLIN)
+    return (due - world.clock()).total_seconds() + 30
+
+
+def digests(channel: Channel) -> list[Message]:
+    return [message for message in channel.messages() if not message.is_ephemeral and "▲▼ against" in message.text]
+
+
+def charts(message: Message) -> list[str]:
+    return [each["title"] for each in elements(message.raw["blocks"], "data_visualization")]
+
+
+@pytest.fixture
+def world(empty_world: Workspace) -> Workspace:
+    empty_world.start_bot(CONFIG)
+    return empty_world
+
+
+@contextmanager
+def another_bot(world: Workspace) -> Iterator[Bot]:
+    """A second process on the same store, as far as jobs go."""
+    other = Bot(world.settings(), CONFIG, world.clock)
+    try:
+        yield other
+    finally:
+        other.store.close()
+
+
+# -- asked for
+
+
+def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
+    happened(world, timedelta(hours=1))
+    happened(world, timedelta(days=2), 2, severity=Severity.SEV1)
+    happened(world, timedelta(days=9), 3)
+    world.ana.run("/incident digest")
+    shown = world.ana.told("▲▼ against")
+    assert "*2* (▲1)\nSEV-1 1 · SEV-2 1" in shown.text
+    assert "*3 min* typically (=)" in shown.text
+    assert charts(shown) == ["Incidents per day", "Time to resolve, 8 weeks"]
+    assert digests(world.ops) == [], "nobody else has seen it"
+
+    world.ana.click(shown, "Post to channel")
+    world.ana.told("Posted to #ops-incidents.")
+    posted = world.ops.expect("posted by")
+    assert f"<@{ANA}>" in posted.text
+    assert posted.buttons == []
+    world.ana.click(shown, "Post to channel")
+    world.ana.told("Somebody has posted it to #ops-incidents already.")
+    world.settled()
+    assert len(digests(world.ops)) == 1
+
+
+def test_of_one_service_and_of_more_days(world: Workspace) -> None:
+    happened(world, timedelta(days=9))
+    happened(world, timedelta(days=9), 2, service="search")
+    world.ana.run("/incident digest 30d Checkout_API")
+    shown = world.ana.told("30 days")
+    assert "Checkout_API" in shown.text
+    assert "*1*" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("400d", "I can look back 1 to 366 days"),
+        ("0d", "I can look back 1 to 366 days"),
+        ("chekout", "I know nothing about “chekout”"),
+    ],
+)
+def test_what_can_not_be_shown_is_said(world: Workspace, typed: str, told: str) -> None:
+    world.ana.run(f"/incident digest {typed}")
+    world.ana.told(told)
+
+
+def test_guests_see_no_digest(world: Workspace) -> None:
+    world.gus.run("/incident digest")
+    world.gus.told("Guests can't")
+
+
+def test_an_empty_week_is_one_line(world: Workspace) -> None:
+    world.ana.run("/incident digest")
+    world.ana.told("no incidents, no alerts, nothing overdue")
+
+
+# -- every week
+
+
+def test_two_bots_post_one_digest_when_it_is_due(world: Workspace) -> None:
+    happened(world, timedelta(minutes=1))
+    world.advance(until_due(world))
+    with another_bot(world) as other:
+        mine = bot_of(world)
+        assert sorted(at_once(mine.digests.weekly, other.digests.weekly)) == [False, True]
+        world.ops.expect("▲▼ against")
+        for _ in range(3):
+            assert not mine.digests.weekly()
+            assert not other.digests.weekly()
+    world.settled()
+    [posted] = digests(world.ops)
+    assert posted.text.startswith("Week "), "the whole week, Monday to Sunday"
+    world.advance(7 * 86_400)
+    assert bot_of(world).digests.weekly(), "and the next one a week later"
+
+
+def test_nothing_is_posted_before_it_is_due_nor_for_when_the_bot_was_not_there(world: Workspace) -> None:
+    assert not bot_of(world).digests.weekly()
+    world.advance(until_due(world) - 60)
+    assert not bot_of(world).digests.weekly()
+
+
+def test_three_weeks_away_are_one_digest_of_the_last_week(world: Workspace) -> None:
+    happened(world, timedelta(minutes=1))
+    away = until_due(world, weeks=3) + 3 * 86_400
+    world.stop_bot()
+    world.advance(away)
+    world.start_bot(CONFIG)
+    assert bot_of(world).digests.weekly()
+    world.ops.expect("no incidents, no alerts")
+    assert not bot_of(world).digests.weekly()
+    world.settled()
+    assert world.ops.count("no incidents, no alerts") == 1
+
+
+def test_a_bot_that_died_after_claiming_the_week_has_it_posted_after_its_restart(world: Workspace) -> None:
+    happened(world, timedelta(minutes=1))
+    world.fault("chat.postMessage", "drop_before", times=1)
+    world.advance(until_due(world))
+    assert bot_of(world).digests.weekly()
+    world.stop_bot()
+    world.start_bot(CONFIG)
+    assert not bot_of(world).digests.weekly()
+    world.advance(120)
+    world.ops.expect("▲▼ against")
+    assert len(digests(world.ops)) == 1
+
+
+def test_who_wants_none_gets_none_and_another_channel_is_possible(world: Workspace) -> None:
+    happened(world, timedelta(minutes=1))
+    world.stop_bot()
+    world.start_bot(Config(digest=Digests(weekly=False)))
+    world.advance(until_due(world))
+    assert not bot_of(world).digests.weekly()
+    world.stop_bot()
+    world.start_bot(Config(time_zone="Europe/Berlin", digest=Digests(channel="general")))
+    assert bot_of(world).digests.weekly()
+    world.channel("general").expect("▲▼ against")
+    assert digests(world.ops) == []
+
+
+# -- without charts
+
+
+def test_where_slack_refuses_the_charts_the_same_goes_out_without_them(world: Workspace) -> None:
+    happened(world, timedelta(minutes=1))
+    world.advance(until_due(world))
+    world.fault("chat.postMessage", "error", error="invalid_blocks", times=1)
+    assert bot_of(world).digests.weekly()
+    posted = world.ops.expect("▲▼ against")
+    assert charts(posted) == []
+    assert "checkout-api" in posted.text
+    world.settled()
+    assert len(digests(world.ops)) == 1
+
+
+def test_so_does_the_answer_to_who_asked(world: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response_url answers 400 with the reason as text."""
+    send, refused = WebhookClient.send, WebhookResponse(url="", status_code=400, body="invalid_blocks", headers={})
+
+    def without_charts(client: WebhookClient, **message: Any) -> WebhookResponse:
+        has_charts = elements(message["blocks"] or [], "data_visualization")
+        return refused if has_charts else send(client, **message)
+
+    monkeypatch.setattr(WebhookClient, "send", without_charts)
+    happened(world, timedelta(days=1))
+    world.ana.run("/incident digest")
+    shown = world.ana.told("▲▼ against")
+    assert charts(shown) == []
+    assert shown.buttons == ["Post to channel"]
+
+
+def test_a_mention_is_answered_with_it_too(world: Workspace) -> None:
+    happened(world, timedelta(days=1))
+    world.fault("chat.postEphemeral", "error", error="invalid_blocks", times=1)
+    said = world.ana.say("<@U0BOT> digest 7d")
+    told = world.ana.sees().expect("▲▼ against", thread_ts=said["ts"], ephemeral=True)
+    assert charts(told) == []

@@ -1,0 +1,142 @@
+"""Reports of root causes: asked for, by themselves, with sources that refuse, hang or have nothing, and put aside."""
+
+from __future__ import annotations
+
+import time
+
+from tests.flows.shop import Site
+from tests.workspace import Workspace, wait_for
+
+DENIED = {"error": "AccessDeniedException", "message": "not authorized"}
+
+
+def test_sources_that_are_not_allowed_say_which_permission_is_missing(site: Site) -> None:
+    site.start()
+    site.fault("logs", "StartQuery", **DENIED)
+    site.fault("cloudtrail", "LookupEvents", **DENIED)
+    site.fault("xray", "GetTraceSummaries", **DENIED)
+    _, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    assert "Not looked at" in report.text
+    assert "logs:StartQuery" in report.text
+    assert "cloudtrail:LookupEvents" in report.text
+    assert "xray:GetTraceSummaries" in report.text
+    assert "deployed checkout-api:2 → checkout-api:3" in report.text, "ECS still tells it"
+
+
+def test_a_source_that_hangs_is_named_at_its_deadline(site: Site) -> None:
+    site.start(investigation={"deadline": "2s"})
+    site.fault("cloudtrail", "LookupEvents", "delay", seconds=20)
+    began = time.monotonic()
+    _, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    assert time.monotonic() - began < 12
+    assert "CloudTrail — failed: no answer" in report.text
+    site.turn("faults/clear")
+
+
+def test_nothing_at_all_can_be_looked_at(site: Site) -> None:
+    site.start()
+    for service in ("monitoring", "logs", "xray", "cloudtrail", "health", "ecs"):
+        site.fault(service, "*", **DENIED)
+    site.shop.break_it("bad-deploy")
+    _, report = site.found("No likely cause found")
+    assert "cloudwatch:GetMetricData" in report.text
+    assert "Roll back…" not in report.buttons
+
+
+def test_x_ray_that_is_off_and_a_support_plan_without_health(site: Site) -> None:
+    site.start()
+    site.turn("xray", on=False)
+    site.fault("health", "*", error="SubscriptionRequiredException", message="needs a support plan")
+    _, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    assert "X-Ray: nothing" in report.text
+    assert "AWS Health" in report.text
+
+
+def test_throttled_sources_say_so(site: Site) -> None:
+    site.start()
+    site.fault("cloudtrail", "LookupEvents", "throttle")
+    _, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    assert "AWS was asked too often" in report.text
+
+
+def test_an_alarm_of_a_service_that_nobody_knows(site: Site) -> None:
+    site.start()
+    card = site.broken("unknown-service", "prod-fax-gateway-spool-high")
+    report = site.seen("No likely cause found", under=card)
+    assert "Follow the standard investigation" in report.text
+    assert not [each for each in report.buttons if each.endswith("…")]
+    assert not [each for each in card.buttons if each in ("Rollback…", "Scale up…", "Restart…")]
+
+
+def test_a_slow_dependency_is_named_and_not_scaled_away(site: Site) -> None:
+    site.start()
+    site.shop.break_it("slow-dependency")
+    _, report = site.found("Most likely: slow response")
+    assert "catalog-db" in report.text
+    assert "Check dependencies" in report.text
+
+
+def test_a_report_is_asked_for_once_shown_put_aside_and_looked_for_again(site: Site) -> None:
+    site.start(investigation={"by_itself": False})
+    card = site.broken("few-errors", "prod-search-api-errors-high")
+    site.run(site.bob, "/incident rca AL-1", "*AL-1* (RCA-1)")
+    report = site.seen("RCA-1 for AL-1", under=card)
+    site.click(site.bob, report, "Show evidence")
+    assert "ValueError" in site.form(site.bob, "RCA-1").text
+    site.click(site.cy, report, "Not it")
+    dismissed = site.becomes(report, "Dismissed", under=card)
+    assert "Somebody said that this is not it" in dismissed.text
+    site.click(site.bob, dismissed, "Look again")
+    site.seen("RCA-2 for AL-1", under=card)
+    site.mention(site.cy, "rca", card)
+    site.seen("RCA-3 for AL-1", under=card)
+    site.run(site.gus, "/incident rca AL-1", "Guests can't work on incidents here")
+
+
+def test_an_incident_that_people_declared_has_its_report_in_its_channel_too(site: Site) -> None:
+    site.start()
+    site.shop.break_it("bad-deploy")
+    site.advance(120)
+    site.run(site.ana, '/incident declare sev2 checkout-api "payments fail"', "INC-1")
+    card = site.seen("INC-1 · SEV-")
+    site.quiet()
+    (own,) = site.own_channels()
+    site.run(site.ana, "/incident rca", "(RCA-", own.name)
+    report = site.seen("for INC-1", channel=own)
+    assert "Most likely: bad deployment" in report.text
+    site.seen("for INC-1", under=card)
+    site.run(site.ana, "/incident timeline INC-1", "bad deployment (more than 10 errors)")
+
+
+def test_an_investigation_under_way_is_finished_once_by_the_bot_that_starts_next(site: Site) -> None:
+    site.start(investigation={"deadline": "4s"})
+    site.fault("cloudtrail", "LookupEvents", "delay", seconds=2, times=1)
+    site.shop.break_it("few-errors")
+    site.tick()
+    site.tick()
+    wait_for(lambda: site.tried("LookupEvents"), "an investigation under way")
+    site.restart()
+    card, _ = site.found("Most likely: errors (10 or fewer)")
+    site.advance(180)
+    assert site.count("RCA-1 for AL-1", card) == 1
+
+
+def test_no_secret_and_no_address_is_ever_said(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    site.click(site.bob, report, "Show evidence")
+    shown = str(site.form(site.bob, "RCA-1").raw)
+    site.click(site.bob, card, "Acknowledge")
+    site.advance(60)
+    everything = site.everything_said() + shown + str(site.shop.mails())
+    for secret in ("eyJ", "not-a-real-key", "jane.doe", "dGhpcy1pcy"):
+        assert secret not in everything
+    assert "KeyError" in everything
+
+
+def test_without_aws_there_is_nothing_to_look_at(world: Workspace) -> None:
+    world.ana.run('/incident declare sev3 checkout-api "payments fail"')
+    card = world.ops.expect("INC-1 · SEV-3")
+    world.ana.run("/incident rca INC-1")
+    report = world.ops.expect("No likely cause found", thread_ts=card.ts)
+    print(report.text)

@@ -1,0 +1,86 @@
+"""With GitHub: a post-mortem becomes a pull request, an action item an issue; closed there is done here."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sandbox.github.thread import GitHubServer
+from tests.workspace import ANA, BOB, Message, Workspace, wait_for
+
+Json = dict[str, Any]
+
+
+@pytest.fixture
+def github() -> Iterator[GitHubServer]:
+    with GitHubServer() as server:
+        yield server
+
+
+@pytest.fixture
+def incident(empty_world: Workspace, github: GitHubServer) -> Message:
+    """INC-1, SEV-1, resolved, of a bot that has a repository."""
+    world = empty_world
+    world.start_bot(
+        GITHUB_TOKEN="github_pat_of_the_bot", GITHUB_REPOSITORY=github.repository, GITHUB_API_URL=github.url
+    )
+    for user in (ANA, BOB):
+        world.control("person", id=user, tz="Etc/UTC")
+    world.ana.run("/incident declare sev1 checkout-api payments fail")
+    card = world.ops.expect("INC-1 · SEV-1")
+    world.ana.run("/incident resolve INC-1 rolled back")
+    world.ops.becomes(card, "resolved after")
+    return card
+
+
+def seen(github: GitHubServer) -> Json:
+    return dict(github.show("repository"))
+
+
+def test_a_filed_post_mortem_is_a_pull_request(empty_world: Workspace, github: GitHubServer, incident: Message) -> None:
+    world = empty_world
+    card = world.ops.expect("Post-mortem of INC-1 · draft", thread_ts=incident.ts)
+    for section, title in (("root_cause", "Root cause"), ("contributing_factors", "Contributing factors")):
+        world.ana.choose(card, f"1:{section}")
+        assert world.ana.submit(world.ana.form(title), text="A deployment without a currency.")["ok"]
+    wait_for(lambda: "Still to be written" not in world.ops.now(card, thread_ts=incident.ts).text, "all is written")
+    world.ana.click(card, "File it")
+    shown = world.ops.becomes(card, "pull request", thread_ts=incident.ts)
+    assert "· filed" in shown.text
+    (pull,) = seen(github)["pulls"]
+    (file,) = pull["files"]
+    assert file["path"].startswith("docs/post-mortems/20")
+    assert file["path"].endswith("-INC-1-checkout-api.md")
+    assert "A deployment without a currency." in file["text"]
+
+
+def test_an_action_item_is_an_issue_and_is_done_when_that_is_closed(
+    empty_world: Workspace, github: GitHubServer, incident: Message
+) -> None:
+    world = empty_world
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> in 2 weeks')
+    world.ana.told("Its issue is being opened")
+    card = world.ops.expect("Post-mortem of INC-1 · draft", thread_ts=incident.ts)
+    wait_for(lambda: seen(github)["issues"], "an issue")
+    assert world.bot is not None
+    store = world.bot.store
+    number = wait_for(lambda: store.action_item(1).ticket, "its number here")
+    (issue,) = seen(github)["issues"]
+    assert issue["title"] == "AI-1: alarm on the pool"
+    _close(github, number)
+    world.advance(20 * 60)
+    wait_for(lambda: not store.action_item(1).is_open, "it is done here too")
+    world.ops.becomes(card, "✓", thread_ts=incident.ts)
+
+
+def _close(github: GitHubServer, number: int) -> None:
+    address = f"{github.url}/repos/{github.repository}/issues/{number}"
+    headers = {"Authorization": "Bearer github_pat_of_the_bot", "Content-Type": "application/json"}
+    body = json.dumps({"state": "closed"}).encode()
+    request = urllib.request.Request(address, data=body, headers=headers, method="PATCH")
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert answer.status == 200

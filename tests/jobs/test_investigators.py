@@ -1,0 +1,357 @@
+"""Looking for root causes: sources that hang, stumble or are late, and processes that die in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import Config
+from bot.errors import StoreBusy
+from bot.investigation import Investigations, Investigator
+from bot.ledger import Ledger
+from bot.models import (
+    Asked,
+    Change,
+    Diagnosis,
+    Evidence,
+    Investigation,
+    InvestigationStatus,
+    LogClass,
+    LogFinding,
+    Measure,
+    OwedKind,
+    Person,
+    Reading,
+    Source,
+    SourceOutcome,
+)
+from bot.ports import Gathered, Scope
+from bot.rca import diagnose
+from bot.rights import Caller, Rights
+from bot.store.sqlite import SqliteStore
+from jobs import investigators
+from jobs.investigators import LEASE_SECONDS, Bench, Investigators
+from tests.bot.make import NOW, alert
+from tests.bot.storing import at_once
+from tests.clock import MovableClock
+from tests.workspace import wait_for
+
+ANA = Caller("U0ANA")
+S = InvestigationStatus
+DEADLINE = 0.2
+PNG = b"\x89PNG\x00"
+Collect = Callable[[Scope], Gathered]
+
+
+class People:
+    def person(self, user_id: str, team_id: str | None) -> Person:
+        return Person(id=user_id)
+
+
+class Answering:
+    """A source that answers as the test wants."""
+
+    def __init__(self, source: Source, collect: Collect) -> None:
+        self.source = source
+        self.collect = collect
+
+
+def found(source: Source, *, picture: bytes = b"", **values: Any) -> Answering:
+    return Answering(source, lambda scope: Gathered(Asked(source=source, outcome=SourceOutcome.FOUND), values, picture))
+
+
+def stumbles(source: Source) -> Answering:
+    def collect(scope: Scope) -> Gathered:
+        raise RuntimeError("a bug")
+
+    return Answering(source, collect)
+
+
+CPU = found(Source.METRICS, readings=(Reading(measure=Measure.CPU, now=97, peak=99, expected=30, deviation=4),))
+
+
+class Hanging(Answering):
+    """One that answers only when it is let go."""
+
+    def __init__(self, source: Source = Source.LOGS) -> None:
+        self.gate = threading.Event()
+        super().__init__(source, self._hang)
+
+    def _hang(self, scope: Scope) -> Gathered:
+        self.gate.wait(10)
+        line = LogFinding(kind=LogClass.TIMEOUT, pattern="late", count=1)
+        return Gathered(Asked(source=self.source, outcome=SourceOutcome.FOUND), {"logs": (line,)})
+
+
+class Process:
+    """One bot process: its investigators on a store, as far as the test lets them run."""
+
+    def __init__(
+        self,
+        folder: Path,
+        sources: Sequence[Answering] = (CPU,),
+        *,
+        owner: str = "a",
+        clock: MovableClock | None = None,
+        analyst: Any = diagnose,
+    ) -> None:
+        self.store = SqliteStore(folder / "aiops.db")
+        self.clock = clock or MovableClock()
+        config = Config()
+        ledger = Ledger(self.store, self.clock, lambda: None)
+        self.investigations = Investigations(ledger, Rights(People(), config), config, analyst)
+        self.investigator = Investigator(sources, DEADLINE)
+        self.job = Investigators(Bench(self.store, self.clock, owner), self.investigations, self.investigator)
+
+    def close(self) -> None:
+        self.job.stop()
+        self.store.close()
+
+    def ask(self, number: int = 1) -> Investigation:
+        self.store.save(Change(alerts=(alert(number, has_stood=True),)), NOW)
+        return self.investigations.ask(ANA, self.store.alert(number))[0]
+
+    def owed(self, kind: OwedKind) -> int:
+        rows = self.store._db.rows("SELECT COUNT(*) AS n FROM outbox WHERE kind = ?", [kind.value])
+        return int(rows[0]["n"])
+
+
+Made = Callable[..., Process]
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Made]:
+    """Starts one more process on the same file."""
+    with ExitStack() as stack:
+
+        def another(*sources: Answering, **more: Any) -> Process:
+            made = Process(tmp_path, sources or (CPU,), **more)
+            stack.enter_context(closing(made))
+            return made
+
+        yield another
+
+
+def evidence(made: Process, number: int = 1) -> Evidence:
+    concluded = made.store.investigation(number)
+    assert concluded.evidence is not None
+    return concluded.evidence
+
+
+# -- what is found
+
+
+def test_what_all_sources_found_is_one_report(process: Made) -> None:
+    lines = (LogFinding(kind=LogClass.EXCEPTION, pattern="KeyError", count=9),)
+    made = process(CPU, found(Source.LOGS, logs=lines), found(Source.ALARM, logs=lines))
+    made.ask()
+    assert made.job._next()
+    done = made.store.investigation(1)
+    assert (done.status, done.problem) == (S.DONE, "")
+    assert done.diagnosis is not None
+    looked = evidence(made)
+    assert [each.source for each in looked.asked] == [Source.METRICS, Source.LOGS, Source.ALARM]
+    assert looked.logs == lines * 2, "lists that two sources fill are one list"
+    assert looked.readings[0].measure is Measure.CPU
+    assert made.owed(OwedKind.REPORT) == 1
+    assert not made.job._next(), "nothing waits any more"
+
+
+def test_a_source_that_hangs_is_told_at_the_deadline_and_the_others_count(process: Made) -> None:
+    slow = Hanging()
+    made = process(slow, CPU)
+    made.ask()
+    begun = time.monotonic()
+    made.job._next()
+    assert DEADLINE <= time.monotonic() - begun < DEADLINE + 1.0
+    answer = evidence(made).answer(Source.LOGS)
+    assert answer is not None
+    assert (answer.outcome, answer.why) == (SourceOutcome.FAILED, "no answer within 0.2 s")
+    assert evidence(made).readings
+    slow.gate.set()
+
+
+def test_what_comes_too_late_changes_nothing(process: Made) -> None:
+    slow = Hanging()
+    made = process(slow, CPU)
+    made.ask()
+    made.job._next()
+    before = made.store.investigation(1)
+    slow.gate.set()
+    made.investigator.close()
+    assert made.store.investigation(1) == before
+    assert evidence(made).logs == ()
+
+
+def test_while_a_source_hangs_another_investigation_has_it_asked_too(process: Made) -> None:
+    slow = Hanging()
+    made = process(slow, CPU)
+    for number in (1, 2):
+        made.ask(number)
+    begun = time.monotonic()
+    at_once(made.job._next, made.job._next)
+    assert time.monotonic() - begun < 2 * DEADLINE + 1.0
+    assert {made.store.investigation(number).status for number in (1, 2)} == {S.DONE}
+    slow.gate.set()
+
+
+@pytest.mark.logs_errors
+def test_a_source_with_a_bug_is_told_and_the_others_count(process: Made) -> None:
+    made = process(stumbles(Source.TRACES), CPU)
+    made.ask()
+    made.job._next()
+    answer = evidence(made).answer(Source.TRACES)
+    assert answer is not None
+    assert (answer.outcome, answer.why) == (SourceOutcome.FAILED, "it could not be read")
+    assert made.store.investigation(1).diagnosis is not None
+
+
+def test_without_any_source_there_is_a_report_all_the_same(process: Made) -> None:
+    made = process(Answering(Source.HEALTH, lambda _: Gathered(Asked(source=Source.HEALTH, outcome=SourceOutcome.OFF))))
+    made.ask()
+    made.job._next()
+    assert made.store.investigation(1).status is S.DONE
+
+
+# -- the picture
+
+
+def test_a_picture_is_kept_until_it_is_old_and_owed_behind_the_report(process: Made) -> None:
+    made = process(CPU, found(Source.PICTURE, picture=PNG))
+    made.ask()
+    made.job._next()
+    assert made.store.picture("RCA-1") == PNG
+    rows = {row["kind"]: row for row in made.store._db.rows("SELECT * FROM outbox")}
+    assert rows["picture"]["after"] == rows["report"]["id"]
+    made.store.forget_before(made.clock())
+    assert made.store.picture("RCA-1") is None
+
+
+def test_without_a_picture_none_is_owed(process: Made) -> None:
+    made = process(CPU)
+    made.ask()
+    made.job._next()
+    assert (made.store.picture("RCA-1"), made.owed(OwedKind.PICTURE)) == (None, 0)
+
+
+# -- what goes wrong
+
+
+@pytest.mark.logs_errors
+def test_a_diagnosis_that_stumbles_ends_it_and_says_so(process: Made) -> None:
+    def broken(evidence: Evidence) -> Diagnosis:
+        raise RuntimeError("a bug")
+
+    made = process(analyst=broken)
+    made.ask()
+    assert made.job._next()
+    failed = made.store.investigation(1)
+    assert (failed.status, failed.problem) == (S.FAILED, "the bot could not finish it; its log says why")
+    assert made.owed(OwedKind.REPORT) == 1, "the report says it"
+    assert not made.job._next(), "it is not tried for ever"
+
+
+@pytest.mark.logs_errors
+def test_a_busy_store_is_no_end(process: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = process()
+    made.ask()
+    save = SqliteStore.save
+    monkeypatch.setattr(SqliteStore, "save", lambda *_: (_ for _ in ()).throw(StoreBusy("locked")))
+    assert not made.job._next()
+    monkeypatch.setattr(SqliteStore, "save", save)
+    assert made.store.investigation(1).status is S.WAITING
+    made.clock.advance(LEASE_SECONDS)
+    made.job._next()
+    assert made.store.investigation(1).status is S.DONE
+
+
+def test_after_a_crash_another_process_takes_it_when_the_lease_runs_out(process: Made) -> None:
+    dead = process()
+    dead.ask()
+    assert dead.store.claim_investigation("dead", dead.clock(), lease=LEASE_SECONDS) is not None
+    alive = process(owner="b", clock=dead.clock)
+    assert not alive.job._next()
+    dead.clock.advance(LEASE_SECONDS)
+    assert alive.job._next()
+    assert alive.store.investigation(1).status is S.DONE
+
+
+def test_one_that_was_slow_to_conclude_does_not_report_twice(process: Made) -> None:
+    slow, quick = process(), process(owner="b")
+    slow.ask()
+    taken = slow.store.claim_investigation("a", slow.clock(), lease=LEASE_SECONDS)
+    assert taken is not None
+    looked = slow.investigator.look(slow.investigations.scope(taken))
+    quick.clock.advance(LEASE_SECONDS)
+    quick.job._next()
+    concluded = quick.store.investigation(1)
+    assert slow.investigations.conclude(taken, looked) == concluded
+    slow.investigations.fail(taken, "no")
+    assert slow.store.investigation(1) == concluded
+    assert slow.owed(OwedKind.REPORT) == 1
+
+
+def test_two_processes_do_each_investigation_once(process: Made) -> None:
+    asked: list[str] = []
+    lock = threading.Lock()
+
+    def collect(scope: Scope) -> Gathered:
+        with lock:
+            asked.append(scope.service)
+        return Gathered(Asked(source=Source.METRICS, outcome=SourceOutcome.NOTHING))
+
+    both = [process(Answering(Source.METRICS, collect), owner=owner) for owner in ("a", "b")]
+    for number in range(1, 9):
+        both[0].store.save(Change(alerts=(alert(number, has_stood=True, service=f"s{number}"),)), NOW)
+        both[0].investigations.ask(ANA, both[0].store.alert(number))
+    for each in both:
+        each.job.start()
+    wait_for(lambda: both[0].owed(OwedKind.REPORT) == 8, "all reports")
+    assert sorted(asked) == [f"s{number}" for number in range(1, 9)]
+
+
+# -- the threads
+
+
+def test_a_nudge_starts_it_at_once(process: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(investigators, "POLL_SECONDS", 60.0)
+    made = process()
+    made.job.start()
+    time.sleep(0.05)
+    made.ask()
+    begun = time.monotonic()
+    made.job.nudge()
+    wait_for(lambda: made.store.investigation(1).status is S.DONE, "the report")
+    assert time.monotonic() - begun < 2.0
+    monkeypatch.setattr(investigators, "POLL_SECONDS", 0.1)
+
+
+def test_what_another_process_asked_for_is_found_without_a_nudge(
+    process: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(investigators, "POLL_SECONDS", 0.05)
+    made, other = process(), process(owner="b")
+    made.job.start()
+    other.ask()
+    wait_for(lambda: made.store.investigation(1).status is S.DONE, "the report")
+
+
+# -- asking
+
+
+def test_a_second_click_finds_the_first_ones(process: Made) -> None:
+    made = process()
+    first = made.ask()
+    assert made.investigations.ask(ANA, made.store.alert(1)) == (made.store.investigation(1), False)
+    made.job._next()
+    second, is_new = made.investigations.ask(ANA, made.store.alert(1))
+    assert (first.number, second.number, is_new) == (1, 2, True)
+    newest = made.investigations.newest(ANA, made.store.alert(1))
+    assert newest is not None
+    assert newest.number == 2
