@@ -288,5 +288,10 @@ def buttons(remediation: Remediation, now: datetime) -> list[Block]:
         return [button("Stop", Action.STOP, value)]
     if status in _UNDONE_FROM and remediation.plan.undo and remediation.undone_by is None:
         return [button("Undo", Action.UNDO, value)]
-    again = {_S.FAILED: "Try again", _S.TIMED_OUT: "Try again", _S.EXPIRED: "Plan it again"}.get(status)
+    again = {
+        _S.FAILED: "Try again",
+        _S.TIMED_OUT: "Try again",
+        _S.EXPIRED: "Plan it again",
+        _S.REHEARSED: "Plan it again",
+    }.get(status)
     return [button(again, Action.RETRY, value)] if again else []

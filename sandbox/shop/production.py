@@ -104,9 +104,10 @@ class Production:
     def _answers(self, metrics: dict[str, Metric], name: str, load: float, step: float) -> dict[str, Values]:
         trouble, asked = self.trouble(name), metrics["requests"].normal * load
         failing = self.flawed_share(name) * FLAWED_SHARE + trouble.failing
+        few = trouble.few / step / CLOCK.speed  # in a stated minute: alarms extrapolate
         return {
             "requests": (asked,),
-            "errors": (metrics["errors"].normal * load + asked * failing + trouble.few / step,),
+            "errors": (metrics["errors"].normal * load + asked * failing + few,),
         }
 
     def _latency(self, ordinary: float, name: str, size: float, load: float) -> float:
