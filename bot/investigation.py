@@ -66,6 +66,10 @@ class Investigator:
         self._deadline = deadline
         self._pool = ThreadPoolExecutor(max(1, len(collectors) * at_once), thread_name_prefix="evidence")
 
+    @property
+    def has_sources(self) -> bool:
+        return bool(self._collectors)
+
     def look(self, scope: Scope) -> Looked:
         """All that was found within the deadline; a source that hangs says so in the report."""
         running = {self._pool.submit(one.collect, scope): one.source for one in self._collectors}

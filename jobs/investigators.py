@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 THREADS = 2
 LEASE_SECONDS = 120.0
 POLL_SECONDS = 1.0
+NO_SOURCES = "AWS is not configured: set AWS_REGION and the bot's credentials, then it can be looked at from here."
 
 
 class Bench(NamedTuple):
@@ -78,6 +79,9 @@ class Investigators:
 
     def _look(self, investigation: Investigation) -> None:
         """A bug in one of them ends that one, and says so; else it would be tried for ever."""
+        if not self._investigator.has_sources:
+            self._investigations.fail(investigation, NO_SOURCES)
+            return
         try:
             looked = self._investigator.look(self._investigations.scope(investigation))
             self._investigations.conclude(investigation, looked)

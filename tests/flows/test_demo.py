@@ -127,11 +127,12 @@ def test_a_wrong_speed_and_a_taken_port_are_said() -> None:
     wrong = run(DEMO_SPEED="fast")
     assert (wrong.returncode, wrong.stderr) == (2, "")
     assert "DEMO_SPEED is a number from 1 to 300, not “fast”." in wrong.stdout
+    first = _four_free_ports()
+    port = first + 2
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", port))
         taken.listen()
-        port = taken.getsockname()[1]
-        refused = run(DEMO_PORT=str(port - 2))
+        refused = run(DEMO_PORT=str(first))
     assert (refused.returncode, refused.stderr) == (1, "")
     assert f"Port {port}, for AWS, can't be used" in refused.stdout
 
