@@ -67,13 +67,13 @@ class Service(NamedTuple):
 
 
 class Task(NamedTuple):
-    """`is_wanted`: nobody has stopped it. `since` is when ECS decided that it shall be."""
+    """`is_wanted`: nobody has stopped it; else `reason` says why that was done."""
 
     arn: str
     is_wanted: bool
     status: str
     health: str
-    since: datetime
+    reason: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -266,5 +266,5 @@ def _task(raw: Json) -> Task:
         is_wanted=raw.get("desiredStatus") == "RUNNING",
         status=raw.get("lastStatus") or "",
         health=raw.get("healthStatus") or "UNKNOWN",
-        since=raw.get("createdAt", EPOCH),
+        reason=raw.get("stoppedReason") or "",
     )

@@ -26,9 +26,10 @@ class _Tasks(Stored):
 class RestartTasks:
     """Stops the next task only when as many run as are wanted.
 
-    Exactly once: meant are the tasks of the moment it begins, also those that came since the plan: what a leak killed
-    meanwhile was replaced by one that leaks. A task stopped already is stepped over, also where the answer was lost;
-    its replacement is none of them. A process that takes over in the middle goes on with those that still run.
+    Exactly once: meant are the tasks that are there before the first is stopped, also those that came since the plan:
+    what a leak killed meanwhile was replaced by one that leaks. They are written down before one is stopped. A task
+    stopped already is stepped over, also where the answer was lost; its replacement is none of them. A process that
+    takes over in the middle goes on with those that still run.
     """
 
     kind = "restart"
@@ -61,14 +62,10 @@ class RestartTasks:
         )
 
     def start(self, remediation: Remediation) -> Progress:
-        """The same tasks however often it is tried: those that were there when it began."""
-        began = remediation.started_at
-        tasks = self._ecs.tasks(remediation.plan.target).values()
-        there = [task for task in tasks if task.is_wanted and (began is None or task.since <= began)]
-        return self._step(remediation, _of(there) if there else _state(remediation))
+        return self._step(remediation)
 
     def follow(self, remediation: Remediation) -> Progress:
-        return self._step(remediation, _state(remediation))
+        return self._step(remediation)
 
     def stop(self, remediation: Remediation) -> None:
         """Nothing to let go of: no further task is stopped once nobody follows, and ECS replaces the last one."""
@@ -88,21 +85,25 @@ class RestartTasks:
             "it was not tried.",
         )
 
-    def _step(self, remediation: Remediation, state: _Tasks) -> Progress:
+    def _step(self, remediation: Remediation) -> Progress:
         """Stop the next task if everything is back by now, else say what is waited for.
 
         A deployment that begins in the middle is waited for: it replaces the others itself.
         """
-        where = remediation.plan.target
+        where, state = remediation.plan.target, _state(remediation)
         service = self._ecs.service(where)
         tasks = self._ecs.tasks(where, [*state.waiting, *filter(None, [state.current])])
         left = _left(state, tasks)
         if service.is_deploying or not _is_back(service, state, tasks):
             return self._waiting(remediation, service, state, tasks)
+        there = [task for task in tasks.values() if task.is_wanted]
+        if not _has_begun(remediation, state, tasks) and {task.arn for task in there} != set(state.waiting):
+            said = f"{number(len(there), 'task')} to be replaced by now"
+            return Progress(said=said, state=state_of(self.kind, _of(there)))
         if not left:
             said = f"{number(state.total, 'task')} replaced, {_count(state, tasks)} of {service.desired} run"
             return Progress(said=said, is_over=True, state=state_of(self.kind, state))
-        self._ecs.stop_task(where, left[0], f"{remediation.id}: restart one at a time")
+        self._ecs.stop_task(where, left[0], _reason(remediation))
         after = state.model_copy(update={"waiting": tuple(left[1:]), "current": left[0]})
         said = f"task {state.total - len(left) + 1} of {state.total} stopped, waiting for its replacement"
         return Progress(said=said, state=state_of(self.kind, after))
@@ -124,6 +125,15 @@ class RestartTasks:
                 f"take {int(self._timeout.total_seconds()) // 60}: run AIOps-RestartECSService, which replaces them "
                 "side by side."
             )
+
+
+def _reason(remediation: Remediation) -> str:
+    return f"{remediation.id}: restart one at a time"
+
+
+def _has_begun(remediation: Remediation, state: _Tasks, tasks: Mapping[str, Task]) -> bool:
+    """Was one of them stopped for this? ECS knows, also where the answer was lost."""
+    return bool(state.current) or any(task.reason == _reason(remediation) for task in tasks.values())
 
 
 def _of(tasks: Sequence[Task]) -> _Tasks:
