@@ -360,13 +360,25 @@ def test_a_stop_whose_answer_was_lost_is_not_made_for_another_task(world: World)
     assert len(stopped) == 3
 
 
-def test_a_task_that_went_by_itself_is_stepped_over(world: World) -> None:
+def test_a_task_that_goes_by_itself_in_the_middle_is_stepped_over(world: World) -> None:
     asked = world.plan(Action.RESTART)
-    first = asked.plan.state["waiting"][0]
-    world.shop("ecs").stop_task(cluster="prod", task=first)
+    asked = kept(asked, world.fixes.start(asked))
+    world.shop("ecs").stop_task(cluster="prod", task=asked.plan.state["waiting"][0])
     world.server.advance(60)
     assert world.carry_out(asked)[2] == ""
     assert world.calls("StopTask") == 2
+
+
+def test_one_that_came_after_the_plan_is_replaced_as_well(world: World) -> None:
+    """What a leak killed was replaced by one that leaks."""
+    asked = world.plan(Action.RESTART)
+    before = set(world.tasks())
+    world.shop("ecs").stop_task(cluster="prod", task=asked.plan.state["waiting"][0])
+    world.server.advance(60)
+    since = set(world.tasks()) - before
+    assert world.carry_out(asked)[2] == ""
+    assert world.calls("StopTask") == 3
+    assert not set(world.tasks()) & (before | since)
 
 
 def test_nothing_is_stopped_while_a_replacement_does_not_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
