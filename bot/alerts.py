@@ -116,15 +116,15 @@ class Alerts:
                 known = self._config.known_service(signal.service) or signal.service
                 scene.apply(Change(deployments=(signal.model_copy(update={"service": same_service(known)}),)))
             case Unreadable():
-                scene.apply(self._unreadable(signal, scene.now))
+                scene.apply(self._unreadable(scene, signal))
             case _:
                 return
 
-    def _unreadable(self, signal: Unreadable, now: datetime) -> Change:
+    def _unreadable(self, scene: Scene, signal: Unreadable) -> Change:
         """Shown raw, each once; a flood of them as one number."""
-        count = self._store.unreadable_since(now - _RAW_WINDOW)
-        if count >= _RAW_SHOWN:
-            row = owed.flood(self._fallback, since=now - _RAW_WINDOW, due=now + timedelta(minutes=1))
+        if scene.unreadable(_RAW_WINDOW) >= _RAW_SHOWN:
+            due = scene.now + timedelta(minutes=1)
+            row = owed.flood(self._fallback, since=scene.now - _RAW_WINDOW, due=due)
         else:
             row = owed.post(self._fallback, notes.unreadable(signal.raw, signal.problem))
         return Change(unreadable=(signal,), owed=(row,))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.catalogue import Tags
 from bot.config import same_service
@@ -35,6 +35,7 @@ class Scene:
         self._led: set[str] = set()
         self._storms: dict[str, Storm | None] = {}
         self._investigations: dict[str, Investigation] = {}
+        self._unreadable: int | None = None
         self.before: dict[int, Incident] = {}
 
     @property
@@ -56,6 +57,8 @@ class Scene:
             self._storms[storm.channel] = storm
         for investigation in change.investigations:
             self._investigations[investigation.subject] = investigation
+        if self._unreadable is not None:
+            self._unreadable += len(change.unreadable)
 
     def may_be_new(self, signals: Sequence[Signal]) -> list[str]:
         """The ARNs of the alarms that may become new alerts: those whose tags are of interest."""
@@ -166,6 +169,13 @@ class Scene:
         for one in self._store.alerts_under(parent):
             self._alerts.setdefault(one.number, one)
         return [one for one in self._alerts.values() if one.parent == parent and one.is_firing]
+
+    def unreadable(self, window: timedelta) -> int:
+        """How many messages could not be read within the window that ends now."""
+        if self._unreadable is None:
+            self._unreadable = self._store.unreadable_since(self.now - window)
+            self._unreadable += sum(len(change.unreadable) for change in self._changes)
+        return self._unreadable
 
     def storm(self, channel: str) -> Storm:
         if channel not in self._storms:
