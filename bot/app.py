@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from slack_bolt.adapter.socket_mode.internals import run_bolt_app, send_response
 from slack_sdk import WebClient
-from slack_sdk.socket_mode.client import BaseSocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from websocket import WebSocketException
 
 from blocks.home import Connection
 from bot import outside, reporting
@@ -40,7 +35,7 @@ from bot.home import Homes
 from bot.incidents import Incidents
 from bot.integrations.nothing import NoTracker
 from bot.integrations.slack.api import SlackApi
-from bot.integrations.slack.bolt import bolt
+from bot.integrations.slack.bolt import Requests, bolt
 from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.people import SlackPeople
 from bot.integrations.slack.replies import SlackReplies
@@ -214,12 +209,12 @@ class Bot:
 
     def _listen(self, settings: Settings, api: SlackApi, listener: Listener) -> None:
         self._listener = listener
-        self._requests = UnderWay()
-        self._app = bolt(api, self.identity)
-        self._listener.register(self._app)
+        app = bolt(api, self.identity)
+        listener.register(app)
+        self._requests = Requests(app, on_acked=listener.acked, on_done=listener.forget)
         app_client = WebClient(base_url=settings.slack_api_url, timeout=10, retry_handlers=[])
         self.socket = Socket(settings.slack_app_token.get_secret_value(), app_client, concurrency=SOCKET_WORKERS)
-        self.socket.socket_mode_request_listeners.append(self._on_request)
+        self.socket.socket_mode_request_listeners.append(self._requests)
 
     def start(self) -> None:
         """Connect, deliver what is owed, keep time. Raises SlackApiError or TimeoutError when Slack is out of reach."""
@@ -270,7 +265,7 @@ class Bot:
             "socket": self.socket.is_healthy(),
             "store": is_stored,
             **self._intake_health(),
-            "requests_under_way": self._requests.count,
+            "requests_under_way": self._requests.under_way,
         }
 
     def _connections(self) -> list[Connection]:
@@ -287,45 +282,12 @@ class Bot:
         counts = {"messages_received_total": self.intake.received, "messages_unreadable_total": self.intake.unreadable}
         return {"queue": self.intake.is_healthy, **counts}
 
-    def _on_request(self, client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        with self._requests:
-            try:
-                send_response(client, request, run_bolt_app(self._app, request), time.time())
-            except (OSError, WebSocketException) as error:
-                log.warning("an ack was lost (%s); the person is told by Slack that it failed", error)
-            else:
-                self._listener.acked()
-            finally:
-                self._listener.forget()
-
     def _greet_channel(self) -> None:
         """Learn the id of the incident channel before it is needed, and say early when it is not there."""
         try:
             self._chat.channel_id(self._ops)
         except ChatError as error:
             log.warning("#%s: %s. Create the channel and invite the bot, or set INCIDENT_CHANNEL.", self._ops, error)
-
-
-class UnderWay:
-    """Counts what is being done: `with` it, and `wait` until there is nothing left."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._changed = threading.Condition()
-
-    def __enter__(self) -> None:
-        with self._changed:
-            self.count += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._changed:
-            self.count -= 1
-            self._changed.notify_all()
-
-    def wait(self, seconds: float) -> bool:
-        """False when something is still under way after that time."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.count == 0, seconds)
 
 
 def _fallback(settings: Settings) -> str:
