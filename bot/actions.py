@@ -13,7 +13,7 @@ from blocks.text import one_line
 from bot.access import Right
 from bot.casefile import CaseFile
 from bot.dates import due_day
-from bot.draft_words import inert
+from bot.draft import inert
 from bot.errors import InvalidInput
 from bot.ledger import Ledger
 from bot.models import ActionItem, Change

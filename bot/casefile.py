@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
-from bot.alike import Alike, Earlier, alike
 from bot.config import Config
-from bot.draft_words import Known
+from bot.draft import Alike, Earlier, Known, alike
 from bot.models import Alert, Incident, Investigation, PostMortem, Remediation, TimelineEvent
 from bot.ports import Colleagues
 from bot.store import Store

@@ -12,8 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import draft
-from bot.alike import Earlier, alike
-from bot.draft_words import Known
+from bot.draft import Earlier, Known, alike
 from bot.handbook import template
 from bot.models import (
     Action,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from blocks.text import clean, hours, one_line
-from bot.alike import Alike
+from bot.draft.alike import Alike
 from bot.models import ActionItem, Alert, Incident, Investigation, Remediation, TimelineEvent
 
 _TEXT = 3000

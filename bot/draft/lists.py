@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from blocks import alert as alert_words
 from blocks import remediation as fix_words
-from bot.alike import Alike
-from bot.draft_words import Known, address, at_of, inert, name_of
+from bot.draft.alike import Alike
+from bot.draft.words import Known, address, at_of, inert, name_of
 from bot.models import ActionItem, Alert, EventKind, Remediation, TimelineEvent
 
 AFTERWARDS = frozenset({EventKind.POST_MORTEM, EventKind.ACTION_ITEM})

@@ -1,7 +1,4 @@
-"""The draft of a post-mortem: everything that is known of an incident, as Markdown. Pure.
-
-What people or alarms wrote is made inert: it formats nothing and mentions nobody.
-"""
+"""The whole page and its sections: what people wrote, and in its place what is known. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +9,10 @@ from datetime import UTC, datetime
 from blocks import report, timeline
 from blocks.rich import Piece
 from blocks.text import hours
-from bot import draft_lists
-from bot.alike import report_of
-from bot.draft_lists import AFTERWARDS
-from bot.draft_words import Known, address, at_of, inert, name_of, said, since_of
+from bot.draft import lists
+from bot.draft.alike import report_of
+from bot.draft.lists import AFTERWARDS
+from bot.draft.words import Known, address, at_of, inert, name_of, said, since_of
 from bot.models import (
     EventKind,
     Incident,
@@ -86,12 +83,12 @@ def values(known: Known) -> dict[str, str]:
         "time_to_mitigate": mitigated,
         "time_to_resolve": since_of(known, one.resolved_at),
         "time_zone": str(known.zone),
-        "alarms": draft_lists.alarms(known),
-        "remediations": draft_lists.remediations(known),
-        "updates": draft_lists.updates(known),
-        "people": draft_lists.people(known),
-        "alike": draft_lists.earlier(known.alike),
-        "action_items": draft_lists.actions(known),
+        "alarms": lists.alarms(known),
+        "remediations": lists.remediations(known),
+        "updates": lists.updates(known),
+        "people": lists.people(known),
+        "alike": lists.earlier(known.alike),
+        "action_items": lists.actions(known),
     }
 
 
