@@ -9,7 +9,7 @@ PY     := $(VENV)/bin/python
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
 
-demo: $(VENV)/ready   ## the real bot with a local Slack, AWS and PagerDuty you can break (DEMO_PORT=8090 DEMO_SPEED=1)
+demo: $(VENV)/ready   ## the real bot with a local Slack, AWS, PagerDuty and GitHub you can break (DEMO_PORT=8090 DEMO_SPEED=1)
 	$(PY) -m sandbox.demo
 
 test: $(VENV)/ready   ## the whole test suite

@@ -15,16 +15,23 @@ from benchmarks.declare import declare
 from benchmarks.digest import digest
 from benchmarks.draft import draft
 from benchmarks.fixes import fixes
+from benchmarks.home import home
 from benchmarks.process import process
 from benchmarks.recovery import recovery
+from benchmarks.reminders import reminders
 from benchmarks.report import Report
+from benchmarks.retention import retention
 from benchmarks.scale import scale
 from benchmarks.triage import triage
 from benchmarks.world import ALERTMANAGER, KINDS, LOOP
 
 BENCHMARKS = {
-    run.__name__: run for run in (acks, declare, process, scale, recovery, triage, alarms, causes, fixes, digest, draft)
-}
+    run.__name__: run
+    for run in (
+        acks, declare, process, scale, recovery, triage, alarms, causes, fixes, digest, draft, reminders, retention,
+        home,
+    )
+}  # fmt: skip
 
 
 def main() -> int:

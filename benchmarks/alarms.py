@@ -181,7 +181,7 @@ def _storm(report: Report) -> None:
         database = place.folder / "storm.db"
         bot = _running(stack, place, database)
         belt = Belt([notification(message(each)) for each in (*names, worst)], STORM_SECONDS)
-        intake = Intake(belt, bot.alerts, bot.sync, NoAlarms(), now)
+        intake = Intake(belt, bot.alert_intake, bot.sync, NoAlarms(), now)
         before = place.calls_so_far()
         intake.start()
         paged, waiting = _paged(place, belt, worst)

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from bot.alarms import parse
 from bot.alert_cards import AlertCards
-from bot.alerts import Alerts
 from bot.config import Config
+from bot.intake import AlertIntake
 from bot.integrations.nothing import NoAlarms
 from bot.ledger import Ledger
-from bot.models import Person
-from bot.rights import Rights
 from bot.signals import Signal
 from bot.store.sqlite import SqliteStore
 from bot.triage import Rules
@@ -55,10 +53,8 @@ class Triage:
         config = Config()
         rules = Rules(config, "ops-incidents", can_page=True)
         cards = AlertCards(self.store, rules, config)
-        rights = Rights(_Anybody(), config)
-        self._alerts = Alerts(
-            Ledger(self.store, now, lambda: None), rights, rules, config, cards, fallback="ops-incidents"
-        )
+        ledger = Ledger(self.store, now, lambda: None)
+        self._intake = AlertIntake(ledger, rules, config, cards, fallback="ops-incidents")
         self._alarms = NoAlarms()
 
     def take(self, bodies: Sequence[str]) -> float:
@@ -68,7 +64,7 @@ class Triage:
             signals: list[Signal] = []
             for body in batch:
                 signals += parse(body, "message", now())
-            self._alerts.receive(signals, self._alarms)
+            self._intake.receive(signals, self._alarms)
         return time.perf_counter() - started
 
 
@@ -84,8 +80,3 @@ def in_process(database: Path) -> Iterator[Triage]:
 def batches(bodies: Sequence[str]) -> Iterator[Sequence[str]]:
     for start in range(0, len(bodies), BATCH):
         yield bodies[start : start + BATCH]
-
-
-class _Anybody:
-    def person(self, user_id: str, team_id: str | None) -> Person:
-        return Person(id=user_id)

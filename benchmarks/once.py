@@ -12,13 +12,14 @@ from typing import Any
 from benchmarks.notices import now
 from bot.carriers import Carriers
 from bot.carriers.cloud import CloudCarriers
-from bot.carriers.fixes import Aws, FixCarriers
+from bot.carriers.fixes import Aws, FixCardCarriers, FixCarriers
 from bot.config import Config
 from bot.errors import CloudError, Outcome, UserError
 from bot.integrations.nothing import NoAlarms, NoBus, NoFixes, NoMailer
 from bot.ledger import Ledger
 from bot.models import (
     Action,
+    Change,
     Message,
     MessageRef,
     Order,
@@ -31,7 +32,7 @@ from bot.models import (
 )
 from bot.outbox import Outbox
 from bot.processes import this_process
-from bot.remediation import Remediations
+from bot.remediation import Neighbours, Remediations
 from bot.resources import Resources
 from bot.rights import Caller, Rights
 from bot.store.sqlite import SqliteStore
@@ -88,10 +89,12 @@ class Process:
         config = Config()
         self.outbox = Outbox(self.store, now, this_process())
         ledger = Ledger(self.store, now, self.outbox.nudge)
-        self.fixes = Remediations(ledger, Rights(Anybody(), config), config, aws, lambda fix, subject: Message("", []))
+        neighbours = Neighbours(lambda fix, subject: Message("", []), lambda *_: Change())
+        self.fixes = Remediations(ledger, Rights(Anybody(), config), config, aws, neighbours)
         chat: Any = Silent()
-        fixes = FixCarriers(Aws(aws, None, NoAlarms()), self.fixes, self.store, chat, now, "ops-incidents")
-        self.outbox.start(Carriers(fixes, CloudCarriers(self.store, NoBus(), NoMailer(), chat)))
+        fixes = FixCarriers(Aws(aws, None, NoAlarms()), self.fixes, self.store, now)
+        cards = FixCardCarriers(self.fixes, self.store, chat, now, "ops-incidents")
+        self.outbox.start(Carriers(fixes, cards, CloudCarriers(self.store, NoBus(), NoMailer(), chat)))
 
     def stop(self) -> None:
         self.outbox.stop()

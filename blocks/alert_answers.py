@@ -9,7 +9,7 @@ from blocks import alert_numbers as numbers
 from blocks.alert import entry, reason, title
 from blocks.answers import say
 from blocks.ids import Action, View
-from blocks.rich import Line, bold, bullets, moment, own, rich, user, words
+from blocks.rich import Line, bold, bullets, literal, moment, own, rich, user, words
 from blocks.text import Block, button, clip, context, label, one_line, section
 from bot.config import Maintenance
 from bot.models import Alert, Duty, Message, Silence, Stage
@@ -70,7 +70,7 @@ def silences(active: Sequence[Silence], maintenance: Sequence[tuple[Maintenance,
     blocks: list[Block] = [section(f"*{total} {'silence' if total == 1 else 'silences'}*")]
     for silence in active[:_SILENCES_LISTED]:
         ends = [own(" until "), moment(silence.ends_at, "{date_short_pretty} {time}"), own(" by "), user(silence.by)]
-        blocks.append(rich([words(silence.pattern, 300), *ends, own(": "), words(silence.why, 300)]))
+        blocks.append(rich([literal(silence.pattern, 300), *ends, own(": "), words(silence.why, 300)]))
         end = button("End it", Action.ALERT_UNSILENCE, silence.id)
         blocks.append({"type": "actions", "block_id": f"silence-{silence.id}", "elements": [end]})
     for window, ends_at in maintenance[:_SILENCES_LISTED]:

@@ -25,8 +25,7 @@ class Step(Protocol):
 
 def by_hand(fix: Remediation, steps: Sequence[Step], *, page: str, bridge: str | None) -> Message:
     """The manual runbook's steps, its page in the repository, and the bridge."""
-    why = fix.problem or "; ".join(fix.verdict[:2]) or fix.status.value
-    head: list[Line] = [[bold("It did not help. "), words(why, 400)]]
+    head: list[Line] = [[bold(f"{fix.id} did not help. "), words(fix.why_not, 400)]]
     if bridge:
         head.append([own("Meet on the "), url(bridge, "bridge")])
     head.append([own("By hand, as "), words(f"docs/runbooks/{page}.md", 120), own(" says:")])
@@ -35,4 +34,5 @@ def by_hand(fix: Remediation, steps: Sequence[Step], *, page: str, bridge: str |
         blocks.append(rich([own(f"{number}. "), words(each.text.replace("**", ""), 300)]))
         if each.command:
             blocks.append(code(each.command, _COMMAND))
-    return Message(foreign(f"{title(fix)}{f': {fix.problem}' if fix.problem else ''}. Go on by hand.", 400), blocks)
+    said = f"{fix.id} did not help: {title(fix)}{f': {fix.problem}' if fix.problem else ''}. Go on by hand."
+    return Message(foreign(said, 400), blocks)

@@ -47,7 +47,7 @@ def posted(digest: Digest, by: str | None = None) -> Message:
     if digest.is_empty:
         line = f"*{_head(digest)}*: no incidents, no alerts, nothing overdue."
         return Message(line, [section(line)])
-    first = [header(_title(digest)), {"type": "section", "fields": [mrkdwn(text) for text in _numbers(digest)]}]
+    first = [header(_title(digest)), {"type": "section", "fields": [mrkdwn(text) for text in numbers(digest)]}]
     charts = _charts(digest)
     rest = [*_lines(digest), context(_foot(digest, by))]
     plainer = [*first, *rest] if charts else None
@@ -90,7 +90,7 @@ def _head(digest: Digest) -> str:
     return f"{title(digest.period)}{name}"
 
 
-def _numbers(digest: Digest) -> list[str]:
+def numbers(digest: Digest) -> list[str]:
     """The four numbers that matter."""
     sla = digest.sla
     kept = f"*{sla.kept} of {sla.kept + sla.missed}*" if sla.kept + sla.missed else "nothing was due"
@@ -267,7 +267,7 @@ def _bars(digest: Digest) -> Block | None:
         return None
     names = [_label(digest.bar, point.first) for point in digest.points]
     series = {each.label: [float(point.incidents.get(int(each), 0)) for point in digest.points] for each in used}
-    return _chart("bar", f"Incidents per {digest.bar.value}", names, series, y_label="incidents")
+    return chart("bar", f"Incidents per {digest.bar.value}", names, series, y_label="incidents")
 
 
 def _weeks(digest: Digest) -> Block | None:
@@ -279,7 +279,7 @@ def _weeks(digest: Digest) -> Block | None:
     names = [f"{first.day} {first:%b}" for first, _ in known]
     values = {"median": [round(minutes / scale, 1) for _, minutes in known]}
     axis = {"x_label": "week from", "y_label": unit}
-    return _chart("line", f"Time to resolve, {len(digest.weeks)} weeks", names, values, **axis)
+    return chart("line", f"Time to resolve, {len(digest.weeks)} weeks", names, values, **axis)
 
 
 def _label(bar: Bar, first: date) -> str:
@@ -288,7 +288,7 @@ def _label(bar: Bar, first: date) -> str:
     return f"{first.day} {first:%b}" if bar is Bar.WEEK else f"{first:%b %Y}"
 
 
-def _chart(kind: str, name: str, labels: list[str], series: dict[str, list[float]], **axis: str) -> Block:
+def chart(kind: str, name: str, labels: list[str], series: dict[str, list[float]], **axis: str) -> Block:
     def points(values: list[float]) -> list[dict[str, Any]]:
         return [{"label": label, "value": value} for label, value in zip(labels, values, strict=True)]
 

@@ -121,8 +121,10 @@ def _numbers(reading: Reading, part: float) -> _Numbers:
 
 
 def _rounded(value: float) -> float:
-    """Three digits: nobody reads `51.86784 %`."""
-    return value if not isfinite(value) or value == 0 or abs(value) >= 100 else float(f"{value:.3g}")
+    """Three digits, of what is large all before the point: nobody reads `51.86784 %`."""
+    if not isfinite(value) or value == 0:
+        return value
+    return float(f"{value:.3g}") if abs(value) < 100 else float(round(value))
 
 
 def _name(reading: Reading) -> str:
@@ -200,10 +202,10 @@ def distance(made: Made, began_at: datetime | None) -> Line:
 
 
 def _changes(suspects: Sequence[Suspect], evidence: Evidence) -> list[Block]:
-    """The suspects in their order, then the changes that nothing speaks for."""
+    """The suspects in their order, then the changes that nothing speaks for, the newest first."""
     known = [suspect.change for suspect in suspects]
     lines: list[Line] = [_suspected(each, evidence) for each in suspects]
-    for made in evidence.changes:
+    for made in sorted(evidence.changes, key=lambda one: one.at, reverse=True):
         if made not in known:
             lines.append([*_told(made, evidence), *distance(made, evidence.began_at), *_console(made.link)])
     if not lines:

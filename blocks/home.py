@@ -1,137 +1,245 @@
-"""App Home: what somebody works on, what waits for them, who is on call, and how the bot is connected."""
+"""App Home: what waits for somebody, what they work on, who is on call, and how the bot is connected.
+
+Moments are absolute: a page in which nothing happened is the same page later, and need not be published again.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import NamedTuple
 
-from blocks import alert, remediation
-from blocks.card import summary
-from blocks.ids import Action
-from blocks.rich import Line, bold, bullets, moment, own, rich, user, words
-from blocks.text import Block, button, context, counted, header, plain_section
-from bot.models import Alert, Duty, Incident, Remediation, Role, Silence
+from blocks import alert as alert_card
+from blocks import card, fields, remediation, standing
+from blocks.ids import Action, View
+from blocks.postmortem import editing, filing
+from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
+from blocks.standing import AT, NAMES, SOME, Connection, Rota, more, said
+from blocks.text import (
+    Block,
+    button,
+    clip,
+    confirm,
+    header,
+    label,
+    one_line,
+    option,
+    plain_section,
+    when,
+)
+from bot.config import Maintenance
+from bot.models import ActionItem, Alert, Incident, Message, PostMortem, Remediation, Silence, Status
+from bot.models.digest import Digest
 
-_SHOWN = 8  # of each kind; a view holds 100 blocks
-_ROTAS = 6
+_FEW = 5  # shown of each kind that waits
+_SNOOZES = {"hour": "In 1 hour", "tomorrow": "Tomorrow", "monday": "Monday"}
 
 
-class Connection(NamedTuple):
-    """How something outside stands: `on`, `off` (not configured) or `failing`."""
+class Waiting(NamedTuple):
+    """What somebody should do something about.
 
-    name: str
-    state: str
+    alerts, called  nobody has acknowledged, and this person is on call or was called
+    plans           changes to AWS that this person may let run
+    updates         incidents whose commander owes news, each with when that is due
+    reminded        when the next reminder comes, by the id of the post-mortem or action item
+    """
 
-
-class Week(NamedTuple):
-    """A week's numbers. `acknowledged` is the median time to acknowledge in minutes; None: nothing to measure."""
-
-    incidents: int
-    worst: int
-    acknowledged: float | None = None
+    alerts: Sequence[Alert] = ()
+    called: Sequence[Incident] = ()
+    plans: Sequence[Remediation] = ()
+    updates: Sequence[tuple[Incident, datetime]] = ()
+    post_mortems: Sequence[PostMortem] = ()
+    actions: Sequence[ActionItem] = ()
+    reminded: Mapping[str, datetime] = {}
 
 
 class HomeFacts(NamedTuple):
-    """All that one person's App Home shows. `rotas` are (service, duties); `more` are lines of others that wait."""
+    """All that one person's App Home shows; `today` is their day. `rotas` None: nobody can tell who is on call."""
 
+    person: str
     now: datetime
+    today: date
+    week: Digest
+    week_before: Digest
+    waiting: Waiting = Waiting()
     incidents: Sequence[Incident] = ()
-    alerts: Sequence[Alert] = ()
-    plans: Sequence[Remediation] = ()
-    updates: Sequence[Incident] = ()
-    more: Sequence[Block] = ()
-    rotas: Sequence[tuple[str, Sequence[Duty]]] = ()
+    rotas: Sequence[Rota] | None = ()
     silences: Sequence[Silence] = ()
+    maintenance: Sequence[tuple[Maintenance, datetime]] = ()
     connections: Sequence[Connection] = ()
-    week: Week = Week(0, 0)
-    week_before: Week = Week(0, 0)
 
 
-def home(facts: HomeFacts) -> dict[str, Any]:
-    """The view."""
+def home(facts: HomeFacts, notice: Message | None = None, turn: int = 0) -> Block:
+    """The view. `notice` answers the last click; selects forget what was chosen in them when `turn` is another."""
     blocks = [
-        *_waiting(facts),
-        *_mine(facts),
-        *_on_call(facts.rotas),
-        *_silences(facts.silences),
-        *_week(facts),
-        context(_connections(facts.connections)),
+        *([*notice.blocks[:_FEW], {"type": "divider"}] if notice else []),
+        *_waiting(facts, turn),
+        *_mine(facts.incidents),
+        *standing.on_call(facts.person, facts.rotas),
+        *standing.hidden(facts.silences, facts.maintenance),
+        *standing.week(facts.week, facts.week_before),
+        *standing.connected(facts.connections),
     ]
     return {"type": "home", "blocks": blocks}
 
 
-def _waiting(facts: HomeFacts) -> list[Block]:
-    blocks: list[Block] = [header("Waiting for you")]
-    for one in facts.alerts[:_SHOWN]:
-        blocks.append(alert.entry(one, facts.now))
-    for plan in facts.plans[:_SHOWN]:
-        blocks += _plan(plan)
-    for incident in facts.updates[:_SHOWN]:
-        due = plain_section(f"{incident.id} {incident.service}: an update is due")
-        blocks.append({**due, "accessory": button("Update", Action.UPDATE, str(incident.number))})
-    blocks += facts.more
-    if len(blocks) == 1:
-        blocks.append(plain_section("Nothing. Enjoy the quiet."))
-    return blocks
+def without_charts(view: Block) -> Block:
+    """The same for a workspace that does not take them."""
+    return {**view, "blocks": [block for block in view["blocks"] if block["type"] != "data_visualization"]}
+
+
+def refused(why: str) -> Block:
+    """For who may not see any of it."""
+    return {"type": "home", "blocks": [header("This page is for responders"), plain_section(why)]}
+
+
+def problem(message: Message) -> Block:
+    """Why a click did nothing, over the page."""
+    return fields.modal(View.PROBLEM, "That did not work", "", message.blocks, {})
+
+
+# -- what waits
+
+
+def _waiting(facts: HomeFacts, turn: int) -> list[Block]:
+    waiting = facts.waiting
+    blocks: list[Block] = []
+    for lines in (
+        [[_alert(each)] for each in waiting.alerts],
+        [[_called(each)] for each in waiting.called],
+        [_plan(each) for each in waiting.plans],
+        [[_update(each, due, facts.now)] for each, due in waiting.updates],
+        [_post_mortem(each, facts, turn) for each in waiting.post_mortems],
+        [_action(each, facts, turn) for each in waiting.actions],
+    ):
+        blocks += [block for line in lines[:_FEW] for block in line]
+    for kind, found, command in (
+        ("alert", waiting.alerts, "alerts"),
+        ("plan", waiting.plans, "remediations"),
+        ("update", waiting.updates, "list"),
+        ("post-mortem", waiting.post_mortems, "digest"),
+        ("action item", waiting.actions, "actions"),
+    ):
+        blocks += more(len(found) - _FEW, kind, command)
+    return [header("Waiting for you"), *(blocks or [plain_section("Nothing. Enjoy the quiet.")])]
+
+
+def _alert(one: Alert) -> Block:
+    name = clip(one_line(one.alarm.name), 150)
+    take = button("Acknowledge", Action.ALERT_ACKNOWLEDGE, str(one.number), style="primary")
+    return said(f"{alert_card.title(one)}\n{one.id} · {name}", f"Fired {when(one.fired_at, AT)}", take)
+
+
+def _called(one: Incident) -> Block:
+    take = button("Acknowledge", Action.ACKNOWLEDGE, str(one.number), style="primary")
+    text = f"{card.title(one)}\n{clip(one_line(one.impact), 150)}"
+    return said(text, f"You were called · declared {when(one.declared_at, AT)}", take)
 
 
 def _plan(plan: Remediation) -> list[Block]:
-    value = str(plan.number)
-    said = plain_section(f"{plan.id}: {remediation.what(plan)}, {remediation.change(plan)}")
+    about: Line = [own(f" · for {plan.subject}")] if plan.subject else []
+    asked: Line = [own("Asked by "), remediation.who(plan), *about, own(" · expires "), moment(plan.expires_at)]
+    what, change = remediation.what(plan), remediation.change(plan)
+    verb = "Approve" if plan.needs else "Run it"
+    sure = confirm(f"{'Approve' if plan.needs else 'Run'} {plan.id}?", f"{what}: {change}", verb)
     elements = [
-        button("Approve" if plan.needs else "Run it", Action.APPROVE, value, style="primary"),
-        button("Reject", Action.REJECT, value),
+        button(verb, Action.APPROVE, str(plan.number), style="primary", confirm=sure),
+        button("Reject", Action.REJECT, str(plan.number)),
     ]
-    return [said, {"type": "actions", "block_id": f"home-{plan.id}", "elements": elements}]
+    return [rich([bold(f"{plan.id} "), words(f"{what}: {change}", 500)], asked), _row(plan.id, elements)]
 
 
-def _mine(facts: HomeFacts) -> list[Block]:
+def _update(incident: Incident, due: datetime, now: datetime) -> Block:
+    verb = "was" if due <= now else "is"
+    give = button("Give an update", Action.UPDATE, str(incident.number), style="primary")
+    return said(card.title(incident), f"An update {verb} due {when(due, AT)}", give)
+
+
+def _post_mortem(written: PostMortem, facts: HomeFacts, turn: int) -> list[Block]:
+    number = str(written.incident)
+    line: list[Piece] = [bold(f"Post-mortem of {written.about} "), own("("), words(written.service, NAMES), own(")")]
+    elements = [
+        editing(written),
+        button("File it", Action.POST_MORTEM_FILE, number, style="primary", confirm=filing(written)),
+        button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
+        *_later(written.id),
+    ]
+    how: Line = [own(written.status.value), *_due(written, facts.now), *_reminder(written.id, facts)]
+    return [rich(line, how), _row(f"{written.id}-{turn}", elements)]
+
+
+def _due(written: PostMortem, now: datetime) -> Line:
+    if written.due_at is None:
+        return [own(f" · waits until {written.about} is over again")]
+    return [
+        own(" · "),
+        own("was due ", bold=True) if written.is_overdue(now) else own("due "),
+        moment(written.due_at, AT),
+    ]
+
+
+def _action(item: ActionItem, facts: HomeFacts, turn: int) -> list[Block]:
+    name: Piece = url(item.url, item.id) if item.url else bold(item.id)
+    is_late = item.is_overdue(facts.today)
+    due = own(f"{'was due' if is_late else 'due'} {item.due:%d %b %Y}", bold=is_late)
+    how: Line = [own(f"{item.about} · P{item.priority} · "), due, *_reminder(item.id, facts)]
+    done = button("Done", Action.ACTION_ITEM_CLOSE, str(item.number), style="primary")
+    return [
+        rich([name, own(" "), words(item.title, 250)], how),
+        _row(f"{item.id}-{turn}", [done, *_later(item.id)]),
+    ]
+
+
+def _later(subject: str) -> list[Block]:
+    """When to be reminded instead, or by whom it is done instead."""
+    choices = [option(name, f"{how} {subject}") for how, name in _SNOOZES.items()]
+    snooze = {
+        "type": "static_select",
+        "action_id": Action.SNOOZE.value,
+        "placeholder": label("Remind me…"),
+        "options": choices,
+    }
+    return [snooze, button("Give it to…", Action.REASSIGN, subject)]
+
+
+def _reminder(subject: str, facts: HomeFacts) -> Line:
+    at = facts.waiting.reminded.get(subject)
+    return [own(" · you are reminded "), moment(at, AT)] if at is not None and at > facts.now else []
+
+
+def _row(name: str, elements: list[Block]) -> Block:
+    return {"type": "actions", "block_id": f"home-{name}", "elements": elements}
+
+
+# -- what they work on
+
+
+def _mine(incidents: Sequence[Incident]) -> list[Block]:
     blocks: list[Block] = [header("Your open incidents")]
-    blocks += [summary(one, facts.now) for one in facts.incidents[:_SHOWN]]
-    if len(facts.incidents) > _SHOWN:
-        blocks.append(context(f"and {len(facts.incidents) - _SHOWN} more: /incident list"))
-    if not facts.incidents:
+    for one in incidents[:SOME]:
+        blocks += _work(one)
+    blocks += more(len(incidents) - SOME, "incident", "list")
+    if not incidents:
         blocks.append(plain_section("None."))
     new = button("Declare an incident", Action.DECLARE, "")
-    return [*blocks, {"type": "actions", "block_id": "home-declare", "elements": [new]}]
+    return [*blocks, _row("declare", [new])]
 
 
-def _on_call(rotas: Sequence[tuple[str, Sequence[Duty]]]) -> list[Block]:
-    lines: list[Line] = []
-    for service, duties in rotas[:_ROTAS]:
-        primary = next((duty for duty in duties if duty.role is Role.PRIMARY), None)
-        if primary is None:
-            continue
-        who = user(primary.user_id) if primary.user_id else words(primary.name, 80)
-        lines.append([bold(f"{service or 'Everything'}: "), who])
-    return [header("On call now"), rich(*lines)] if lines else []
-
-
-def _silences(silences: Sequence[Silence]) -> list[Block]:
-    if not silences:
-        return []
+def _work(incident: Incident) -> list[Block]:
+    number = str(incident.number)
+    channel: Line = [own(" · "), {"type": "channel", "channel_id": incident.channel_id}] if incident.channel_id else []
+    commander = user(incident.commander) if incident.commander else own("nobody")
     lines: list[Line] = [
-        [words(one.pattern, 100), own(" until "), moment(one.ends_at), own(": "), words(one.why, 150)]
-        for one in silences[:_SHOWN]
+        [words(card.title(incident), 300)],
+        [words(incident.impact, 200)],
+        [own("Commander "), commander, own(" · since "), moment(incident.began_at, AT), *channel],
     ]
-    return [header("Silenced"), bullets(*lines)]
-
-
-def _week(facts: HomeFacts) -> list[Block]:
-    this, last = facts.week, facts.week_before
-    text = f"{counted(this.incidents, 'incident')} ({_change(this.incidents, last.incidents)}), SEV-1 {this.worst}"
-    if this.acknowledged is not None:
-        text += f", time to acknowledge {this.acknowledged:.0f} min"
-    return [header("This week"), plain_section(text)]
-
-
-def _change(now: int, before: int) -> str:
-    if now == before:
-        return "as last week"
-    return f"{'▲' if now > before else '▼'}{abs(now - before)} against last week"
-
-
-def _connections(connections: Sequence[Connection]) -> str:
-    signs = {"on": "✓", "off": "–", "failing": "⚠"}
-    return " · ".join(f"{signs.get(one.state, '?')} {one.name} {one.state}" for one in connections) or "Slack alone."
+    sure = confirm(f"Resolve {incident.id}?", "People are told that it is over. You can reopen it.", "Resolve")
+    take = [button("Acknowledge", Action.ACKNOWLEDGE, number, style="primary")]
+    elements = [
+        *(take if incident.status is Status.DECLARED else []),
+        button("Give an update", Action.UPDATE, number),
+        button("Timeline", Action.TIMELINE, number),
+        button("Resolve", Action.RESOLVE, number, confirm=sure),
+    ]
+    return [rich(*lines), _row(incident.id, elements)]

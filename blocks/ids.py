@@ -53,6 +53,7 @@ class Action(StrEnum):
     ACTION_ITEM = "action_item.add"
     ACTION_ITEM_CLOSE = "action_item.close"
     REASSIGN = "reminder.assign"
+    SNOOZE = "reminder.snooze"
     SNOOZE_HOUR = "reminder.hour"
     SNOOZE_TOMORROW = "reminder.tomorrow"
     SNOOZE_MONDAY = "reminder.monday"
@@ -80,6 +81,7 @@ class View(StrEnum):
     ACTION_ITEM = "action_item.add"
     REASSIGN = "reminder.assign"
     EVIDENCE = "rca.evidence"
+    PROBLEM = "home.problem"
 
 
 class Shortcut(StrEnum):

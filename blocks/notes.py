@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from blocks.alert import title
-from blocks.rich import Line, code, flat, own, prose, rich, user, words
+from blocks.rich import Line, code, flat, literal, own, prose, rich, user, words
 from blocks.text import MESSAGE_TEXT, clip_markup, hours
 from bot.models import Alert, Incident, Message, Role, Severity, Status
 
@@ -127,7 +127,7 @@ def update_due(incident: Incident, since: str) -> Message:
 
 def silence_over(pattern: str, still: int) -> Message:
     more = f"{still} of its alarms still fire and are shown now." if still else "None of its alarms fires."
-    return _note([own("🔔 The silence on "), words(pattern, 300), own(f" is over. {more}")])
+    return _note([own("🔔 The silence on "), literal(pattern, 300), own(f" is over. {more}")])
 
 
 def unreadable(raw: str, problem: str) -> Message:

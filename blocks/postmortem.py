@@ -120,22 +120,22 @@ def _buttons(facts: Facts) -> list[list[Block]]:
     item = button("Add action item", Action.ACTION_ITEM, number)
     if not written.is_open:
         return [[look, item]]
-    question = confirm(
-        f"File the post-mortem of {written.about}?",
-        "It goes into the thread as a file.",
-        "File it",
-    )
-    file = button("File it", Action.POST_MORTEM_FILE, number, style="primary", confirm=question)
+    file = button("File it", Action.POST_MORTEM_FILE, number, style="primary", confirm=filing(written))
     ready = [button("Ready for review", Action.POST_MORTEM_SUBMIT, number)] if written.status is _S.DRAFT else []
     more = [
         button("Assign", Action.REASSIGN, written.id),
         button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
         button("Waive", Action.POST_MORTEM_WAIVE, number),
     ]
-    return [[_edit(written), look, *ready, file], [item, *more]]
+    return [[editing(written), look, *ready, file], [item, *more]]
 
 
-def _edit(written: PostMortem) -> Block:
+def filing(written: PostMortem) -> Block:
+    """What is asked before it is filed."""
+    return confirm(f"File the post-mortem of {written.about}?", "It goes into the thread as a file.", "File it")
+
+
+def editing(written: PostMortem) -> Block:
     """A select, since each section has a form of its own."""
     return {
         "type": "static_select",

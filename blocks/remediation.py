@@ -15,7 +15,7 @@ from bot.models import Action as Remedy
 from bot.models import Approval, Message, Remediation, RemediationStatus, Role
 
 _S = RemediationStatus
-_INLINE, _DIFFERENCES, _STEPS, _VERDICT = 3, 10, 8, 8
+_INLINE, _DIFFERENCES, _STEPS, _VERDICT, _PEOPLE = 3, 10, 8, 8, 8
 _ICONS: Mapping[RemediationStatus, str] = {
     _S.PLANNED: "📋",
     _S.RUNNING: "⏳",
@@ -26,11 +26,6 @@ _ICONS: Mapping[RemediationStatus, str] = {
     _S.TIMED_OUT: "🔴",
     _S.REJECTED: "⚪",
     _S.EXPIRED: "⚪",
-    _S.REHEARSED: "⚪",
-}
-_STANDING: Mapping[RemediationStatus, str] = {
-    _S.VERIFYING: "done, verifying",
-    _S.REHEARSED: "dry run, nothing changed",
 }
 _VERBS: Mapping[Remedy, str] = {
     Remedy.ROLLBACK: "Roll back",
@@ -90,7 +85,7 @@ def standing_of(remediation: Remediation) -> str:
         return f"undone by FIX-{remediation.undone_by}"
     if remediation.status is _S.PLANNED:
         return missing(remediation) or "ready to run"
-    return _STANDING.get(remediation.status, remediation.status.value)
+    return "done, verifying" if remediation.status is _S.VERIFYING else remediation.status.value
 
 
 def awaited(remediation: Remediation) -> int:
@@ -139,18 +134,21 @@ def _about(seconds: int) -> str:
 
 
 def _asked(remediation: Remediation, facts: FixFacts) -> Line:
-    """Who asked, under which approval, who approved, and who still has to."""
-    line = _by_itself(facts.approval) if remediation.requested_by is None else _by_somebody(remediation)
-    others = [one for one in remediation.approved_by if one != remediation.requested_by]
-    for number, person in enumerate(others[:8]):
-        line += [own(", " if number else " · approved by "), user(person)]
+    """Who asked, under which approval, who let it run and when, and who still has to."""
+    standing = facts.approval
+    is_asked = remediation.requested_by is not None or bool(remediation.via)
+    line = _by_somebody(remediation) if is_asked else _by_itself(standing)
+    people = [one for one in remediation.approved_by.items() if standing is None or one[0] != standing.by]
+    verb = "approved by" if remediation.needs else "run by"
+    for number, (person, at) in enumerate(people[:_PEOPLE]):
+        line += [own(", " if number else f" · {verb} "), user(person), *([own(" "), moment(at)] if at else [])]
     if remediation.status is _S.PLANNED and awaited(remediation):
-        line += [own(" · to be approved by "), *whom(remediation)]
+        line += [own(" · to be approved by "), *_whom(remediation)]
         line += [own(" ("), words(remediation.policy, 200), own(")")] if remediation.policy else []
     return line
 
 
-def whom(remediation: Remediation) -> Line:
+def _whom(remediation: Remediation) -> Line:
     """Who has to approve: they are called, since they need to act."""
     left = awaited(remediation)
     if remediation.group:
@@ -159,14 +157,19 @@ def whom(remediation: Remediation) -> Line:
 
 
 def _by_somebody(remediation: Remediation) -> list[Piece]:
-    return [own("Asked by "), user(remediation.requested_by), own(" "), moment(remediation.requested_at)]
+    return [own("Asked by "), who(remediation), own(" "), moment(remediation.requested_at)]
+
+
+def who(remediation: Remediation) -> Piece:
+    """Who asked: somebody here, somebody whom Slack does not know, or the bot."""
+    return words(remediation.via, 300) if remediation.via else user(remediation.requested_by)
 
 
 def _by_itself(approval: Approval | None) -> list[Piece]:
     if approval is None:
         return [own("By itself")]
     until = moment(approval.until, "{date_short_pretty}")
-    return [own("By itself, under the approval of "), user(approval.by), own(" until "), until]
+    return [own("By itself, standing approval by "), user(approval.by), own(" until "), until]
 
 
 def _changed(remediation: Remediation) -> list[Line]:
@@ -186,16 +189,16 @@ def _so_far(remediation: Remediation, facts: FixFacts) -> list[Line]:
         case _S.RUNNING:
             lines: list[Line] = [[bold("Running: "), words(remediation.said or "started", 300), *_since(remediation)]]
         case _S.VERIFYING:
-            lines = [[bold(f"Done{took(remediation)}"), *_said(remediation), *verifying(facts)]]
+            lines = [[bold(f"Done{_took(remediation)}"), *_said(remediation), *_verifying(facts)]]
         case _S.VERIFIED:
-            lines = [[bold("Verified"), *_at(remediation.verified_at), *verdict(remediation)]]
+            lines = [[bold("Verified"), *_at(remediation.verified_at), *_verdict(remediation)]]
         case _S.NOT_RECOVERED:
-            told = [bold("Not recovered"), *_at(remediation.verified_at), *verdict(remediation)]
-            lines = [told, *afterwards(facts)]
+            told = [bold("Not recovered"), *_at(remediation.verified_at), *_verdict(remediation)]
+            lines = [told, *_afterwards(facts)]
         case _S.FAILED | _S.TIMED_OUT:
-            lines = [failed(remediation), *afterwards(facts)]
+            lines = [_failed(remediation), *_afterwards(facts)]
         case _:
-            lines = [never(remediation)]
+            lines = [_never(remediation)]
     return lines
 
 
@@ -203,7 +206,7 @@ def _since(remediation: Remediation) -> Line:
     return [own(" · since "), moment(remediation.started_at)] if remediation.started_at else []
 
 
-def took(remediation: Remediation) -> str:
+def _took(remediation: Remediation) -> str:
     if remediation.started_at is None or remediation.finished_at is None:
         return ""
     return f" in {oncall.span(remediation.finished_at - remediation.started_at)}"
@@ -213,7 +216,7 @@ def _said(remediation: Remediation) -> Line:
     return [own(": "), words(remediation.said, 300)] if remediation.said else []
 
 
-def verifying(facts: FixFacts) -> Line:
+def _verifying(facts: FixFacts) -> Line:
     return [own(" · verifying at "), moment(facts.verify_at)] if facts.verify_at else [own(" · verifying")]
 
 
@@ -221,37 +224,31 @@ def _at(at: datetime | None) -> Line:
     return [own(" at "), moment(at)] if at else []
 
 
-def verdict(remediation: Remediation) -> Line:
+def _verdict(remediation: Remediation) -> Line:
     """What the look at its effect found."""
     found = " · ".join(remediation.verdict[:_VERDICT])
     return [own(": "), words(found, 900)] if found else []
 
 
-def failed(remediation: Remediation) -> Line:
+def _failed(remediation: Remediation) -> Line:
     verb = "Timed out" if remediation.status is _S.TIMED_OUT else "Failed"
     so_far = [own(" · got as far as: "), words(remediation.said, 300)] if remediation.said else []
     told = words(remediation.problem or "AWS did not say why", 600)
-    return [bold(f"{verb}{took(remediation).replace(' in ', ' after ')}: "), told, *so_far]
+    return [bold(f"{verb}{_took(remediation).replace(' in ', ' after ')}: "), told, *so_far]
 
 
-def afterwards(facts: FixFacts) -> list[Line]:
+def _afterwards(facts: FixFacts) -> list[Line]:
     """What happens next, and what there is to do by hand."""
     called: list[Line] = [[own(f"Called next: {facts.called.value}")]] if facts.called else []
     return [*called, *([[bold("By hand: "), url(facts.runbook, "Runbook")]] if facts.runbook else [])]
 
 
-def never(remediation: Remediation) -> Line:
-    """It never ran: rejected, expired or only rehearsed."""
-    match remediation.status:
-        case _S.REJECTED:
-            head: list[Piece] = [bold("Rejected"), own(" by "), user(remediation.rejected_by)]
-        case _S.EXPIRED:
-            head = [bold("Expired "), moment(remediation.expires_at), own(": nobody let it run in time")]
-        case _:
-            head = [bold("Dry run")]
-    why = remediation.problem or remediation.said
-    because = [own(": "), words(why, 500)] if why else verdict(remediation)
-    return [*head, *because, own(" · nothing was changed")]
+def _never(remediation: Remediation) -> Line:
+    """It never ran: rejected or expired."""
+    head: list[Piece] = [bold("Rejected"), own(" by "), user(remediation.rejected_by)]
+    if remediation.status is _S.EXPIRED:
+        head = [bold("Expired "), moment(remediation.expires_at), own(": nobody let it run in time")]
+    return [*head, own(" · nothing was changed")]
 
 
 def _foot(remediation: Remediation) -> str:
@@ -288,10 +285,5 @@ def buttons(remediation: Remediation, now: datetime) -> list[Block]:
         return [button("Stop", Action.STOP, value)]
     if status in _UNDONE_FROM and remediation.plan.undo and remediation.undone_by is None:
         return [button("Undo", Action.UNDO, value)]
-    again = {
-        _S.FAILED: "Try again",
-        _S.TIMED_OUT: "Try again",
-        _S.EXPIRED: "Plan it again",
-        _S.REHEARSED: "Plan it again",
-    }.get(status)
+    again = {_S.FAILED: "Try again", _S.TIMED_OUT: "Try again", _S.EXPIRED: "Plan it again"}.get(status)
     return [button(again, Action.RETRY, value)] if again else []

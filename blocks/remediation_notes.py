@@ -6,25 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from blocks.answers import say
-from blocks.remediation import (
-    NOTHING_MORE,
-    FixFacts,
-    afterwards,
-    awaited,
-    change,
-    failed,
-    missing,
-    never,
-    title,
-    took,
-    verdict,
-    verifying,
-    what,
-    whom,
-)
+from blocks.remediation import change, title, who
 from blocks.rich import Line, Piece, bold, bullets, flat, moment, own, rich, user, words
 from blocks.text import MESSAGE_TEXT, Block, clip_markup, context, section
-from bot.models import Approval, Message, Remediation, RemediationStatus
+from bot.models import Approval, Message, Remediation
 
 _LISTED = 20
 _DAY = "{date_short_pretty} {time}"
@@ -40,44 +25,6 @@ def _flat(piece: Piece) -> str:
     if piece["type"] == "usergroup":
         return f"<!subteam^{piece['usergroup_id']}>"
     return flat([{name: value for name, value in piece.items() if name != "style"}])
-
-
-def _named(remediation: Remediation) -> Line:
-    return [own(f"{remediation.id}: "), words(f"{what(remediation)}, {change(remediation)}", 300)]
-
-
-def asked(remediation: Remediation) -> Message:
-    """Calls those who have to approve."""
-    head: Line = [own("📋 "), *_named(remediation), own(", asked by "), user(remediation.requested_by), own(".")]
-    if not awaited(remediation):
-        return _note(head)
-    return _note([*head, own(" To be approved by "), *whom(remediation), own(".")])
-
-
-def approved(remediation: Remediation, by: str) -> Message:
-    then = missing(remediation) if remediation.status is RemediationStatus.PLANNED else ""
-    return _note([own("👍 "), user(by), own(f" approved {remediation.id}; it {then or 'runs now'}.")])
-
-
-def refused(remediation: Remediation) -> Message:
-    """Rejected by somebody, or expired."""
-    return _note([own("⚪ "), *_named(remediation), own(" · "), *never(remediation), own(".")])
-
-
-def done(remediation: Remediation, *, facts: FixFacts = NOTHING_MORE) -> Message:
-    """It ran, and its effect is looked at next; or it failed."""
-    if remediation.status in (RemediationStatus.FAILED, RemediationStatus.TIMED_OUT):
-        return _note([own("🔴 "), *_named(remediation), own(" · "), *failed(remediation)], *afterwards(facts))
-    return _note([own("✅ "), *_named(remediation), own(f" · done{took(remediation)}"), *verifying(facts), own(".")])
-
-
-def verified(remediation: Remediation) -> Message:
-    return _note([own("🟢 "), *_named(remediation), own(" · verified"), *verdict(remediation)])
-
-
-def not_recovered(remediation: Remediation, *, facts: FixFacts = NOTHING_MORE) -> Message:
-    told: Line = [own("🔴 "), *_named(remediation), own(" · not recovered"), *verdict(remediation)]
-    return _note(told, *afterwards(facts))
 
 
 # -- lists
@@ -110,7 +57,7 @@ def _row(remediation: Remediation) -> Line:
     subject = f" · {remediation.subject}" if remediation.subject else ""
     told = f"{title(remediation)} · {change(remediation)}{subject}"
     return [bold(f"{remediation.id} "), words(told, 400), own(" · "), moment(remediation.requested_at, _DAY),
-            own(" by "), user(remediation.requested_by)]  # fmt: skip
+            own(" by "), who(remediation)]  # fmt: skip
 
 
 def standing(approval: Approval) -> Line:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from blocks.evidence import change, reasons
 from blocks.ids import Action
-from blocks.rich import Line, bold, bullets, flat, moment, own, rich, url, user, words
+from blocks.rich import Line, bold, bullets, own, rich, url, words
 from blocks.text import MESSAGE_TEXT, Block, button, clip, clip_markup, context, foreign, header, one_line, when
 from bot import oncall
 from bot.models import Action as Remedy
@@ -17,7 +17,6 @@ from bot.models import (
     Diagnosis,
     Evidence,
     Investigation,
-    InvestigationStatus,
     Message,
     SourceOutcome,
     Suspect,
@@ -40,35 +39,29 @@ _STEPS: Mapping[Remedy | None, tuple[str, str, Action]] = {
     Remedy.RESTART: ("restart the tasks, one at a time", "Restart…", Action.RESTART),
 }
 """What is recommended in words, and the button that shows its plan. The plan is shown first, hence the dots."""
-_LOOKING = (InvestigationStatus.WAITING, InvestigationStatus.RUNNING)
 
 
 def report(investigation: Investigation, *, runbook: str | None, can_fix: bool, document: str = "") -> Message:
-    """The report as it stands now.
+    """The report of one that is done or failed, as it stands now.
 
     `runbook` is the address of the page for doing it by hand, `document` the SSM document that fits; `can_fix` says
     that the bot may change this service.
     """
     diagnosis = investigation.diagnosis
-    if investigation.status in _LOOKING:
-        body = [rich(_asked(investigation))]
-    elif investigation.status is InvestigationStatus.FAILED or diagnosis is None:
+    if diagnosis is None:
         body = [rich(*_failed(investigation, runbook))]
     else:
         body = [*_found(investigation, diagnosis), rich(*_judged(investigation, diagnosis, runbook, document))]
     blocks = [header(title(investigation)), *body, *_foot(investigation)]
     elements = buttons(investigation, can_fix=can_fix, document=document)
-    if elements:
-        blocks.append({"type": "actions", "block_id": investigation.id, "elements": elements})
+    blocks.append({"type": "actions", "block_id": investigation.id, "elements": elements})
     return Message(clip_markup(_text(investigation, document), MESSAGE_TEXT), blocks)
 
 
 def title(investigation: Investigation) -> str:
     """The first line: `Most likely: errors (more than 10) · confidence 0.93`."""
     diagnosis = investigation.diagnosis
-    if investigation.status in _LOOKING:
-        return f"🔎 Looking for the cause of {clip(one_line(investigation.subject), 40)}"
-    if investigation.status is InvestigationStatus.FAILED or diagnosis is None:
+    if diagnosis is None:
         return f"⚠ Could not look for the cause of {clip(one_line(investigation.subject), 40)}"
     if investigation.is_dismissed:
         return f"⚪ Dismissed: {cause(diagnosis)} · confidence {diagnosis.confidence:.2f}"
@@ -88,9 +81,7 @@ def cause(diagnosis: Diagnosis) -> str:
 def line(investigation: Investigation) -> str:
     """One line for timelines, which say before it that it is the root cause."""
     diagnosis = investigation.diagnosis
-    if investigation.status in _LOOKING:
-        return "looking for it"
-    if investigation.status is InvestigationStatus.FAILED or diagnosis is None:
+    if diagnosis is None:
         return clip(one_line(f"could not be looked for: {investigation.problem}"), 300).rstrip(": ")
     said = f"{cause(diagnosis)} ({diagnosis.confidence:.2f})"
     if investigation.is_dismissed:
@@ -99,29 +90,17 @@ def line(investigation: Investigation) -> str:
     return clip(one_line(f"{said}{what}"), 300)
 
 
-def unavailable(subject: str, why: str) -> Message:
-    """Nothing can be looked for, and why."""
-    told: Line = [own("⚠ I can't look for the cause of "), words(subject, 100), own(": "), words(why, 500)]
-    return Message(clip_markup(flat(told), MESSAGE_TEXT), [rich(told)])
-
-
 def _text(investigation: Investigation, document: str) -> str:
     """For the lock screen: how bad, where, what, what to do."""
     head = f"{title(investigation)} — {investigation.severity.label}, {clip(one_line(investigation.service), 80)}"
     diagnosis = investigation.diagnosis
-    if diagnosis is None or investigation.is_dismissed or investigation.status in _LOOKING:
+    if diagnosis is None or investigation.is_dismissed:
         return foreign(f"{head}: {investigation.problem}" if investigation.problem else head, 600)
     step = recommended(diagnosis, document) or diagnosis.advice
     return foreign(f"{head}. Recommended: {step}" if step else head, 900)
 
 
 # -- what was found
-
-
-def _asked(investigation: Investigation) -> Line:
-    who = [own(" by "), user(investigation.by)] if investigation.by else []
-    asked = [own("Asked "), moment(investigation.asked_at, "{ago}"), *who]
-    return [*asked, own(". Metrics, logs, traces, changes, deployments and AWS Health are looked at side by side.")]
 
 
 def _failed(investigation: Investigation, runbook: str | None) -> list[Line]:
@@ -187,19 +166,16 @@ def _judged(investigation: Investigation, diagnosis: Diagnosis, runbook: str | N
         lines.append(_listed("⚠ Not looked at: ", unseen))
     if investigation.is_dismissed:
         return [*lines, [own("Somebody said that this is not it.")]]
-    return [*lines, _advice(diagnosis, runbook, document)]
+    return [*lines, *_advice(diagnosis, runbook, document)]
 
 
-def _advice(diagnosis: Diagnosis, runbook: str | None, document: str) -> Line:
-    """`Recommended: roll back to web:56 · By hand: Investigate, see docs/runbooks/errors-many.md · Runbook`."""
+def _advice(diagnosis: Diagnosis, runbook: str | None, document: str) -> list[Line]:
+    """`Recommended: roll back to web:56`, and below it `By hand: Investigate, see docs/runbooks/errors-many.md`."""
     step, hand = recommended(diagnosis, document), one_line(diagnosis.advice)
-    parts: list[Line] = [[bold("Recommended: "), words(step, 200)]] if step else []
+    lines: list[Line] = [[bold("Recommended: "), words(step, 200)]] if step else []
     page: Line = [own(", see "), own(f"docs/runbooks/{MANUAL[diagnosis.cause]}.md", code=True)]
-    parts += [[bold("By hand: "), words(hand, 400), *page]] if hand else []
-    parts += [[url(runbook, "Runbook")]] if runbook else []
-    if not parts:
-        return [bold("Recommended: "), own("the standard investigation")]
-    return [piece for number, part in enumerate(parts) for piece in ([own(" · ")] if number else []) + [*part]]
+    more: Line = [own(" · "), url(runbook, "Runbook")] if runbook else []
+    return [*lines, [bold("By hand: "), words(hand or "the standard investigation", 400), *page, *more]]
 
 
 def recommended(diagnosis: Diagnosis, document: str = "") -> str:
@@ -237,8 +213,7 @@ def _foot(investigation: Investigation) -> list[Block]:
         facts.append(f"took {_took(investigation.done_at - investigation.asked_at, evidence)}")
     if diagnosis is not None and diagnosis.cause is not Cause.UNKNOWN and diagnosis.severity != investigation.severity:
         facts.append(f"response matrix: {diagnosis.severity.label}")
-    if investigation.status not in _LOOKING:
-        facts.append(f"asked by <@{investigation.by}>" if investigation.by else "began by itself")
+    facts.append(f"asked by <@{investigation.by}>" if investigation.by else "began by itself")
     return [context(" · ".join(fact for fact in facts if fact))]
 
 
@@ -253,13 +228,11 @@ def _took(span: timedelta, evidence: Evidence | None) -> str:
 
 
 def buttons(investigation: Investigation, *, can_fix: bool, document: str = "") -> list[Block]:
-    """The recommended step where the bot may take it, then what is behind it. None while it still looks."""
-    if investigation.status in _LOOKING:
-        return []
+    """The recommended step where the bot may take it, then what is behind it."""
     number, is_open = str(investigation.number), not investigation.is_dismissed
     again = button("Look again", Action.RCA_RUN, number)
     show = [button("Show evidence", Action.RCA_EVIDENCE, number)] if investigation.evidence is not None else []
-    if investigation.status is InvestigationStatus.FAILED or investigation.diagnosis is None:
+    if investigation.diagnosis is None:
         return [*show, again]
     fixes = _fixes(investigation, investigation.diagnosis, document) if can_fix and is_open else []
     has_cause = investigation.diagnosis.cause is not Cause.UNKNOWN or investigation.diagnosis.title != ""

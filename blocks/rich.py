@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from blocks.text import Block, clip_markup, escape, isolated, link, one_line, utc, when
 from blocks.text import clean as clean_text
+from blocks.text import literal as literal_text
 
 TEXT_SHOWN = 3500
 
@@ -35,6 +36,11 @@ def words(text: str, limit: int) -> Piece:
 def prose(text: str, limit: int) -> Piece:
     """Foreign text with its line ends, at most `limit` characters; never empty."""
     return own(isolated(clean_text(text), limit) or "–")
+
+
+def literal(text: str, limit: int) -> Piece:
+    """The same as code: a pattern's asterisks stay asterisks also where the line becomes message text."""
+    return {**words(text, limit), "style": {"code": True}}
 
 
 def user(user_id: str | None) -> Piece:
@@ -94,5 +100,8 @@ def _flat(piece: Piece, limit: int) -> str:
         case "date":
             return when(datetime.fromtimestamp(piece["timestamp"], UTC), piece["format"])
         case _:
+            style = piece.get("style", {})
+            if style.get("code"):
+                return literal_text(piece["text"], limit)
             text = clip_markup(escape(piece["text"]), limit)
-            return f"*{text}*" if piece.get("style", {}).get("bold") else text
+            return f"*{text}*" if style.get("bold") else text

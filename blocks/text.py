@@ -83,6 +83,11 @@ def foreign(text: str, limit: int) -> str:
         room = max(3, room - max(1, (len(shown) - limit) // 5))
 
 
+def literal(text: str, limit: int) -> str:
+    """Foreign text as code in mrkdwn, where `*`, `_` and `~` stay what they are; at most `limit` characters."""
+    return f"`{foreign(text.replace('`', 'ˋ'), limit - 2)}`"
+
+
 def link(url: str, title: str) -> str:
     """A link written by us; the title may be foreign."""
     return f"<{escape(url).replace('|', '%7C')}|{foreign(title.replace('|', '¦'), 200)}>"

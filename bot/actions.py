@@ -1,6 +1,7 @@
 """Action items: what has to be done so that it does not happen again, by whom and by when.
 
-Where GitHub is configured each becomes an issue, once, by a row of the outbox; what is closed there is closed here.
+Where GitHub is configured each becomes an issue, once, by a row of the outbox. Done on one side, it is done on the
+other.
 """
 
 from __future__ import annotations
@@ -142,13 +143,13 @@ class Actions:
         return item, f"{item.id}: {item.title}", "\n".join([" ".join(lines[:2]), *lines[2:]])
 
     def tracked(self, number: int, ticket: Ticket) -> Change | None:
-        """It has an issue; from now on that is followed."""
+        """It has an issue: that is followed from now on, or closed where the item was done meanwhile."""
         item = self._store.action_item(number)
         if item.ticket == ticket.number:
             return None
         after = item.changed(ticket=ticket.number, url=ticket.url)
-        follow = (owed.ticket(after, "follow", self.look_at()),) if after.is_open else ()
-        return Change(action_items=(after,), owed=follow) + self._shown(item.incident)
+        next_row = owed.ticket(after, "follow", self.look_at()) if after.is_open else owed.ticket(after, "close")
+        return Change(action_items=(after,), owed=(next_row,)) + self._shown(item.incident)
 
     def seen(self, number: int, ticket: Ticket) -> Callable[[], Change | None]:
         """How its issue stands: looked at again later, or closed here too."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from blocks.alert import AlertFacts
 from bot.config import Config, same_service
-from bot.models import Action, Alert, ChangeKind, Incident, Made, OwedKind, Trouble
+from bot.models import Action, Alert, ChangeKind, Incident, Made
 from bot.owed import Target
 from bot.resources import resources
 from bot.signals import Deployment
@@ -15,10 +15,6 @@ from bot.store import Store
 from bot.triage import Rules
 
 _DEPLOYED_WITHIN = timedelta(hours=1)
-_PASSING = frozenset({"card_not_posted", "ratelimited", "rate_limited", "timeout", "request_timeout"})
-_SHOWN_IN_SLACK = frozenset(
-    {OwedKind.POST, OwedKind.ALERT, OwedKind.STORM, OwedKind.REPORT, OwedKind.PICTURE, OwedKind.FIX_CARD}
-)
 _ONE_ROLLOUT = timedelta(minutes=30)  # a pipeline's word and ECS's own about one deployment lie this close together
 
 
@@ -37,7 +33,7 @@ class AlertCards:
             alert=alert,
             context=self._rules.catalogue.context(alert),
             incident=self._incident(alert),
-            troubles=[each for each in self._store.troubles(alert.id) if not _passes(each)],
+            troubles=[each for each in self._store.troubles(alert.id) if not each.passes],
             deployments=self._deployments(alert),
             grouped=self._grouped(alert),
             children=self._children(alert),
@@ -62,7 +58,7 @@ class AlertCards:
             return []
         since = alert.fired_at - _DEPLOYED_WITHIN
         found = self._store.deployments_of(same_service(alert.service), since)
-        before = [each for each in condensed(found) if each.at <= alert.fired_at]
+        before = [each for each in condensed(found) if each.began <= alert.fired_at]
         if all(each.version and each.by for each in before):
             return before
         newest = next(iter(self._store.investigations_of(alert.id, limit=1)), None)
@@ -113,12 +109,6 @@ def _named(bare: Deployment, changes: Sequence[Made]) -> Deployment:
     return bare.model_copy(update={"version": bare.version or made.after, "by": bare.by or made.by})
 
 
-def _passes(trouble: Trouble) -> bool:
-    """Slack is slow or asks to wait, and the message comes later: nothing that anybody has to do something about."""
-    code = trouble.error.partition(":")[0]
-    return trouble.kind in _SHOWN_IN_SLACK and code in _PASSING and not trouble.is_given_up
-
-
 def condensed(found: Sequence[Deployment]) -> list[Deployment]:
     """One entry a deployment, the newest first.
 
@@ -130,7 +120,8 @@ def condensed(found: Sequence[Deployment]) -> list[Deployment]:
         own = _nearest(named, bare)
         bare = [each for each in bare if each is not own]
         newer = own if own is not None and own.at > named.at else named
-        made.append(named.model_copy(update={"state": newer.state}))
+        began = min(named.began, own.began if own is not None else named.began)
+        made.append(named.model_copy(update={"state": newer.state, "began_at": began}))
     return sorted([*made, *bare], key=lambda one: one.at, reverse=True)
 
 

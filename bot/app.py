@@ -6,22 +6,24 @@ import logging
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from slack_sdk import WebClient
 
-from blocks.home import Connection
+from blocks.standing import Connection
 from bot import outside, reporting
 from bot.actions import Actions
 from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
+from bot.board import Board
 from bot.cards import Cards
 from bot.carriers import Carriers
 from bot.carriers.aftermath import Aftermath, AftermathCarriers
 from bot.carriers.alerts import AlertCarriers
 from bot.carriers.cloud import CloudCarriers
 from bot.carriers.digests import DigestCarriers
-from bot.carriers.fixes import Aws, FixCarriers, ReportCarriers
+from bot.carriers.fixes import Aws, FixCardCarriers, FixCarriers, ReportCarriers
 from bot.carriers.incidents import IncidentCarriers
 from bot.carriers.learning import LearningCarriers
 from bot.carriers.paging import Details, PagingCarriers
@@ -33,6 +35,8 @@ from bot.handbook import template
 from bot.health import HealthServer
 from bot.home import Homes
 from bot.incidents import Incidents
+from bot.intake import AlertIntake
+from bot.integrations.archive import FolderArchive
 from bot.integrations.nothing import NoTracker
 from bot.integrations.slack.api import SlackApi
 from bot.integrations.slack.bolt import Requests, bolt
@@ -43,18 +47,21 @@ from bot.integrations.slack.socket import Socket
 from bot.investigation import Investigations, Investigator
 from bot.learning import Learning
 from bot.ledger import Ledger
-from bot.models import Source
+from bot.models import Alert, Change, OwedKind, Source
 from bot.outbox import Outbox
 from bot.owed import Target
 from bot.paging import PagerSync, Paging
-from bot.ports import Alarms, Clock, Colleagues, Tracker
+from bot.planning import Subject
+from bot.ports import Alarms, Clock, Colleagues, Roster, Tracker
 from bot.postmortems import PostMortems
 from bot.processes import this_process
-from bot.remediation import Remediations
+from bot.remediation import Neighbours, Remediations
 from bot.reminders import Reminders
+from bot.retention import Retention
 from bot.rights import Rights
 from bot.settings import Settings
 from bot.silences import Silences
+from bot.steps.alerts import By
 from bot.steps.reminders import OVERDUE, REMIND
 from bot.store.sqlite import SqliteStore
 from bot.timekeeper import Timekeeper
@@ -107,35 +114,43 @@ class Bot:
         cards = Cards(self.store, config, self._chat.huddle_url, self._ops)
         alert_cards = AlertCards(self.store, rules, config, ops=self._ops)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
-        self.alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback=_fallback(settings))
-        self.silences = Silences(ledger, rights, rules, config, self.alerts)
+        self.alert_intake = AlertIntake(ledger, rules, config, alert_cards, fallback=_fallback(settings))
+        self._asked_for(ledger, rights, rules, config)
         self.paging = Paging(ledger, rights, rules, paging.roster, people)
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
         self._find_and_fix(ledger, rights, config, cloud, cards)
-        self.timekeeper = Timekeeper(ledger, rules, self.alerts, self.silences, self.remediations, owner)
+        self.timekeeper = Timekeeper(ledger, rules, self.alert_intake, self.silences, self.remediations, owner)
         tracker, tracker_closing = outside.tracker(settings)
         self._aftermath(ledger, rights, config, people, tracker)
-        self.intake = Intake(cloud.inbox, self.alerts, self.sync, cloud.alarms, clock) if cloud.inbox else None
+        self.intake = Intake(cloud.inbox, self.alert_intake, self.sync, cloud.alarms, clock) if cloud.inbox else None
         self.digests = reporting.Digests(ledger, rights, self._sources(config, rules))
         self._closing = [*cloud.closing, *paging.closing, *tracker_closing]
         replies = SlackReplies(api)
-        self.homes = Homes(self.store, rights, replies, paging.roster, config, rules.policy, clock, self._connections)
-        self._jobs = Jobs(self.store, clock, self.timekeeper, self.intake, more=self._every(config, paging))
+        self.homes = Homes(self._board(rights, paging.roster, config, rules, people), replies, clock)
+        self._jobs = Jobs(self.timekeeper, self._retention(config), self.intake, more=self._every(config, paging))
         self._carriers = self._carry(cloud, paging, cards, alert_cards, config)
         self._listen(settings, api, Listener(self._desk(config, cloud.alarms, replies)))
+
+    def _asked_for(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config) -> None:
+        """What people do with alerts."""
+        self.alerts = Alerts(ledger, rights, rules, config)
+        self.silences = Silences(ledger, rights, rules, config)
 
     def _find_and_fix(self, ledger: Ledger, rights: Rights, config: Config, cloud: outside.Cloud, cards: Cards) -> None:
         """Root causes, changes to AWS, and what is usual there."""
         self.investigations = Investigations(ledger, rights, config, cloud.analyst)
-        self.remediations = Remediations(
-            ledger, rights, config, cloud.fixes, Escalations(self.store, config, cards.bridge)
-        )
+        neighbours = Neighbours(Escalations(self.store, config, cards.bridge), self._taken_up)
+        self.remediations = Remediations(ledger, rights, config, cloud.fixes, neighbours)
         self.learning = Learning(ledger, rights, config, cloud.baselines)
         self.investigators = Investigators(
             Bench(self.store, self._clock, this_process()),
             self.investigations,
             Investigator(cloud.collectors, config.investigation.deadline.total_seconds()),
         )
+
+    def _taken_up(self, subject: Subject, by: By, at: datetime) -> Change:
+        taken = self.alerts if isinstance(subject, Alert) else self.incidents
+        return taken.taken_up(subject.number, by, at)
 
     def _aftermath(self, ledger: Ledger, rights: Rights, config: Config, people: Colleagues, tracker: Tracker) -> None:
         """What comes after an incident."""
@@ -149,16 +164,27 @@ class Bot:
             {REMIND: lambda timer: reminders.due(timer.subject), OVERDUE: lambda timer: reminders.overdue()}
         )
 
+    def _board(self, rights: Rights, roster: Roster, config: Config, rules: Rules, people: Colleagues) -> Board:
+        """Where App Homes come from."""
+        case = CaseFile(self.store, config, people)
+        return Board(self.store, self.store, rights, roster, case, config, rules.policy, self._connections)
+
     def _sources(self, config: Config, rules: Rules) -> reporting.Sources:
         """Where digests come from."""
         late = reporting.late(self.store)
         return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late)
 
+    def _retention(self, config: Config) -> Retention:
+        """How what is old is let go of, and where it goes."""
+        folder = config.retention.archive
+        archive = FolderArchive(Path(folder), self.store.installation()) if folder else None
+        return Retention(self.store, self._clock, config.retention, archive)
+
     def _every(self, config: Config, paging: outside.PagingParts) -> list[Every]:
         """What is looked at again and again."""
         jobs = [
             Every("homes", HOME_SECONDS, partial(home.refresh, self.homes)),
-            Every("digest", digests.EVERY_SECONDS, partial(digests.post, self.digests)),
+            Every("digest", digests.EVERY_SECONDS, partial(digests.post, self.digests), digests.CATCH_UP_SECONDS),
         ]
         if paging.can_poll:
             jobs.append(Every("pager", config.pagerduty.poll.total_seconds(), partial(pager.ask, self.sync)))
@@ -200,7 +226,8 @@ class Bot:
             AlertCarriers(store, chat, alert_cards, ops),
             PagingCarriers(store, paging.pager, paging.roster, chat, Details(cards, alert_cards), clock),
             ReportCarriers(store, chat, config, ops),
-            FixCarriers(aws, self.remediations, store, chat, clock, ops),
+            FixCarriers(aws, self.remediations, store, clock),
+            FixCardCarriers(self.remediations, store, chat, clock, ops),
             LearningCarriers(store, cloud.baselines, chat, clock, ops),
             DigestCarriers(self.digests.of, chat, ops),
             AftermathCarriers(self.after, store, chat, clock, ops),
@@ -270,11 +297,21 @@ class Bot:
 
     def _connections(self) -> list[Connection]:
         """How what is outside stands, for App Home."""
-        settings = self._settings
-        aws = "on" if self.intake is not None and self.intake.is_healthy else "failing" if self.intake else "off"
-        pager = "on" if settings.pagerduty_routing_key else "off"
-        github = "on" if settings.github_token and settings.github_repository else "off"
-        return [Connection("Alert queue", aws), Connection("PagerDuty", pager), Connection("GitHub", github)]
+        settings, failing = self._settings, self.store.failing()
+        queue = "on" if self.intake is not None and self.intake.is_healthy else "failing" if self.intake else "off"
+
+        def told(name: str, is_on: object, *kinds: OwedKind) -> Connection:
+            return Connection(name, "off" if not is_on else "failing" if failing.intersection(kinds) else "on")
+
+        return [
+            Connection("Alert queue", queue),
+            told("AWS", settings.uses_aws, OwedKind.FIX, OwedKind.BASELINE),
+            told("Event bus", settings.uses_aws, OwedKind.EVENTS),
+            told("PagerDuty", settings.pagerduty_routing_key, OwedKind.PAGE, OwedKind.PAGER),
+            told(
+                "GitHub", settings.github_token and settings.github_repository, OwedKind.TICKET, OwedKind.PULL_REQUEST
+            ),
+        ]
 
     def _intake_health(self) -> dict[str, Any]:
         if self.intake is None:

@@ -27,7 +27,7 @@ class Cards:
         return CardFacts(
             incident=incident,
             events=events,
-            troubles=self._store.troubles(incident.id),
+            troubles=[each for each in self._store.troubles(incident.id) if not each.passes],
             bridge=self.bridge(incident),
             owner=service.owner,
             dashboard=service.dashboard,

@@ -351,6 +351,23 @@ class Digests(_Section):
     manual: Duration = timedelta(minutes=30)
 
 
+_LEAST = timedelta(days=30)  # the digest compares two weeks, and old news of an alarm comes for up to 15 days
+
+
+class Retention(_Section):
+    """How long alerts of no incident are kept after they are over, and the folder they go to; without one, nowhere."""
+
+    alerts: Duration | None = None
+    archive: str = ""
+
+    @field_validator("alerts")
+    @classmethod
+    def _long_enough(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < _LEAST:
+            raise ValueError(f"must be {_LEAST.days}d or more: digests and late news still need the alerts")
+        return value
+
+
 class Channels(_Section):
     """When an incident gets a channel of its own, what it is called and who is invited."""
 
@@ -427,6 +444,7 @@ class Config(_Section):
     investigation: Investigations = Investigations()
     remediation: Remediations = Remediations()
     digest: Digests = Digests()
+    retention: Retention = Retention()
     bridge_url: Url | None = None
     timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
     channels: Channels = Channels()
@@ -441,6 +459,13 @@ class Config(_Section):
     def known_service(self, name: str) -> str | None:
         """The catalogue's spelling of a service; None where it does not list it."""
         return self._spellings.get(same_service(name))
+
+    @cached_property
+    def known_topics(self) -> frozenset[str]:
+        """All SNS topics that are named here."""
+        runbooks = (values for service in self.services.values() for values in service.runbooks.values())
+        named = (value for values in runbooks for value in values.values() if ":sns:" in value)
+        return frozenset({*self.topics.values(), *(route.topic for route in self.routes if route.topic), *named})
 
     @cached_property
     def _spellings(self) -> dict[str, str]:

@@ -383,7 +383,7 @@ def _keep(best: list[AlarmCount], one: AlarmCount, by: Callable[[AlarmCount], in
 def _automation(fixes: Iterable[Remediation], period: Period, manual: timedelta) -> Automation:
     runs, before, verified, failed, alone, saved = 0, 0, 0, 0, 0, 0.0
     for one in fixes:
-        if one.started_at is None or one.status is RemediationStatus.REHEARSED:
+        if one.started_at is None:
             continue
         if one.started_at < period.since:
             before += one.started_at < period.until_before

@@ -97,7 +97,7 @@ def finished(fix: Remediation, at: datetime) -> Event | None:
         "service": fix.order.service,
         "incident": fix.subject,
         "approval": fix.approval or fix.id,
-        "approvedBy": ", ".join(fix.approved_by),
+        "approvedBy": ", ".join(fix.approved_by) or fix.via,
         "status": status,
         "reason": fix.problem,
         "automationExecution": "" if by_machine else execution,

@@ -6,15 +6,15 @@ They take its payloads and answer in its terms; what a command line prints and w
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from bot.errors import CloudError, InvalidInput, UserError
-from bot.models import Action, Order, Plan, Progress, Remediation, Severity
-from bot.ports import Clock, Fixes
+from bot.config import Config, Service
+from bot.errors import InvalidInput
+from bot.models import Action, Order, Plan, Remediation, RemediationStatus
+from bot.ports import Fixes
 from bot.rca import diagnose, from_payload, to_payload
 from bot.resources import Resources
 
@@ -26,6 +26,8 @@ EXAMPLES = {
 FOLLOW_EVERY = 3.0
 MAX_REASON = 500
 Json = dict[str, Any]
+MOST_TOLD = 10
+_READ = ("anomalies", "metrics")
 _NEEDED, _OPTIONAL = ("cluster", "service", "reason"), ("task_definition", "region")
 _NAME = re.compile(
     r"[A-Za-z0-9_-]{1,255}"
@@ -42,41 +44,85 @@ class Ended(StrEnum):
     TIMED_OUT = "timed out"
 
 
-class Pace(NamedTuple):
-    """How an execution is followed: by which clock, how it waits, and how long it may take."""
+_ENDED = {RemediationStatus.FAILED: Ended.FAILED, RemediationStatus.TIMED_OUT: Ended.TIMED_OUT}
 
-    clock: Clock
-    sleep: Callable[[float], None]
-    timeout: timedelta = timedelta(minutes=15)
+
+class Hands(Protocol):
+    """Who carries a rollback out: within the guard rails of everybody, and on record."""
+
+    def begin(self, order: Order, where: Resources, via: str) -> Remediation:
+        """Plan it and begin. Raises Refused with the reason, and CloudError."""
+        ...
+
+    def look(self, number: int) -> Remediation:
+        """Do what is due by now, and say how it stands."""
+        ...
+
+
+class Asked(NamedTuple):
+    """A rollback's payload, checked; `service` is the ECS service's name."""
+
+    cluster: str
+    service: str
+    reason: str
+    task_definition: str = ""
+    region: str = ""
+
+    def order(self, config: Config) -> Order:
+        """Of the service as the catalogue calls it, which its guard is named after; else as ECS does."""
+        known = next((name for name, entry in config.services.items() if self._is(name, entry)), "")
+        return Order(
+            action=Action.ROLLBACK,
+            service=known or f"{self.cluster}/{self.service}",
+            environment=config.service(known).environment,
+            revision=self.task_definition,
+        )
+
+    def _is(self, name: str, entry: Service) -> bool:
+        """The catalogue may have whole ARNs, or leave the alarms to tell where a service runs."""
+        runs_as, cluster = (each.rpartition("/")[2] for each in (entry.ecs_service or name, entry.cluster))
+        return runs_as == self.service and cluster in ("", self.cluster)
+
+    @property
+    def where(self) -> Resources:
+        return Resources(region=self.region, cluster=self.cluster, ecs_service=self.service)
 
 
 def rca(payload: Any, *, at: datetime) -> Json:
-    """What the anomalies and metrics of the payload say. Raises InvalidInput that names the field."""
-    given = _object(payload, RCA)
-    if not given.get("anomalies") and not given.get("metrics"):
-        raise InvalidInput("anomalies", f"anomalies and metrics are both missing. Write them like {EXAMPLES[RCA]}.")
-    evidence = from_payload(given.get("anomalies") or [], given.get("metrics") or {}, at=at)
-    return to_payload(diagnose(evidence), evidence)
-
-
-def rollback(payload: Any, fixes: Fixes, pace: Pace, *, execute: bool) -> Json:
-    """The plan to go back to the last stable task definition; with `execute` it is done and followed until it is over.
-
-    1. Plan, from AWS as it is now. Nothing is changed by that.
-    2. Begin, and look every three seconds until it is over.
-    3. What takes longer than it may is let go of, and told as such.
-
-    Raises InvalidInput that names the field, Refused with why it can't be planned, and CloudError.
+    """What the anomalies and metrics of the payload say. What else it names, a topic or a cluster, is not looked at,
+    and the answer says so: nobody reaches past the catalogue by typing. Raises InvalidInput that names the field.
     """
-    given = rollback_payload(payload)
-    revision = str(given.get("task_definition", ""))
-    order = Order(action=Action.ROLLBACK, service=given["service"], revision=revision)
-    where = Resources(region=given.get("region", ""), cluster=given["cluster"], ecs_service=given["service"])
-    plan = fixes.plan(order, where)
-    answer = {**{name: given[name] for name in _NEEDED}, **_told(plan)}
-    if not execute:
-        return {**answer, "status": Ended.PLANNED.value}
-    return {**answer, **_done(_begun(order, plan, pace), fixes, pace)}
+    given = _object(payload, RCA)
+    anomalies, metrics = given.get("anomalies"), given.get("metrics")
+    if anomalies in (None, []) and metrics in (None, {}):
+        raise InvalidInput("anomalies", f"anomalies and metrics are both missing. Write them like {EXAMPLES[RCA]}.")
+    evidence = from_payload([] if anomalies is None else anomalies, {} if metrics is None else metrics, at=at)
+    answer = to_payload(diagnose(evidence), evidence)
+    ignored = sorted(str(name)[:60] for name in given if name not in _READ)
+    if not ignored:
+        return answer
+    told = ", ".join(ignored[:MOST_TOLD]) + (f" and {len(ignored) - MOST_TOLD} more" if ignored[MOST_TOLD:] else "")
+    return {**answer, "not_seen": [*answer["not_seen"], f"payload — not read: {told}; {' and '.join(_READ)} are"]}
+
+
+def planned(asked: Asked, fixes: Fixes, config: Config) -> Json:
+    """The plan to go back to the last stable task definition, from AWS as it is now. Nothing is changed by that.
+
+    Raises Refused with why it can't be planned, and CloudError.
+    """
+    return _told(asked, fixes.plan(asked.order(config), asked.where), Ended.PLANNED)
+
+
+def rolled_back(asked: Asked, hands: Hands, config: Config, who: str, sleep: Callable[[float], None]) -> Json:
+    """The same carried out, and looked at every three seconds until it is over.
+
+    Raises Refused with why it is not begun, and CloudError.
+    """
+    fix = hands.begin(asked.order(config), asked.where, f"{who}: {asked.reason}")
+    while (fix := hands.look(fix.number)).status is RemediationStatus.RUNNING:
+        sleep(FOLLOW_EVERY)
+    status = _ENDED.get(fix.status, Ended.SUCCEEDED)
+    return {**_told(asked, fix.plan, status), "remediation": fix.id, "said": fix.said, "problem": fix.problem}
 
 
 def is_well(answer: Mapping[str, Any]) -> bool:
@@ -93,7 +139,7 @@ def _object(payload: Any, function: str) -> Json:
     return payload
 
 
-def rollback_payload(payload: Any) -> Json:
+def rollback_payload(payload: Any) -> Asked:
     """What a rollback is asked for, checked. What names a thing is a name: else it could mean more than one of them.
 
     Raises InvalidInput that names the field.
@@ -109,7 +155,7 @@ def rollback_payload(payload: Any) -> Json:
         _need("region", given["region"], _REGION, "is no region; write one like us-east-1")
     if len(given["reason"]) > MAX_REASON:
         raise InvalidInput("reason", f"reason has {len(given['reason']):,} characters; {MAX_REASON} are read at most.")
-    return given
+    return Asked(**given)
 
 
 def _need_fields(given: Json) -> None:
@@ -129,8 +175,11 @@ def _need(name: str, value: str, pattern: re.Pattern[str], problem: str) -> None
 # -- the answer
 
 
-def _told(plan: Plan) -> Json:
+def _told(asked: Asked, plan: Plan, status: Ended) -> Json:
     return {
+        "cluster": asked.cluster,
+        "service": asked.service,
+        "reason": asked.reason,
         "from": plan.before,
         "to": plan.after,
         "differences": list(plan.differences),
@@ -139,60 +188,5 @@ def _told(plan: Plan) -> Json:
         "undo": plan.undo,
         "checks": list(plan.checks),
         "about_seconds": plan.about_seconds,
+        "status": status.value,
     }
-
-
-# -- the execution
-
-
-def _begun(order: Order, plan: Plan, pace: Pace) -> Remediation:
-    """As the Fixes port wants it. It is nobody's in Slack, and has no number."""
-    now = pace.clock()
-    return Remediation(
-        number=0,
-        order=order,
-        plan=plan,
-        severity=Severity.SEV3,
-        requested_by=None,
-        requested_at=now,
-        expires_at=now + pace.timeout,
-        token=str(uuid.uuid4()),
-        started_at=now,
-    )
-
-
-def _done(fix: Remediation, fixes: Fixes, pace: Pace) -> Json:
-    """From here on there is an answer, whatever happens: something may have been changed."""
-    until = pace.clock() + pace.timeout
-    progress, call = Progress(said="not begun"), fixes.start
-    while not progress.is_over:
-        try:
-            progress = call(fix)
-            fix, call = _kept(fix, progress), fixes.follow
-        except UserError as error:
-            return _ended(Ended.FAILED, progress, str(error))
-        except CloudError as error:
-            if not error.retryable:
-                return _ended(Ended.FAILED, progress, str(error))
-        if not progress.is_over and pace.clock() >= until:
-            _let_go(fix, fixes)
-            return _ended(Ended.TIMED_OUT, progress, f"it took longer than {pace.timeout.total_seconds() / 60:g} min")
-        if not progress.is_over:
-            pace.sleep(FOLLOW_EVERY)
-    return _ended(Ended.FAILED if progress.problem else Ended.SUCCEEDED, progress, progress.problem)
-
-
-def _kept(fix: Remediation, progress: Progress) -> Remediation:
-    """With the plan's state as the last look left it."""
-    return fix.changed(plan=fix.plan.model_copy(update={"state": progress.state or fix.plan.state}))
-
-
-def _let_go(fix: Remediation, fixes: Fixes) -> None:
-    try:
-        fixes.stop(fix)
-    except (CloudError, UserError):
-        return  # it took too long either way, which is what is told
-
-
-def _ended(status: Ended, progress: Progress, problem: str) -> Json:
-    return {"status": status.value, "said": progress.said, "problem": problem}

@@ -20,12 +20,6 @@ def manual_steps(page: str) -> tuple[Step, ...]:
     return tuple(queries.steps(path.read_text(encoding="utf-8"))) if path.is_file() else ()
 
 
-def page_of(name: str) -> str | None:
-    """Where a page of the manual stands in this checkout; None where there is none."""
-    path = FOLDER / f"{name}.md"
-    return f"docs/runbooks/{name}.md" if path.is_file() else None
-
-
 @cache
 def insights() -> Mapping[str, str]:
     """The Logs Insights queries by their ids. Raises SettingsError where the page can't be read."""

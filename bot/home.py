@@ -1,151 +1,200 @@
-"""App Home: what a person's page shows, and for whom it is kept up to date.
+"""App Homes: for whom a page is kept up to date, and how fast pages are published.
 
-It is published when somebody opens it, and again after changes for those who opened it lately, not for everybody.
+A page is published when somebody opens it or clicks in it, and after changes for those who opened theirs lately, where
+something on it is different. Changes that come while pages wait become one publishing; pages that have to wait for
+their turn show what holds by then.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import median
-from typing import Any
+from typing import NamedTuple
 
-from blocks.home import Connection, HomeFacts, Week, home
-from bot import oncall
-from bot.access import Right
-from bot.config import Config
-from bot.errors import ChatError, NotAllowed, PagerError
-from bot.models import Alert, Duty, Incident, Person, Remediation, RemediationStatus, Severity
-from bot.oncall import Policy
-from bot.ports import Clock, Replies, Roster
-from bot.rights import Caller, Rights
-from bot.steps import deadlines
-from bot.store import Store
+from blocks.home import home, refused, without_charts
+from blocks.text import Block
+from bot.board import Board, Common
+from bot.errors import ChatError, NotAllowed
+from bot.models import Message
+from bot.pace import Paces, Rate
+from bot.ports import Clock, Replies
+from bot.rights import Caller
 
 log = logging.getLogger(__name__)
 
 LATELY = timedelta(minutes=10)
-MOST = 50  # pages kept up to date: views.publish takes about a hundred calls a minute
-_SOON = timedelta(minutes=10)
-_ROTAS = 6
-_WEEK = timedelta(days=7)
+LOOK_EVERY = timedelta(seconds=30)  # at what changes by time alone, or by another process
+ROUND = 100  # pages looked at in one round, so that a round ends
+# views.publish is of tier 4, a hundred calls a minute: https://docs.slack.dev/apis/web-api/rate-limits
+PUBLISH = Rate(every=0.75, burst=20)
+_KEY = "home"
+_NOTICED = timedelta(minutes=2)
+_PAUSE = timedelta(seconds=10)
+_NO_CHARTS = frozenset({"invalid_blocks", "invalid_arguments"})
+
+
+class Notice(NamedTuple):
+    """What came of a click, and until when the page says so."""
+
+    message: Message
+    until: datetime
 
 
 @dataclass(eq=False)
-class Homes:
-    """`connections` says how the integrations stand; `policy` when updates are due."""
+class Page:
+    """One person's. Reads are numbered: it shows that of number `read` and should show `wanted` or a later one.
 
-    store: Store
-    rights: Rights
-    replies: Replies
-    roster: Roster
-    config: Config
-    policy: Policy
-    clock: Clock
-    connections: Callable[[], Sequence[Connection]]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _open: OrderedDict[Caller, datetime] = field(default_factory=OrderedDict)
-    _shown: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _is_stale: threading.Event = field(default_factory=threading.Event)
+    shown  what was published, as a hash; None: nothing yet since it was opened
+    turn   how often was clicked in it
+    """
+
+    caller: Caller
+    opened_at: datetime
+    wanted: int = 0
+    read: int = -1
+    shown: int | None = None
+    notice: Notice | None = None
+    turn: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Homes:
+    """All pages that this process keeps up to date."""
+
+    def __init__(self, board: Board, replies: Replies, clock: Clock) -> None:
+        self._board = board
+        self._replies = replies
+        self._clock = clock
+        self._paces = Paces(**{_KEY: PUBLISH})
+        self._lock = threading.Lock()
+        self._pages: dict[Caller, Page] = {}
+        self._has_changed = threading.Event()
+        self._looked_at = clock()
+        self._wanted = self._reads = 0
+        self._takes_charts = True
+
+    # -- what happens
 
     def changed(self) -> None:
         """Something was stored: pages that are open may show it."""
-        self._is_stale.set()
+        self._has_changed.set()
 
     def opened(self, caller: Caller) -> None:
-        """Somebody looks at their page. Raises ChatError."""
+        """Somebody looks at their page."""
+        try:
+            self._board.reader(caller)
+        except NotAllowed as refusal:
+            self._refuse(caller, refused(str(refusal)))
+            return
         with self._lock:
-            self._open[caller] = self.clock()
-            self._open.move_to_end(caller)
-            while len(self._open) > MOST:
-                gone, _ = self._open.popitem(last=False)
-                self._shown.pop(gone.user_id, None)
-        self._publish(caller, anew=True)
+            page = self._page(caller)
+            page.shown = None
+        self._bring([page])
+
+    def clicked(self, caller: Caller) -> None:
+        """Somebody clicked in their page, and something opens over it: the page itself follows in the next round."""
+        self._turn(caller, None)
+
+    def answered(self, caller: Caller, notice: Message) -> None:
+        """Somebody clicked in their page, or sent a form that opened over it, and this is what came of it."""
+        self._bring([self._turn(caller, notice)])
+
+    def _turn(self, caller: Caller, notice: Message | None) -> Page:
+        with self._lock:
+            page = self._page(caller)
+            page.notice = Notice(notice, self._clock() + _NOTICED) if notice else None
+            page.turn += 1
+        return page
+
+    def _page(self, caller: Caller) -> Page:
+        page = self._pages.setdefault(caller, Page(caller, self._clock()))
+        page.opened_at, page.wanted = self._clock(), self._reads + 1
+        return page
 
     def refresh(self) -> None:
-        """After a change: the pages of those who opened theirs lately, where something on it is different."""
-        if not self._is_stale.is_set():
-            return
-        self._is_stale.clear()
-        since = self.clock() - LATELY
+        """Bring those up to date that have to be, the newest ones that nobody has seen yet first."""
+        now = self._clock()
         with self._lock:
-            lately = [caller for caller, at in self._open.items() if at >= since]
-        for caller in lately:
-            try:
-                self._publish(caller)
-            except ChatError as error:
-                log.warning("the App Home of %s could not be refreshed: %s", caller.user_id, error)
+            self._pages = {who: page for who, page in self._pages.items() if now - page.opened_at <= LATELY}
+            if self._has_changed.is_set() or now - self._looked_at >= LOOK_EVERY:
+                self._has_changed.clear()
+                self._looked_at, self._wanted = now, self._reads + 1
+            stale = [page for page in self._pages.values() if page.read < max(page.wanted, self._wanted)]
+        stale.sort(key=lambda page: page.opened_at, reverse=True)
+        stale.sort(key=lambda page: (page.shown is not None, page.read))
+        self._bring(stale[:ROUND])
 
-    def _publish(self, caller: Caller, *, anew: bool = False) -> None:
-        try:
-            person = self.rights.need(caller, Right.READ)
-        except NotAllowed:
+    # -- publishing
+
+    def _bring(self, pages: Sequence[Page]) -> None:
+        """As many as Slack takes now; the others stay as they are until the next round."""
+        if not pages or self._paces.is_held(_KEY, self._clock()):
             return
-        view = home(self._facts(person))
-        if anew or self._shown.get(person.id) != view:
-            self.replies.publish_home(person.id, view)
-            self._shown[person.id] = view
+        with self._lock:
+            self._reads += 1
+            number = self._reads
+        common = self._board.read(self._clock())
+        for page in pages:
+            if self._paces.is_held(_KEY, self._clock()) or not self._brought(page, common, number):
+                return
 
-    def _facts(self, person: Person) -> HomeFacts:
-        now = self.clock()
-        open_ = self.store.open_incidents(limit=200)
-        mine = [one for one in open_ if person.id in (one.commander, *one.responders)]
-        rotas = self._rotas()
-        recent = self.store.recent_incidents(limit=300)
-        return HomeFacts(
-            now=now,
-            incidents=mine,
-            alerts=self._alerts(person, rotas),
-            plans=self._plans(person, now),
-            updates=[one for one in mine if one.commander == person.id and _is_due(one, self.policy, now)],
-            rotas=rotas,
-            silences=[one for one in self.store.silences() if one.ends_at > now],
-            connections=self.connections(),
-            week=_week(recent, now - _WEEK, now),
-            week_before=_week(recent, now - 2 * _WEEK, now - _WEEK),
-        )
-
-    def _rotas(self) -> list[tuple[str, Sequence[Duty]]]:
-        services = list(self.config.services)[:_ROTAS] or [""]
+    def _brought(self, page: Page, common: Common, number: int) -> bool:
+        """False: Slack takes no more for now."""
         try:
-            return [(service, self.roster.on_call(service)) for service in services]
-        except PagerError as error:
-            log.warning("App Home goes without who is on call: %s", error)
-            return []
+            with page.lock:
+                if page.read < number:  # else a later read is on it already
+                    self._update(page, common)
+                    page.read = number
+        except NotAllowed:
+            self._forget(page)
+        except ChatError as error:
+            log.warning("the App Home of %s could not be published: %s", page.caller.user_id, error)
+            if error.retryable:
+                self._paces.block(_KEY, self._clock() + self._pause(error))
+                return False
+            self._forget(page)
+        return True
 
-    def _alerts(self, person: Person, rotas: Sequence[tuple[str, Sequence[Duty]]]) -> list[Alert]:
-        """What nobody has acknowledged, for those who are on call."""
-        on_call = {duty.user_id for _, duties in rotas for duty in duties}
-        if person.id not in on_call:
-            return []
-        return [one for one in self.store.firing_alerts(limit=50) if one.awaits and one.shown.has_card and one.pages]
+    def _update(self, page: Page, common: Common) -> None:
+        person = self._board.reader(page.caller)
+        notice = page.notice.message if page.notice and common.at < page.notice.until else None
+        view = home(self._board.facts(common, person), notice, page.turn)
+        mark = hash(json.dumps(view))
+        if mark != page.shown:
+            self._paces.take(_KEY, self._clock())
+            self._publish(person.id, view)
+            page.shown = mark
 
-    def _plans(self, person: Person, now: datetime) -> list[Remediation]:
-        """Plans that this person could let run."""
-        planned = [one for one in self.store.open_remediations() if one.status is RemediationStatus.PLANNED]
-        return [
-            one
-            for one in planned
-            if now < one.expires_at
-            and (one.needs == 0) == (one.requested_by == person.id)
-            and person.id not in one.approved_by
-            and (not one.group or one.group in person.groups)
-        ]
+    def _publish(self, user: str, view: Block) -> None:
+        """Without charts where the workspace does not take them."""
+        plainer = without_charts(view)
+        if not self._takes_charts or plainer == view:
+            self._replies.publish_home(user, plainer)
+            return
+        try:
+            self._replies.publish_home(user, view)
+        except ChatError as error:
+            if error.code not in _NO_CHARTS:
+                raise
+            self._paces.take(_KEY, self._clock())
+            self._replies.publish_home(user, plainer)
+            self._takes_charts = False
 
+    def _refuse(self, caller: Caller, view: Block) -> None:
+        if not self._paces.may_take(_KEY, self._clock()):
+            return
+        try:
+            self._replies.publish_home(caller.user_id, view)
+        except ChatError as error:
+            log.warning("%s could not be told that App Home is not for them: %s", caller.user_id, error)
 
-def _is_due(incident: Incident, policy: Policy, now: datetime) -> bool:
-    due = oncall.update_due(policy, incident.severity, deadlines.quiet_since(incident))
-    return due is not None and due - now <= _SOON
+    def _forget(self, page: Page) -> None:
+        with self._lock:
+            self._pages.pop(page.caller, None)
 
-
-def _week(incidents: Sequence[Incident], since: datetime, until: datetime) -> Week:
-    mine = [one for one in incidents if since <= one.declared_at < until]
-    took = [
-        (one.acknowledged_at - one.began_at).total_seconds() / 60 for one in mine if one.acknowledged_at is not None
-    ]
-    worst = sum(one.severity is Severity.SEV1 for one in mine)
-    return Week(len(mine), worst, median(took) if took else None)
+    def _pause(self, error: ChatError) -> timedelta:
+        return timedelta(seconds=error.retry_after) if error.retry_after else _PAUSE

@@ -190,6 +190,12 @@ class Incidents:
         """First wins; for everybody later the answer is who and when."""
         return self._change(caller, number, Right.RESPOND, steps.acknowledge)
 
+    def taken_up(self, number: int, by: By, now: datetime) -> Change:
+        """As part of a step that was authorised already: whoever takes it has it from then on, unless somebody does."""
+        incident = self._store.incident(number)
+        change = steps.acknowledge(incident, now, by.user, via=by.via) if incident.awaits else None
+        return self._with_consequences(change, incident) if change is not None else Change()
+
     def acknowledge_elsewhere(self, number: int, by: By) -> Result:
         """Somebody took it at the pager, which has checked who they are."""
         return self._step(number, partial(steps.acknowledge, via=by.via), by.user)

@@ -40,15 +40,16 @@ from bot.owed import incidents as owed_to_incident
 from bot.ports import Analyst, Collector, Firing, Gathered, Scope
 from bot.resources import resources
 from bot.rights import Caller, Rights
-from bot.steps.causes import wanted_for
+from bot.steps.causes import is_wanted, wanted_for
 from bot.store import Store
 
 log = logging.getLogger(__name__)
 
 Subject = Alert | Incident
 _GRACE = 0.3  # seconds that a source gets beyond its deadline to say itself that it was too slow
-_PRECEDING = timedelta(hours=1)
-_FIRING = 200
+_SHORTEST = timedelta(minutes=2)  # of a firing that was over at once: CloudWatch counts by the minute
+_FIRING, _ALERTS = 200, 20
+_IN_A_STORM = "a storm began before it was its turn: its alerts are not looked into one by one"
 
 
 class Looked(NamedTuple):
@@ -171,20 +172,31 @@ class Investigations:
     # -- looking
 
     def scope(self, investigation: Investigation) -> Scope:
-        """What is asked about: the subject's service where it runs, from shortly before the symptom until now."""
+        """What is asked about: the subject's service where it runs, from shortly before the symptom until now, or until
+        it was over. What fires by now says nothing of what is over."""
         now, subject = self._ledger.clock(), self._subject(investigation)
         if isinstance(subject, Alert):
             alert: Alert | None = subject
-            began = subject.fired_at
+            began, over = _newest_firing(subject), subject.over_at
         else:
-            alert = next(iter(self._store.alerts_of_incident(subject.number, limit=1)), None)
-            began = subject.began_at
-        entry = self._config.service(investigation.service)
-        until = min(now, began + timedelta(hours=1))
-        since = began - self._config.investigation.before
+            alert = self._alert_of(subject)
+            is_back = alert is not None and alert.is_firing and subject.reopened > 0
+            began, over = _newest_firing(alert) if alert and is_back else subject.began_at, subject.resolved_at
         alarm = alert.alarm if alert is not None else None
-        where = resources(entry, alarm)
-        return Scope(investigation.service, where, alarm, began, since, max(until, began), self._firing(subject))
+        return Scope(
+            service=investigation.service,
+            resources=resources(self._config.service(investigation.service), alarm),
+            alarm=alarm,
+            began_at=began,
+            since=began - self._config.investigation.before,
+            until=max(min(now, max(over, began + _SHORTEST)) if over is not None else now, began),
+            firing=self._firing(subject) if over is None else (),
+        )
+
+    def _alert_of(self, incident: Incident) -> Alert | None:
+        """The first of its alerts that still fires, else the first."""
+        alerts = self._store.alerts_of_incident(incident.number, limit=_ALERTS)
+        return next((one for one in alerts if one.is_firing), next(iter(alerts), None))
 
     def _firing(self, subject: Subject) -> tuple[Firing, ...]:
         """What the alarms of the same service say that fire: of a minute that is not over, metrics tell but a part."""
@@ -210,6 +222,21 @@ class Investigations:
                 status=InvestigationStatus.DONE, done_at=now, evidence=looked.evidence, diagnosis=diagnosis
             )
             return done, self._concluded(done, now, has_picture=bool(looked.picture))
+
+        return self._ledger.decide(step, investigation.id)
+
+    def left_out(self, investigation: Investigation) -> bool:
+        """Does it end without a look? So does one that began by itself, where a storm began before it was its turn."""
+
+        def step(now: datetime) -> tuple[bool, Change | None]:
+            current = self._store.investigation(investigation.number)
+            subject = self._subject(current)
+            if current.by is not None or current.status is not InvestigationStatus.WAITING:
+                return False, None
+            if isinstance(subject, Incident) or is_wanted(subject, self._store.storm(owed.places(subject)[0])):
+                return False, None
+            after = current.changed(status=InvestigationStatus.FAILED, done_at=now, problem=_IN_A_STORM)
+            return True, Change(investigations=(after,))
 
         return self._ledger.decide(step, investigation.id)
 
@@ -271,6 +298,11 @@ def subject_of(store: Store, subject: str) -> Subject:
     return store.alert(int(number)) if kind == "AL" else store.incident(int(number))
 
 
+def _newest_firing(alert: Alert) -> datetime:
+    """One that came back is the same alert, but its trouble began anew."""
+    return alert.returned[-1] if alert.returned else alert.fired_at
+
+
 def newest_of(store: Store, subject: Subject) -> Investigation | None:
     """Also that of an alert which belongs to the incident, or that a composite one stands for."""
     return max(_all_of(store, subject), key=lambda one: one.number, default=None)
@@ -287,7 +319,7 @@ def cause_of(store: Store, subject: Subject) -> Cause:
 
 def _all_of(store: Store, subject: Subject) -> list[Investigation]:
     """The newest about each of these."""
-    alerts = store.alerts_of_incident(subject.number, limit=20) if isinstance(subject, Incident) else [subject]
-    under = [child for alert in alerts for child in store.alerts_under(alert.number, limit=20)]
+    alerts = store.alerts_of_incident(subject.number, limit=_ALERTS) if isinstance(subject, Incident) else [subject]
+    under = [child for alert in alerts for child in store.alerts_under(alert.number, limit=_ALERTS)]
     ids = dict.fromkeys([subject.id, *(alert.id for alert in [*alerts, *under])])
     return [one for each in ids for one in store.investigations_of(each, limit=1)]

@@ -10,17 +10,17 @@ import os
 import sys
 from contextlib import closing
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.config import Config, parse_duration
 from bot.errors import InvalidInput, SettingsError, StoreError
-from bot.settings import Settings, load_config
+from bot.settings import existing_database, load_config
 
 EXIT_ASKED, EXIT_STORE = 2, 4
 KINDS = ("incidents", "alerts", "audit", "timeline")
-_PREFIX = "sqlite:///"
 
 
 def add(commands: Any) -> None:
@@ -37,8 +37,10 @@ def add(commands: Any) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """The exit code: 0 as asked, 2 for a wrong argument or setting, 4 when the database can't be read."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's own is
     try:
-        _write(asked, _config(), _database())
+        _write(asked, _config(), existing_database())
         sys.stdout.flush()
     except InvalidInput as error:
         return _complain(f"--{error.field}: {error}", EXIT_ASKED)
@@ -72,19 +74,12 @@ def _since(text: str, now: datetime, zone: ZoneInfo) -> datetime:
         return now - span
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        found = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidInput("since", f"“{text}” is neither a day (2026-11-01) nor a duration (30d)") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
-
-
-def _database() -> Path:
-    address = os.environ.get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)
-    path = Path(address.removeprefix(_PREFIX))
-    if not address.startswith(_PREFIX):
-        raise SettingsError("DATABASE_URL must look like sqlite:///var/aiops.db")
-    if not path.is_file():
-        raise SettingsError(f"DATABASE_URL: there is no database at {path}")
-    return path
+    if found > now:
+        raise InvalidInput("since", f"{text} lies ahead: it is {now:%Y-%m-%d %H:%M} UTC now")
+    return found
 
 
 def _config() -> Config:

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bot.carriers.common import SHOWN_AT_TRY, Settlement
+from bot.carriers.common import Settlement
 from bot.errors import ChatError, DeliveryError, Outcome, StoreError, VersionConflict
-from bot.models import Change, Delivery, OwedKind
+from bot.models import SHOWN_AT_TRY, Change, Delivery, OwedKind
 from bot.pace import Paces, Rate
 from bot.ports import Clock
 from bot.processes import is_dead
@@ -138,7 +138,7 @@ class Outbox:
 
     def _deliver(self, carrier: Carrier, delivery: Delivery) -> None:
         try:
-            self._carry(carrier, delivery)
+            self.carry(carrier, delivery)
         except StoreError as error:
             log.error("%s can't be recorded; its claim will run out: %s", delivery.owed.kind, error)
         except Exception:
@@ -147,7 +147,8 @@ class Outbox:
             self._free.release()
             self._wake.set()
 
-    def _carry(self, carrier: Carrier, delivery: Delivery) -> None:
+    def carry(self, carrier: Carrier, delivery: Delivery) -> None:
+        """One row that was claimed: do it, and record what became of it."""
         try:
             settlement = carrier.carry(delivery)
         except DeliveryError as error:

@@ -18,6 +18,7 @@ from bot.integrations.roster import ConfigRoster, PagerDutyRoster, Rosters
 from bot.integrations.slack.chat import SlackChat
 from bot.integrations.slack.pager import SlackPager
 from bot.integrations.slack.people import SlackPeople
+from bot.models import Remediation
 from bot.pace import Rate
 from bot.ports import (
     Alarms,
@@ -46,6 +47,9 @@ BY_SLACK = Rate(every=1.0, burst=4, is_shared=True)
 BY_PAGERDUTY = Rate(every=0.5, burst=20, is_shared=True)
 
 
+_REMEMBERED = 500  # remediations, whose versions a rollback of a function looks through
+
+
 class Cloud(NamedTuple):
     """What AWS is used for; the null versions where it is not configured."""
 
@@ -61,15 +65,15 @@ class Cloud(NamedTuple):
 
 
 def cloud(settings: Settings, config: Config, store: Store, clock: Clock) -> Cloud:
-    """AWS is in use where it is named: a queue, a region or an endpoint."""
-    if not (settings.alert_queue_url or settings.aws_region or settings.aws_endpoint_url):
+    """Where it is in use."""
+    if not settings.uses_aws:
         return Cloud(None, NoBus(), NoMailer(), NoAlarms(), NoFixes(), NoBaselines())
     from bot.integrations.aws.alarms import CloudWatchAlarms  # noqa: PLC0415
     from bot.integrations.aws.baselines import CloudWatchBaselines  # noqa: PLC0415
     from bot.integrations.aws.bus import EventBridgeBus  # noqa: PLC0415
     from bot.integrations.aws.clients import Clients  # noqa: PLC0415
     from bot.integrations.aws.evidence import collectors  # noqa: PLC0415
-    from bot.integrations.aws.fixes import AwsFixes  # noqa: PLC0415
+    from bot.integrations.aws.fixes import AwsFixes, RunAs  # noqa: PLC0415
     from bot.integrations.aws.queue import SqsInbox  # noqa: PLC0415
     from bot.integrations.aws.topics import SnsMailer  # noqa: PLC0415
 
@@ -77,9 +81,10 @@ def cloud(settings: Settings, config: Config, store: Store, clock: Clock) -> Clo
     inbox = SqsInbox(clients, settings.alert_queue_url) if settings.alert_queue_url else None
     bus, alarms = EventBridgeBus(clients, settings.alert_bus_name), CloudWatchAlarms(clients, clock)
     limits = config.remediation
-    fixes = AwsFixes(clients, clock, role=limits.role, state_machine=limits.state_machine, timeout=limits.timeout)
-    seconds = config.investigation.deadline.total_seconds()
     known = Known(store)
+    run_as = RunAs(limits.role, limits.state_machine)
+    fixes = AwsFixes(clients, clock, run_as=run_as, timeout=limits.timeout, past=known.remediations)
+    seconds = config.investigation.deadline.total_seconds()
     sources = collectors(clients, clock, known.deployments, known.usual, insights()["error-classes"], seconds)
     analyst = _analyst(clients, config.investigation.function, seconds)
     baselines = CloudWatchBaselines(clients, config, clock)
@@ -97,9 +102,13 @@ def _analyst(clients: Clients, function: str, seconds: float) -> Analyst:
 
 
 class Known(NamedTuple):
-    """What the store knows that evidence is compared with."""
+    """What the store knows that evidence and plans are compared with."""
 
     store: Store
+
+    def remediations(self) -> list[Remediation]:
+        """The last ones, of all services."""
+        return self.store.remediations(limit=_REMEMBERED)
 
     def deployments(self, service: str, since: datetime) -> list[Deployment]:
         return self.store.deployments_of(same_service(service), since)

@@ -5,7 +5,8 @@ They raise `ChatError`, `PagerError` or `CloudError`, all of them `DeliveryError
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
@@ -259,8 +260,8 @@ class Firing(NamedTuple):
 class Scope(NamedTuple):
     """What an investigation asks about: a service and where it runs, the alarm, and the affected window.
 
-    since, until  the affected window; the hour before `since` is what it is compared with
-    firing        the alarms of the service that fire, this one among them
+    since, until  the affected window; the hour before the symptom is what it is compared with
+    firing        the alarms of the service that fire, this one among them; none where the symptom is over
     """
 
     service: str
@@ -339,6 +340,13 @@ class Fixes(Protocol):
         """How far it is; takes the next step where there are several."""
         ...
 
+    def standing(self, remediation: Remediation) -> Progress | None:
+        """How what it changed stands by now, with the problem where that is not as it should be; None: nothing tells.
+
+        Some time after it was done; an undo has changed it since.
+        """
+        ...
+
     def rehearse(self, remediation: Remediation) -> Sequence[str]:
         """A dry run: what it would do by now, in lines; nothing is changed."""
         ...
@@ -373,8 +381,8 @@ class Ticket(NamedTuple):
 class Tracker(Protocol):
     """Where action items are tracked and post-mortems are filed: GitHub. Raises TrackerError.
 
-    `key` names what a call is about in our own words. What carries the same key is the same issue or pull request, so
-    that a call whose answer was lost can be made again.
+    `key` names what a call is about, in words that no other installation uses. What carries the same key is the same
+    issue or pull request, so that a call whose answer was lost can be made again.
     """
 
     def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
@@ -383,6 +391,28 @@ class Tracker(Protocol):
 
     def issue(self, number: int) -> Ticket: ...
 
+    def close_issue(self, number: int) -> None:
+        """As done; nothing where it is closed already."""
+        ...
+
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
         """Open a pull request that adds (or replaces) one file; its address."""
+        ...
+
+
+class Archive(Protocol):
+    """Where old rows go. Raises StoreError."""
+
+    def name(self, what: str, month: str) -> str: ...
+
+    def mine(self) -> AbstractContextManager[bool]:
+        """Is nobody else writing there meanwhile?"""
+        ...
+
+    def cut(self, name: str, length: int) -> None:
+        """Nothing is behind the first `length` bytes of a file any more."""
+        ...
+
+    def append(self, name: str, length: int, rows: Iterable[dict[str, Any]]) -> int:
+        """Put rows behind the first `length` bytes of a file, for good; its new length."""
         ...

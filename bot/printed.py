@@ -19,6 +19,8 @@ from bot.models.digest import Count, Digest, NoisyAlarm, Times
 from bot.reporting import MOST_DAYS, Asked, Sources, gather, late
 from bot.store.sqlite import SqliteStore
 
+# https://owasp.org/www-community/attacks/CSV_Injection: the wide ones are for spreadsheets of East Asia.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _NOT_SHOWN = ("number", "version")
 COLUMNS: dict[str, tuple[str, ...]] = {
     "incidents": ("id", *(name for name in Incident.model_fields if name not in _NOT_SHOWN)),
@@ -46,7 +48,7 @@ def rows(found: Iterable[dict[str, Any]], what: str, form: str, out: TextIO) -> 
     if form == "jsonl":
         out.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in found)
         return
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a bare \r in it would end the row
     writer.writerow(COLUMNS[what])
     for row in found:
         writer.writerow([_cell(row.get(column)) for column in COLUMNS[what]])
@@ -56,7 +58,7 @@ def _cell(value: Any) -> Any:
     """Lists and objects as JSON. Text that a spreadsheet would take for a formula is marked as text."""
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+    if isinstance(value, str) and value.startswith(_FORMULAS):
         return f"'{value}"
     return value
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from bot.errors import Refused
 from bot.models import Cause
 from bot.signals import Alarm, AlarmKind
 
@@ -14,10 +15,14 @@ _RDS_EVENT = re.compile(r"failover|multi_?az|operational_issue|hardware", re.IGN
 
 
 class Runbook(NamedTuple):
-    """`fits`: does the alarm tell of what it repairs? `summary` says in a line what it does."""
+    """`fits`: does the alarm tell of what it repairs? `summary` says in a line what it does.
+
+    acts_on  the fields of Resources that its effect is measured at, beside the alarm's own metric
+    """
 
     fits: Callable[[Alarm], bool]
     summary: str
+    acts_on: tuple[str, ...] = ()
 
 
 def _few_tasks(alarm: Alarm) -> bool:
@@ -54,11 +59,19 @@ def _cached_errors(alarm: Alarm) -> bool:
 
 
 RUNBOOKS: dict[str, Runbook] = {
-    "AIOps-RestartECSService": Runbook(_few_tasks, "force a new deployment of an ECS service that has no tasks"),
-    "AIOps-ScaleOutEC2ASG": Runbook(_busy_group, "a quarter more capacity for an EC2 Auto Scaling group"),
+    "AIOps-RestartECSService": Runbook(
+        _few_tasks,
+        "force a new deployment of an ECS service that has no tasks",
+        ("cluster", "ecs_service", "load_balancer"),
+    ),
+    "AIOps-ScaleOutEC2ASG": Runbook(
+        _busy_group, "a quarter more capacity for an EC2 Auto Scaling group", ("auto_scaling_group",)
+    ),
     "AIOps-PurgeSQSDLQ": Runbook(_dead_letters, "move the messages of a dead-letter queue back to their source"),
-    "AIOps-RotateLambdaAlias": Runbook(_function_errors, "point a function's alias at the version before"),
-    "AIOps-RDSFailover": Runbook(_failover, "confirm a Multi-AZ failover, and tell"),
+    "AIOps-RotateLambdaAlias": Runbook(
+        _function_errors, "point a function's alias at the version before", ("function",)
+    ),
+    "AIOps-RDSFailover": Runbook(_failover, "confirm a Multi-AZ failover, and tell", ("database",)),
     "AIOps-InvalidateCFCache": Runbook(_cached_errors, "invalidate a CloudFront distribution's cache"),
 }
 
@@ -77,6 +90,27 @@ MANUAL: dict[Cause, str] = {
     Cause.SLOW: "slow-response",
     Cause.UNKNOWN: "unknown",
 }
+
+
+def typed(given: Mapping[str, str], usual: Mapping[str, str], account: str, topics: Collection[str]) -> tuple[str, ...]:
+    """What is given in place of the config file's parameters, in words: nobody should overlook it in a plan.
+
+    Raises Refused for an ARN of another account than where the service runs, unless it is one of the config's topics: a
+    run would tell strangers, or act on what is theirs.
+    """
+    for name, value in given.items():
+        if value.startswith("arn:") and value not in topics and (not account or _account_of(value) != account):
+            where = f"account {account}, where the service runs" if account else "what config.yml names"
+            raise Refused(f"{name} can't be {value[:120]}: it is not of {where}.")
+    return tuple(
+        f"{name} is {value}, as typed; config.yml has {usual[name]}"
+        for name, value in given.items()
+        if usual.get(name, value) != value
+    )
+
+
+def _account_of(arn: str) -> str:
+    return [*arn.split(":"), "", "", "", "", ""][4]
 
 
 def runbook_for(alarm: Alarm) -> str:

@@ -9,7 +9,7 @@ from bot.catalogue import Tags
 from bot.config import same_service
 from bot.models import Alert, Approval, Change, Head, Incident, Investigation, Owed, Silence, Storm
 from bot.ports import Event
-from bot.signals import AlarmChanged, AlarmState, Signal
+from bot.signals import Alarm, AlarmChanged, AlarmState, Signal
 from bot.store import Store
 
 
@@ -81,12 +81,13 @@ class Scene:
             self._alerts.update(self._store.alerts([number]))
         return self._alerts.get(number)
 
-    def alert_of(self, key: str) -> Alert | None:
-        """The newest alert of a dedup key."""
-        if key not in self._heads:
-            self._heads.update(self._store.heads([key]))
-        head = self._heads.get(key)
-        return self.alert(head.number) if head else None
+    def children_of(self, alarm: Alarm) -> list[Alert]:
+        """The newest alerts of the alarms that a composite one stands for."""
+        keys = [key for key in alarm.children_keys if key != alarm.key]
+        self._heads.update(self._store.heads(key for key in keys if key not in self._heads))
+        heads = [self._heads[key] for key in keys if key in self._heads]
+        found = [self.alert(head.number) for head in heads]
+        return [one for one in found if one is not None]
 
     def parent_of(self, key: str) -> Alert | None:
         """The firing composite alarm's alert that stands for this key."""
@@ -95,7 +96,7 @@ class Scene:
 
     def stands_for(self, parent: Alert) -> None:
         """A composite alarm began to stand for its children within this batch."""
-        self._parents.update(dict.fromkeys(parent.children_keys, parent.number))
+        self._parents.update(dict.fromkeys(parent.alarm.children_keys, parent.number))
 
     def investigation_of(self, subject: str) -> Investigation | None:
         """The newest look at what is behind an alert."""

@@ -5,6 +5,7 @@ Everything is checked at load. An error names the variable, or the file with lin
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +15,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.config import Config, Url
 from bot.errors import SettingsError
+
+_SQLITE = "sqlite:///"
 
 
 def _prefixed(prefix: str, other: str, hint: str) -> AfterValidator:
@@ -83,7 +86,7 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        if not value.startswith("sqlite:///") or not value.removeprefix("sqlite:///"):
+        if not value.startswith(_SQLITE) or not value.removeprefix(_SQLITE):
             raise ValueError("must look like sqlite:///var/aiops.db")
         return value
 
@@ -98,8 +101,13 @@ class Settings(BaseSettings):
         return value.rstrip("/") + "/"
 
     @property
+    def uses_aws(self) -> bool:
+        """AWS is in use where it is named: a queue, a region or an endpoint."""
+        return bool(self.alert_queue_url or self.aws_region or self.aws_endpoint_url)
+
+    @property
     def database_path(self) -> Path:
-        return Path(self.database_url.removeprefix("sqlite:///"))
+        return Path(self.database_url.removeprefix(_SQLITE))
 
 
 def load_settings(environ: dict[str, str] | None = None) -> Settings:
@@ -124,6 +132,17 @@ def _environment_faults(error: ValidationError) -> Iterator[str]:
 def reason(fault: Any) -> str:
     text: str = fault["msg"]
     return text.removeprefix("Value error, ")
+
+
+def existing_database() -> Path:
+    """Where the bot keeps what it knows, for commands that need no token of Slack. Raises SettingsError."""
+    address = os.environ.get("DATABASE_URL") or str(Settings.model_fields["database_url"].default)
+    path = Path(address.removeprefix(_SQLITE))
+    if not address.startswith(_SQLITE):
+        raise SettingsError("DATABASE_URL must look like sqlite:///var/aiops.db")
+    if not path.is_file():
+        raise SettingsError(f"DATABASE_URL: there is no database at {path}")
+    return path
 
 
 def load_config(path: Path, *, must_exist: bool = False) -> Config:

@@ -6,19 +6,23 @@ The answer is JSON on standard output, as the functions give it; what is wrong i
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bot import functions
+from bot.alone import Alone
 from bot.config import Config
-from bot.errors import CloudError, InvalidInput, SettingsError, UserError
-from bot.settings import load_config
+from bot.errors import CloudError, InvalidInput, SettingsError, StoreError, UserError
+from bot.ports import Fixes
+from bot.settings import existing_database, load_config
 
 EXIT_FAILED, EXIT_PAYLOAD = 1, 2
 PAYLOAD = "JSON, @file, or - for standard input"
@@ -30,7 +34,11 @@ def add(commands: Any) -> None:
     rca.add_argument("--payload", default="-", help=f"{PAYLOAD} (-): {_shown(functions.RCA)}")
     rollback = commands.add_parser("rollback", help="plan to take an ECS service back; with --yes, do it")
     rollback.add_argument("--payload", required=True, help=f"{PAYLOAD}: {_shown(functions.ROLLBACK)}")
-    rollback.add_argument("--yes", action="store_true", help="do it and wait for its end; without, nothing is changed")
+    rollback.add_argument(
+        "--yes",
+        action="store_true",
+        help="do it, within the guard rails; without, nothing is changed",
+    )
 
 
 def run(asked: argparse.Namespace) -> int:
@@ -44,21 +52,31 @@ def run(asked: argparse.Namespace) -> int:
         return _complain(f"{error.field}: {error}", EXIT_PAYLOAD)
     except SettingsError as error:
         return _complain(str(error), EXIT_PAYLOAD)
-    except (UserError, CloudError) as error:
+    except (UserError, CloudError, StoreError) as error:
         return _complain(str(error), EXIT_FAILED)
 
 
 def _rollback(payload: Any, *, execute: bool) -> int:
+    asked, config = functions.rollback_payload(payload), _config()
+    if not execute:
+        with _aws(asked.region, config) as fixes:
+            return _answer(functions.planned(asked, fixes, config))
+    from bot.store.sqlite import SqliteStore  # noqa: PLC0415 - a wrong argument is reported before it is loaded
+
+    with closing(SqliteStore(existing_database())) as store, _aws(asked.region, config) as fixes:
+        hands = Alone(store, config, fixes, _now)
+        answer = functions.rolled_back(asked, hands, config, f"{getpass.getuser()} on the command line", time.sleep)
+    return _answer(answer) if functions.is_well(answer) else _answer(answer, EXIT_FAILED)
+
+
+@contextmanager
+def _aws(region: str, config: Config) -> Iterator[Fixes]:
     from bot.integrations.aws.clients import Clients  # noqa: PLC0415 - loading boto3 takes longer than all of `rca`
     from bot.integrations.aws.fixes import AwsFixes  # noqa: PLC0415
 
-    region = functions.rollback_payload(payload).get("region") or os.environ.get("AWS_REGION")
-    limits = _config().remediation
-    pace = functions.Pace(_now, time.sleep, limits.timeout)
-    with closing(Clients(region or None, os.environ.get("AWS_ENDPOINT_URL") or None)) as clients:
-        fixes = AwsFixes(clients, _now, timeout=limits.timeout)
-        answer = functions.rollback(payload, fixes, pace, execute=execute)
-    return _answer(answer) if functions.is_well(answer) else _answer(answer, EXIT_FAILED)
+    where = region or os.environ.get("AWS_REGION") or None
+    with closing(Clients(where, os.environ.get("AWS_ENDPOINT_URL") or None)) as clients:
+        yield AwsFixes(clients, _now, timeout=config.remediation.timeout)
 
 
 def _config() -> Config:

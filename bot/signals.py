@@ -71,6 +71,11 @@ class Alarm(_Value):
         """The dedup key: account, region and name."""
         return f"{self.account}/{self.region}/{self.name}"
 
+    @property
+    def children_keys(self) -> tuple[str, ...]:
+        """The dedup keys of the alarms that a composite one stands for: its account and region, their names."""
+        return tuple(f"{self.account}/{self.region}/{name}" for name in self.children)
+
 
 class AlarmChanged(_Value):
     """An alarm's state changed at `at`. `value` is the newest datapoint in the alarm's unit.
@@ -102,7 +107,8 @@ class DeploymentState(StrEnum):
 class Deployment(_Value):
     """Something was deployed. `version` is what (task definition, commit, revision), `by` who or what did it.
 
-    `id` is the deployment's own, so that its later states belong together.
+    `id` is the deployment's own, so that its later states belong together; `began_at` is the time of the first of them,
+    where this is a later one.
     """
 
     source_id: str
@@ -116,6 +122,22 @@ class Deployment(_Value):
     version: str = ""
     by: str = ""
     reason: str = ""
+    began_at: datetime | None = None
+
+    @property
+    def began(self) -> datetime:
+        """When it first was heard of; what it changes may break from then on."""
+        return self.began_at or self.at
+
+    def follows(self, known: Deployment) -> bool:
+        """Do both tell of one run? What is over and heard of again later was begun anew, like a rollback to it."""
+        first, last = sorted((known, self), key=lambda each: each.at)
+        return first.state is DeploymentState.STARTED or first.at == last.at
+
+    def joined(self, known: Deployment) -> Deployment:
+        """Both of one run: the newest state, and when it began."""
+        newest = max((known, self), key=lambda each: (each.at, each.state is not DeploymentState.STARTED))
+        return newest.model_copy(update={"began_at": min(known.began, self.began)})
 
 
 class PagerState(StrEnum):

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from blocks import notes
 from blocks.text import one_line
 from bot.access import Right
-from bot.alerts import Alerts
 from bot.config import Config, Maintenance, parse_duration
 from bot.errors import InvalidInput, Refused
 from bot.incidents import limited, required
@@ -19,7 +18,8 @@ from bot.models import Alert, Change, Shown, Silence, Timer, new_id
 from bot.owed import alerts as owed
 from bot.rights import Caller, Rights
 from bot.steps import alerts as steps
-from bot.triage import Rules, spans
+from bot.triage import Rules, under_maintenance
+from bot.visibility import Visibility
 
 SILENCE = "silence"  # a timer: the silence is over
 LONGEST = timedelta(days=30)
@@ -49,13 +49,13 @@ class _What(NamedTuple):
 
 
 class Silences:
-    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config, alerts: Alerts) -> None:
+    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
         self._rules = rules
         self._config = config
-        self._alerts = alerts
+        self._visibility = Visibility(ledger.store, rules)
 
     def silence(self, caller: Caller, pattern: str, lasts: str, why: str, channel: str) -> Hidden:
         """Hide the alarms whose names match a glob; its end is told in `channel`."""
@@ -117,12 +117,7 @@ class Silences:
         self._rights.need(caller, Right.READ)
         now = self._ledger.clock()
         active = sorted(self._store.silences(), key=lambda one: one.ends_at)
-        on = [
-            (window, end)
-            for window in self._config.maintenance
-            for start, end in spans(window, now)
-            if start <= now < end
-        ]
+        on = under_maintenance(self._config.maintenance, now)
         return Listing([one for one in active if one.ends_at > now], on)
 
     def end(self, silence_id: str, by: str | None = None) -> None:
@@ -136,7 +131,8 @@ class Silences:
             still = self._store.alerts_silenced_by(silence_id)
             change = Change(silences=(ended,), cancel_timers=((SILENCE, silence_id),))
             for alert in still:
-                change += self._alerts.after_silence(alert, now, silence_id)
+                reason = "its silence is over and it still fires"
+                change += self._visibility.shown_again(alert, now, reason, ended=silence_id)
             told = owed.post(silence.channel, notes.silence_over(silence.pattern, len(still)))
             return None, change + Change(owed=(told,))
 

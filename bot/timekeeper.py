@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot import oncall
-from bot.alerts import REVEAL, STORM, Alerts
 from bot.errors import StoreError, UserError
+from bot.intake import STORM, AlertIntake
 from bot.ledger import Ledger
 from bot.models import Alert, Change, Incident, Role, Timer
 from bot.paging import next_call
@@ -22,6 +22,7 @@ from bot.steps import deadlines
 from bot.steps import incidents as incident_steps
 from bot.steps.fixes import EXPIRE, RUNG
 from bot.triage import Rules, minutes
+from bot.visibility import REVEAL
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,18 @@ class Timekeeper:
     """`owner` names the process in claims."""
 
     def __init__(
-        self, ledger: Ledger, rules: Rules, alerts: Alerts, silences: Silences, remediations: Remediations, owner: str
+        self,
+        ledger: Ledger,
+        rules: Rules,
+        intake: AlertIntake,
+        silences: Silences,
+        remediations: Remediations,
+        owner: str,
     ) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rules = rules
-        self._alerts = alerts
+        self._intake = intake
         self._silences = silences
         self._remediations = remediations
         self._owner = owner
@@ -46,12 +53,12 @@ class Timekeeper:
             deadlines.SLA: self._missed,
             deadlines.CALL: self._call,
             deadlines.UPDATE: self._remind,
-            deadlines.SETTLE: lambda timer: self._alerts.settle(_number(timer)),
+            deadlines.SETTLE: lambda timer: self._intake.settle(_number(timer)),
             SILENCE: lambda timer: self._silences.end(timer.subject),
-            REVEAL: lambda timer: self._alerts.reveal(_number(timer)),
-            STORM: lambda timer: self._alerts.calm(timer.subject),
-            EXPIRE: lambda timer: self._remediations.expire(_number(timer)),
-            RUNG: lambda timer: self._remediations.rung(_number(timer), Role(timer.body["role"])),
+            REVEAL: lambda timer: self._intake.reveal(_number(timer)),
+            STORM: lambda timer: self._intake.calm(timer.subject),
+            EXPIRE: lambda timer: self._remediations.outcomes.expire(_number(timer)),
+            RUNG: lambda timer: self._remediations.outcomes.rung(_number(timer), Role(timer.body["role"])),
         }
 
     def also(self, on: Mapping[str, Callable[[Timer], None]]) -> None:

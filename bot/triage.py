@@ -33,7 +33,8 @@ class Around(NamedTuple):
     """What triage needs to know beside the alarm.
 
     tags      the alarm's tags; None: they could not be read
-    parent    a firing composite alarm that stands for this one
+    parent    a firing composite alarm over this one that waits for somebody, or whose incident somebody works on
+    child     where this is a composite alarm: the worst alert under it of the same service that people know of
     incident  an open incident of the same service; newest: the alert that joined it last
     lead      a firing alert of the same service and environment under whose card this one could stand
     approvals the standing approvals of remediations
@@ -43,6 +44,7 @@ class Around(NamedTuple):
     tags: Tags | None = None
     silences: Sequence[Silence] = ()
     parent: Alert | None = None
+    child: Alert | None = None
     incident: Incident | None = None
     newest: Alert | None = None
     lead: Alert | None = None
@@ -80,6 +82,12 @@ class Rules:
         """What an unacknowledged alert of this service and severity gets now; no page where nobody can be paged."""
         response = self._wanted(service, severity, now)
         return response._replace(pages=response.pages and self._can_page)
+
+    def response_to(self, alert: Alert, now: datetime) -> oncall.Response:
+        """The same for a stored alert: its route has the last word about paging."""
+        response = self._wanted(alert.service, alert.severity, now)
+        pages = response.pages if alert.route_pages is None else alert.route_pages
+        return response._replace(pages=pages and self._can_page)
 
     def _wanted(self, service: str, severity: Severity, now: datetime) -> oncall.Response:
         return oncall.respond(self.policy, calendar(self._config, service), severity, now)
@@ -142,11 +150,19 @@ class Rules:
         return min(ends, default=None)
 
     def inhibition(self, severity: Severity, around: Around) -> Finding | None:
-        """A composite alarm stands for its children, but for none that is worse: nobody would be paged for that one."""
-        if around.parent is None or severity < around.parent.severity:
+        """A composite alarm stands for its children, but for none that is worse: nobody would be paged for that one.
+
+        Whoever has the composite one has its children too: they join its incident.
+        """
+        parent = around.parent
+        if parent is None or severity < parent.severity:
             return None
-        reason = f"the composite alarm {around.parent.alarm.name} ({around.parent.id}) stands for it"
-        return _hidden(Shown.INHIBITED, Stage.INHIBITION, reason, parent=around.parent.number)
+        reason = f"the composite alarm {parent.alarm.name} ({parent.id}) stands for it"
+        values: dict[str, Any] = {"parent": parent.number}
+        if parent.is_acknowledged:
+            values["incident"] = parent.incident
+            reason += f", and somebody has INC-{parent.incident}, to which both belong"
+        return _hidden(Shown.INHIBITED, Stage.INHIBITION, reason, **values)
 
     def routing(self, severity: Severity, place: Place, around: Around, alarm: Alarm) -> Finding:
         """Channels, e-mail topic and whether to page, from the first route that matches, else from the policy."""
@@ -171,7 +187,13 @@ class Rules:
                 *(["e-mail"] if topic else []),
             ]
         )
-        values = {"channels": channels, "topic": topic, "pages": pages and self._can_page, "due_at": response.due_at}
+        values = {
+            "channels": channels,
+            "topic": topic,
+            "pages": pages and self._can_page,
+            "route_pages": route.page,
+            "due_at": response.due_at,
+        }
         return Finding(values, Decision(stage=Stage.ROUTING, outcome=outcome, reason="; ".join(why)))
 
     def _route(self, severity: Severity, place: Place, around: Around, alarm: Alarm) -> tuple[int | None, Route]:
@@ -183,8 +205,8 @@ class Rules:
     def grouping(self, severity: Severity, around: Around) -> Finding:
         """Alerts of one service within the window stand under one card; a worse one gets a card and a page anyway."""
         window = self.triage.group
-        incident = around.incident
-        if incident is not None and self._is_within(around, incident):
+        incident, child = around.incident, around.child
+        if incident is not None and (self._is_within(around, incident) or _is_of(child, incident)):
             if severity < incident.severity:
                 reason = f"joins {incident.id}, which becomes {severity.label} with it"
                 return Finding({"incident": incident.number}, _grouped(incident.id, reason))
@@ -192,19 +214,14 @@ class Rules:
             return Finding(
                 {"incident": incident.number, "pages": False, "shown": Shown.THREAD}, _grouped(incident.id, reason)
             )
+        if child is not None and child.leads and severity >= child.severity:
+            return _led(child, f"people were paged for {child.id}, which it stands for: one page for both")
         lead = around.lead
         if lead is None or around.now - lead.received_at > window:
             return Finding({}, _grouped("own card", "no other alert of its service fires"))
         if severity < lead.severity:
             return Finding({}, _grouped("own card", f"worse than {lead.id} of the same service"))
-        values = {
-            "lead": lead.number,
-            "pages": False,
-            "shown": Shown.THREAD if lead.shown is Shown.CARD else lead.shown,
-        }
-        return Finding(
-            values, _grouped(lead.id, f"same service within {minutes(window)} of {lead.id}: one page for both")
-        )
+        return _led(lead, f"same service within {minutes(window)} of {lead.id}: one page for both")
 
     def remediation(self, alarm: Alarm, place: Place, around: Around) -> Finding:
         """The runbook that repairs this, and whether it may start by itself."""
@@ -330,6 +347,16 @@ def _grouped(outcome: str, reason: str) -> Decision:
     return Decision(stage=Stage.GROUPING, outcome=outcome, reason=reason)
 
 
+def _led(lead: Alert, reason: str) -> Finding:
+    """It stands under another alert's card and shares its page."""
+    shown = Shown.THREAD if lead.shown is Shown.CARD else lead.shown
+    return Finding({"lead": lead.number, "pages": False, "shown": shown}, _grouped(lead.id, reason))
+
+
+def _is_of(child: Alert | None, incident: Incident) -> bool:
+    return child is not None and child.incident == incident.number
+
+
 def _hidden(shown: Shown, stage: Stage, reason: str, **values: Any) -> Finding:
     return Finding(
         {"shown": shown, "pages": False, "topic": None, **values},
@@ -382,6 +409,11 @@ def _shown(rule: Match) -> str:
 
 def _is_during(window: Maintenance, now: datetime) -> bool:
     return any(starts <= now < ends for starts, ends in spans(window, now))
+
+
+def under_maintenance(windows: Sequence[Maintenance], now: datetime) -> list[tuple[Maintenance, datetime]]:
+    """The windows that are on, each with its end."""
+    return [(window, ends) for window in windows for starts, ends in spans(window, now) if starts <= now < ends]
 
 
 def spans(window: Maintenance, now: datetime) -> Iterator[tuple[datetime, datetime]]:

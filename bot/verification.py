@@ -38,10 +38,10 @@ _NEWEST = Window()
 def judge(
     readings: Sequence[Reading], alarm: AlarmState | None, progress: Progress | None, window: Window = _NEWEST
 ) -> Verdict:
-    """`readings` since the remediation was done; `alarm` as it stands now; `progress` of what was deployed.
+    """`readings` since the remediation was done; `alarm` and what was deployed (`progress`) as they stand now.
 
-    A metric beyond its alarm's limit, a firing alarm or a failed deployment is a no. Where the alarm is not known and
-    nothing was measured, nothing speaks for it, which is a no as well.
+    A metric beyond its alarm's limit, a firing alarm or a deployment with a problem is a no. Where nothing could be
+    looked at, nothing speaks for it, which is a no as well.
     """
     readings = [_over(window, each) for each in readings]
     bad: list[str] = []
@@ -52,8 +52,8 @@ def judge(
         (bad if progress.problem else good).append(progress.problem or progress.said)
     for reading in readings:
         (bad if _is_beyond(reading) else good).append(_words(reading))
-    if alarm is None and not readings:
-        bad.append("neither the alarm's state nor a metric could be read")
+    if alarm is None and progress is None and not readings:
+        bad.append("neither the alarm, a metric nor the deployment could be read")
     return Verdict(not bad, (*bad, *good))
 
 
@@ -82,7 +82,8 @@ def _is_beyond(reading: Reading) -> bool:
 
 
 def _words(reading: Reading) -> str:
-    parts = [f"{reading.measure.value} {number(reading.now, reading.unit)}"]
+    name = reading.metric.rpartition(" ")[2] if reading.measure is Measure.OTHER else reading.measure.value
+    parts = [f"{name or reading.measure.value} {number(reading.now, reading.unit)}"]
     if reading.before is not None:
         parts.append(f"before {number(reading.before, reading.unit)}")
     if reading.threshold is not None:

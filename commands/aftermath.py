@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks import answers, postmortem, sections
 from blocks.ids import Input
-from blocks.text import clip, escape
+from blocks.text import clip, escape, when
 from bot.errors import InvalidInput, Overtaken
 from bot.models import SectionName, Status
 from bot.postmortems import Kept
@@ -183,12 +183,17 @@ def save_elsewhere(desk: Desk, request: Request) -> Reply:
 
 
 def snooze(how: str) -> Callable[[Desk, Request], Reply]:
-    def click(desk: Desk, request: Request) -> Reply:
-        until = desk.reminders.snooze(request.caller, request.value, how)
-        at = f"<!date^{int(until.timestamp())}^{{date_short_pretty}} {{time}}|{until:%Y-%m-%d %H:%M} UTC>"
-        return Answer(answers.say(f"I'll remind you again {at}."))
+    return lambda desk, request: _snoozed(desk, request, request.value, how)
 
-    return click
+
+def click_snooze(desk: Desk, request: Request) -> Reply:
+    how, _, subject = request.value.partition(" ")
+    return _snoozed(desk, request, subject, how)
+
+
+def _snoozed(desk: Desk, request: Request, subject: str, how: str) -> Reply:
+    until = desk.reminders.snooze(request.caller, subject, how)
+    return Answer(answers.say(f"I'll remind you again {when(until, '{date_short_pretty} {time}')}."))
 
 
 def click_reassign(desk: Desk, request: Request) -> Reply:

@@ -10,12 +10,11 @@ from difflib import get_close_matches
 
 from blocks import alert_answers, answers
 from blocks.alert import service_name
-from blocks.rich import Line, moment, own, rich
+from blocks.rich import Line, own, rich
 from blocks.rich import words as foreign
 from bot.config import parse_duration
 from bot.errors import CloudError, InvalidInput, PagerError, StillFiring
 from bot.models import Alert, Duty, Incident, Message
-from bot.silences import Hidden
 from commands import say, words
 from commands.desk import Desk
 from commands.reply import Answer, Reply
@@ -128,27 +127,12 @@ def silence(desk: Desk, request: Request, rest: str) -> Reply:
         hidden = desk.silences.silence_alert(request.caller, number, *args)
     else:
         hidden = desk.silences.silence(request.caller, pattern, *args)
-    return Answer(_silenced(hidden))
-
-
-def _silenced(hidden: Hidden) -> Message:
-    """In rich text, since in mrkdwn the asterisks of a pattern would make it bold."""
-    silence, message = hidden.silence, say.silenced(hidden)
-    now = f"{hidden.alerts} firing now. " if hidden.alerts else "None of them fires now. "
-    until: Line = [own("” until "), moment(silence.ends_at, "{date_short_pretty} {time}"), own(f". {now}")]
-    line: Line = [
-        own("Silenced “"),
-        foreign(silence.pattern, 300),
-        *until,
-        own(f"/incident unsilence {silence.id} ends it."),
-    ]
-    return Message(message.text, [rich(line)])
+    return Answer(say.silenced(hidden))
 
 
 def unsilence(desk: Desk, request: Request, rest: str) -> Reply:
     ended = desk.silences.unsilence(request.caller, words.phrase(rest))
-    line: Line = [own("The silence on “"), foreign(ended.pattern, 300), own("” is over.")]
-    return Answer(Message(say.unsilenced(ended).text, [rich(line)]))
+    return Answer(say.unsilenced(ended))
 
 
 def silences(desk: Desk, request: Request, rest: str) -> Reply:

@@ -143,6 +143,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.ACTION_ITEM: following.click_action,
     Action.ACTION_ITEM_CLOSE: following.click_close,
     Action.REASSIGN: aftermath.click_reassign,
+    Action.SNOOZE: aftermath.click_snooze,
     Action.SNOOZE_HOUR: aftermath.snooze("hour"),
     Action.SNOOZE_TOMORROW: aftermath.snooze("tomorrow"),
     Action.SNOOZE_MONDAY: aftermath.snooze("monday"),
@@ -167,8 +168,6 @@ def click(desk: Desk, request: Request) -> Reply:
     if button is None:
         return None
     reply = button(desk, request)
-    if request.is_home:
-        desk.homes.refresh()
     if isinstance(reply, Answer) and request.action in _ON_CARDS and _is_old_card(desk, request):
         facts = desk.incidents.facts(request.caller, request.number)
         return reply._replace(refresh=answers.shown(facts))

@@ -81,7 +81,11 @@ def _told(fix: Remediation) -> str:
 
 
 def rca(desk: Desk, request: Request, rest: str) -> Reply:
-    subject, _, _ = about(desk, request, rest)
+    subject, service, _ = about(desk, request, rest)
+    if subject is None and service:
+        raise InvalidInput(
+            "incident", f"Nothing goes on for {service}. Name an alert or incident: /incident rca AL-17."
+        )
     if subject is None:
         raise InvalidInput("incident", "Of what? /incident rca AL-17, or in the thread of an alert or incident.")
     return investigate(desk, request, subject)
@@ -255,7 +259,7 @@ def approve(desk: Desk, request: Request, rest: str) -> Reply:
             raise InvalidInput(
                 "duration", f"Say for which service and how long: /incident approve {first} checkout-api 7d"
             )
-        given = desk.remediations.grant(request.caller, first, service, lasts)
+        given = desk.remediations.standing.grant(request.caller, first, service, lasts)
         return Answer(
             answers.say(f"{given.name} may run by itself for {given.service} until {given.until:%Y-%m-%d %H:%M} UTC.")
         )
@@ -267,7 +271,7 @@ def reject(desk: Desk, request: Request, rest: str) -> Reply:
     first, behind = words.first_word(rest)
     if _is_standing(first):
         service, _ = words.word_or_quoted(behind)
-        ended = desk.remediations.withdraw(request.caller, first, service)
+        ended = desk.remediations.standing.withdraw(request.caller, first, service)
         return Answer(answers.say(f"{ended.name} does not run by itself for {ended.service} any more."))
     return reject_number(desk, request, _meant(desk, request, rest).number)
 
@@ -321,8 +325,8 @@ def approve_number(desk: Desk, request: Request, number: int) -> Reply:
 def _approved(fix: Remediation, *, changed: bool) -> str:
     if changed:
         return f"You approved *{fix.id}*; {'it runs' if fix.started_at else 'it still needs another approval'}."
-    who = f" by <@{fix.approved_by[-1]}>" if fix.approved_by else ""
-    return f"*{fix.id}* is {fix.status.value} already{', approved' + who if who else ''}."
+    who = f", approved by <@{[*fix.approved_by][-1]}>" if fix.approved_by else ""
+    return f"*{fix.id}* is {fix.status.value} already{who}."
 
 
 def reject_number(desk: Desk, request: Request, number: int) -> Reply:

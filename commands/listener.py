@@ -7,6 +7,7 @@ escape after an ack: Bolt would take the ack back.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 
 from slack_bolt import Ack, App
 
-from blocks import answers
+from blocks import answers, home
 from bot.errors import ChatError, InvalidInput, StoreError, UserError
 from bot.models import Message
 from commands import buttons, request, shortcuts, subcommands, views, words
@@ -189,6 +190,9 @@ class Listener:
             log.exception("answering %s failed", asked.caller.user_id)
 
     def _bring(self, asked: Request, reply: Reply) -> None:
+        if asked.is_home:
+            self._bring_home(asked, reply)
+            return
         match reply:
             case OpenForm(view):
                 self._open(asked, view)
@@ -198,6 +202,19 @@ class Listener:
                 self._tell(asked, message, replace=is_replacing)
                 if refresh is not None and asked.response_url:
                     self._desk.replies.respond(asked.response_url, refresh, replace=True)
+
+    def _bring_home(self, asked: Request, reply: Reply) -> None:
+        """What was clicked in App Home is answered there: on the page, or over it where nothing was done."""
+        match reply:
+            case OpenForm(view):
+                carried = {**json.loads(view.get("private_metadata") or "{}"), "home": True}
+                self._desk.homes.clicked(asked.caller)
+                self._open(asked, {**view, "private_metadata": json.dumps(carried)})
+            case Answer(message) if reply.is_problem and asked.trigger_id:
+                self._desk.homes.clicked(asked.caller)
+                self._open(asked, home.problem(message))
+            case Answer(message):
+                self._desk.homes.answered(asked.caller, message)
 
     def _open(self, asked: Request, view: dict[str, Any]) -> None:
         try:
@@ -219,7 +236,7 @@ class Listener:
 def _problem(asked: Request, text: str, who: str | None = None) -> Answer:
     """What is wrong; with a long text given back, so that nobody types it twice."""
     typed = asked.text if asked.is_typed and len(asked.text) > _WORTH_KEEPING else ""
-    return Answer(answers.problem(text, who, typed=words.readable(typed)))
+    return Answer(answers.problem(text, who, typed=words.readable(typed)), is_problem=True)
 
 
 def _in_form(asked: Request, error: Exception) -> dict[str, str]:

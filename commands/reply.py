@@ -11,11 +11,13 @@ class Answer(NamedTuple):
     """Words for the one who asked. `replace`: in place of the ephemeral they clicked in.
 
     `refresh`: the message with the clicked button shows this instead (a card that is no longer kept up to date).
+    `is_problem`: nothing was done, and this is why.
     """
 
     message: Message
     replace: bool = False
     refresh: Message | None = None
+    is_problem: bool = False
 
 
 class OpenForm(NamedTuple):

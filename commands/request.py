@@ -19,6 +19,7 @@ class Request:
     thread_ts  the thread it came from
     text       what was typed after the command (`is_typed`), or the block id of what was clicked
     message_*  the message a button or shortcut belongs to
+    is_home    clicked in App Home, or sent with a form that opened there
     carried    what a form was given when it opened
     """
 
@@ -100,6 +101,7 @@ def submission(body: dict[str, Any]) -> Request:
         action=view.get("callback_id", ""),
         trigger_id=body.get("trigger_id"),
         view_id=view.get("id"),
+        is_home=carried.get("home") is True,
         form=_form(view),
         carried=carried,
     )

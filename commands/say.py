@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from blocks import answers
-from blocks.text import ago, escape, foreign
+from blocks.text import ago, escape, foreign, literal
 from bot.alerts import Taken
 from bot.incidents import Result
 from bot.models import Alert, Duty, Incident, Message, Role, Silence, Status
@@ -120,11 +120,11 @@ def silenced(hidden: Hidden) -> Message:
     now = f" {hidden.alerts} firing now." if hidden.alerts else " None of them fires now."
     until = f"<!date^{int(silence.ends_at.timestamp())}^{{date_short_pretty}} {{time}}|{silence.ends_at:%H:%M} UTC>"
     end = f"`/incident unsilence {silence.id}` ends it."
-    return answers.say(f"Silenced “{foreign(silence.pattern, 300)}” until {until}.{now} {end}")
+    return answers.say(f"Silenced {literal(silence.pattern, 300)} until {until}.{now} {end}")
 
 
 def unsilenced(silence: Silence) -> Message:
-    return answers.say(f"The silence on “{foreign(silence.pattern, 300)}” is over.")
+    return answers.say(f"The silence on {literal(silence.pattern, 300)} is over.")
 
 
 def rated(result: Taken) -> Message:

@@ -119,6 +119,7 @@ VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
     View.ROLLBACK: fixing.rollback_to,
     View.RUNBOOK: fixing.run_runbook,
     View.EVIDENCE: nothing,
+    View.PROBLEM: nothing,
     View.POST_MORTEM_SECTION: aftermath.save_section,
     View.POST_MORTEM_PREVIEW: nothing,
     View.POST_MORTEM_WAIVE: aftermath.save_waive,

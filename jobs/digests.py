@@ -10,6 +10,7 @@ from bot.reporting import Digests
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 30.0
+CATCH_UP_SECONDS = 900.0  # after a start: alerts that waited in the queue are counted too
 
 
 def post(digests: Digests) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bot.alarms import parse
-from bot.alerts import Alerts
 from bot.errors import CloudError, StoreError
+from bot.intake import AlertIntake
 from bot.paging import PagerSync
 from bot.ports import Alarms, Clock, Inbox, Received
 from bot.signals import PagerChange, Signal, Unreadable
@@ -45,7 +45,7 @@ class Read(NamedTuple):
 class Intake:
     """Polls `inbox` from `start` to `stop`. `is_healthy` while the queue can be read; `caught_up` once it was empty."""
 
-    def __init__(self, inbox: Inbox, alerts: Alerts, sync: PagerSync, alarms: Alarms, clock: Clock) -> None:
+    def __init__(self, inbox: Inbox, alerts: AlertIntake, sync: PagerSync, alarms: Alarms, clock: Clock) -> None:
         self._inbox = inbox
         self._alerts = alerts
         self._sync = sync

@@ -79,6 +79,8 @@ class Investigators:
 
     def _look(self, investigation: Investigation) -> None:
         """A bug in one of them ends that one, and says so; else it would be tried for ever."""
+        if self._investigations.left_out(investigation):
+            return
         if not self._investigator.has_sources:
             self._investigations.fail(investigation, NO_SOURCES)
             return

@@ -10,19 +10,15 @@ import logging
 from datetime import timedelta
 
 from bot.errors import StoreError
-from bot.ports import Clock
-from bot.store import Store
+from bot.retention import Retention
 
 log = logging.getLogger(__name__)
 
 KEEP = timedelta(days=15)
 
 
-def tidy(store: Store, clock: Clock) -> None:
+def tidy(retention: Retention) -> None:
     try:
-        gone = store.forget_before(clock() - KEEP)
+        retention.forget(KEEP)
     except StoreError as error:
         log.warning("upkeep waits for the next round: %s", error)
-        return
-    if gone:
-        log.info("upkeep: %d old rows dropped", gone)

@@ -109,7 +109,7 @@ def world(port: int = 0) -> Iterator[World]:
 
         pagerduty = stack.enter_context(PagerDutyServer(ports[1], deliver))
         github = stack.enter_context(GitHubServer(ports[3]))
-        around = {"aws": aws.url, "pagerduty": pagerduty.url}
+        around = {"aws": aws.url, "pagerduty": pagerduty.url, "github": github.url}
         slack = stack.enter_context(SandboxServer(port=ports[0], world=around))
         yield World(slack, shop, pagerduty, github)
 

@@ -15,6 +15,7 @@ from bot.integrations.aws.analyst import LambdaAnalyst
 from bot.integrations.aws.baselines import CloudWatchBaselines
 from bot.integrations.aws.clients import Clients
 from bot.integrations.aws.evidence import collectors
+from bot.integrations.aws.fixes import RunAs
 from bot.models import Action, Remediation, Source
 from bot.ports import Gathered, Scope
 from bot.resources import Resources
@@ -22,8 +23,9 @@ from sandbox.aws.clock import CLOCK, utc
 from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, AwsServer
 from sandbox.shop.catalogue import CLUSTER, LOAD_BALANCER
 from sandbox.shop.shop import Shop
+from tests.bot.aws import credentials
 from tests.bot.test_evidence_live import ALARM
-from tests.bot.test_fixes import WEB, credentials, fix, kept
+from tests.bot.test_fixes import WEB, fix, kept
 from tests.bot.test_fixes_runbooks import DEAD, HOOK, WORKERS, Account
 from tests.bot.test_rca_answer import BUSY
 from tests.iam import Request, Verdict, evaluate, recorded_calls
@@ -68,7 +70,7 @@ def held(server: AwsServer, cluster: str) -> set[str]:
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with credentials(tmp_path_factory):
+    with credentials(tmp_path_factory.mktemp("aws")):
         yield
 
 
@@ -118,7 +120,7 @@ def account() -> Iterator[Account]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         with AwsServer(speed=120.0) as server, closing(Account(server)) as account:
-            account.more = {"role": Stack().arn("PurgeSQSDLQRole")}
+            account.more = {"run_as": RunAs(Stack().arn("PurgeSQSDLQRole"))}
             yield account
 
 

@@ -170,6 +170,30 @@ PATIENCE = 30.0
 POLLS = 4
 
 
+def machine(states: Any, polls: int) -> str:
+    """RemediationOrchestrator, with short waits; it gives up after so many polls."""
+    text = json.dumps(MACHINE)
+    for name, value in STACK.properties("RemediationOrchestrator")["DefinitionSubstitutions"].items():
+        text = text.replace(f"${{{name}}}", value)
+    definition = json.loads(text)
+    definition["States"]["Wait"]["Seconds"] = 1
+    for choice in definition["States"]["Is it over?"]["Choices"]:
+        if "NumericGreaterThanEquals" in choice:
+            choice["NumericGreaterThanEquals"] = polls
+    made = states.create_state_machine(
+        name="RemediationOrchestrator", definition=json.dumps(definition), roleArn=STACK.arn("OrchestratorRole")
+    )
+    return str(made["stateMachineArn"])
+
+
+def approvals(dynamodb: Any) -> None:
+    """The table AutoRemediationApproval, empty."""
+    table = STACK.properties("AutoRemediationApprovalTable")
+    dynamodb.create_table(
+        **{key: table[key] for key in ("TableName", "KeySchema", "AttributeDefinitions", "BillingMode")}
+    )
+
+
 class Account:
     """An account with a queue, its dead letters, the runbook that brings them back, and the orchestrator."""
 
@@ -181,13 +205,10 @@ class Account:
         self.work = self._queue(QUEUE, RedrivePolicy=json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3}))
         self.dead = dead
         self._tell_queue()
-        table = STACK.properties("AutoRemediationApprovalTable")
-        self.table.create_table(
-            **{key: table[key] for key in ("TableName", "KeySchema", "AttributeDefinitions", "BillingMode")}
-        )
+        approvals(self.table)
         content = json.dumps(STACK.properties("PurgeSQSDLQDocument")["Content"])
         self.client("ssm").create_document(Name=RUNBOOK, DocumentType="Automation", Content=content)
-        self.machine = self._machine()
+        self.machine = machine(self.states, POLLS)
 
     def client(self, service: str) -> Any:
         return boto3.client(service, **self.aws.credentials("sandbox-ana"))
@@ -203,20 +224,6 @@ class Account:
         bus = {"EventBusName": "aiops-alerts"}
         events.put_rule(Name="finished", EventPattern=json.dumps(rule["EventPattern"]), **bus)
         events.put_targets(Rule="finished", Targets=rule["Targets"], **bus)
-
-    def _machine(self) -> str:
-        text = json.dumps(MACHINE)
-        for name, value in STACK.properties("RemediationOrchestrator")["DefinitionSubstitutions"].items():
-            text = text.replace(f"${{{name}}}", value)
-        machine = json.loads(text)
-        machine["States"]["Wait"]["Seconds"] = 1
-        for choice in machine["States"]["Is it over?"]["Choices"]:
-            if "NumericGreaterThanEquals" in choice:
-                choice["NumericGreaterThanEquals"] = POLLS
-        made = self.states.create_state_machine(
-            name="RemediationOrchestrator", definition=json.dumps(machine), roleArn=STACK.arn("OrchestratorRole")
-        )
-        return str(made["stateMachineArn"])
 
     def approve(self, expires_at: str, **more: str) -> None:
         said = {"runbook": RUNBOOK, "service": "payments", "expires_at": expires_at, "approved_by": "U0ANA"} | more

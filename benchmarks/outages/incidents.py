@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from math import exp, log
 from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks.outages.changes import ACCOUNT, REGION, SERVICES, changes_around, made_of
 from benchmarks.outages.play import AFTER, HISTORY, Fault, Minute, Play, Service
-from benchmarks.outages.signals import MINUTE, health, logs, readings, traces
+from benchmarks.outages.signals import MINUTE, START, health, logs, readings, traces
 from benchmarks.outages.stories import STORIES, Plot
 from bot.models import Asked, Cause, ChangeKind, Evidence, LogClass, Made, Source, SourceOutcome
 
 BEFORE = 15  # minutes that are shown before the alarm; what is counted is since it began
-START = datetime(2026, 11, 16, tzinfo=UTC)
 NOISE = (
     (LogClass.EXCEPTION, "ClientDisconnectedError: reader left"),
     (LogClass.TIMEOUT, "timed out waiting for idle connection, retrying"),
@@ -75,11 +74,13 @@ def _seen(name: str, s: Service, plot: Plot, play: Play, dice: random.Random) ->
     noticed = _alarm(s, plot, play, baseline, dice)
     if noticed is None:
         return None
-    alarm, first, threshold = noticed
+    alarm, noticed_at, threshold = noticed
     period = dice.choice((1, 5))
-    first -= first % period
+    first = noticed_at - noticed_at % period
     since, began = max(1, first - BEFORE), first - dice.choice((0, 0, 1))
     until = min(len(play.minutes), first + dice.randint(6, 15))
+    if plot.at_once:
+        until = noticed_at + dice.randint(1, 3)
     window = play.minutes[began:until]
     caused = sum(one.caused for one in window)
     cause = plot.cause(sum(one.failed for one in window), caused)
@@ -134,11 +135,15 @@ def _alarm(
     if plot.alarm == "memory":
         killed = next((t for t, one in enumerate(play.minutes) if t > HISTORY and one.killed), HISTORY + AFTER - 15)
         return "memory", min(killed, HISTORY + AFTER - 15), limits["memory"][1]
-    for t in range(HISTORY, HISTORY + AFTER - 15):
-        for name, (value, limit) in limits.items():
-            if value(play.minutes[t]) >= limit:
-                return name, t, limit
-    return None
+    if plot.alarm == "full":
+        limits = {"memory": limits["memory"]}
+    over = (
+        (name, t, limit)
+        for t in range(HISTORY, HISTORY + AFTER - 15)
+        for name, (value, limit) in limits.items()
+        if value(play.minutes[t]) >= limit
+    )
+    return next(over, None)
 
 
 def _with_gaps(evidence: Evidence, dice: random.Random) -> tuple[Evidence, bool]:

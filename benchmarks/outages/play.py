@@ -49,6 +49,7 @@ class Fault:
     waits: float = 0.0
     locked: float = 0.0
     leak: float = 0.0
+    cached: float = 0.0
     thrash: float = 0.0
     chatter: float = 0.0
     ramp: int = 1
@@ -113,7 +114,9 @@ class Play:
         room = 99 - self._service.memory
         killed = sum(each > room for each in self._leaked)
         self._leaked = [0.0 if each > room else each for each in self._leaked]
-        return min(99.0, self._service.memory + fmean(self._leaked) + self._dice.gauss(0, 0.7)), min(killed, tasks)
+        kept = self._fault.cached if t >= self._begin else 0.0
+        used = self._service.memory + fmean(self._leaked) + kept + self._dice.gauss(0, 0.7)
+        return min(99.0, used), min(killed, tasks)
 
     def _lines(self, why: tuple[int, int, int], usual: int, killed: int, part: float) -> Lines:
         """What the code writes: more than one line for a failure at times, and at times none."""

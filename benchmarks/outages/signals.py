@@ -5,15 +5,17 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from statistics import fmean, pstdev
 
 from benchmarks.outages.dice import binomial
 from benchmarks.outages.play import Fault, Minute, Service
 from benchmarks.outages.stories import Plot
+from bot.integrations.aws.evidence.climbing import slope
 from bot.models import HealthNote, LogClass, LogFinding, Measure, Reading, Traces
 
 MINUTE = timedelta(minutes=1)
+START = datetime(2026, 11, 16, tzinfo=UTC)
 RECENT = 15
 
 
@@ -36,7 +38,7 @@ def readings(
     ]
     if s.has_metrics:
         measures += [
-            (Measure.LATENCY, "latency", "s", lambda one: one.latency, lambda values: sorted(values)[-2]),
+            (Measure.LATENCY, "latency", "s", lambda one: one.latency, lambda values: sorted(values)[-2:][0]),
             (Measure.ERRORS, "errors", "", lambda one: float(one.failed), sum),
             (Measure.REQUESTS, "requests", "", lambda one: float(one.requests), sum),
         ]
@@ -58,7 +60,7 @@ def readings(
                 expected=fmean(samples) * factor if has_baseline else None,
                 deviation=pstdev(samples) + 0.05 * fmean(samples) if has_baseline else None,
                 threshold=alarm[1] if alarm[0] == name else None,
-                slope=_slope([value(one) for one in long]),
+                slope=slope({START + t * MINUTE: value(one) for t, one in enumerate(long)}),
             )
         )
     return found
@@ -104,9 +106,3 @@ def health(plot: Plot, at: datetime, dice: random.Random) -> list[HealthNote]:
     if dice.random() < 0.15:
         notes.append(HealthNote(service="IOT", title="Elevated errors", started_at=at - 30 * MINUTE))
     return notes
-
-
-def _slope(values: Sequence[float]) -> float:
-    middle, mean = (len(values) - 1) / 2, fmean(values)
-    below = sum((t - middle) ** 2 for t in range(len(values)))
-    return sum((t - middle) * (value - mean) for t, value in enumerate(values)) / below if below else 0.0

@@ -33,13 +33,15 @@ class Change(NamedTuple):
 
 class Plot(NamedTuple):
     """An outage to be played: the fault, the cause by the matrix as far as it is not a matter of the errors' number,
-    and the change that brought it about, if one did."""
+    and the change that brought it about, if one did. `alarm` is which one goes off, empty for the first; `at_once`: it
+    is looked at as soon as that does, not minutes later."""
 
     fault: Fault
     cause: Callable[[int, int], Cause]
     change: Change | None = None
     health: bool = False
     alarm: str = ""
+    at_once: bool = False
 
 
 def _busy(_: int, caused: int) -> Cause:
@@ -97,6 +99,21 @@ def thrashing(s: Service, dice: random.Random) -> Plot:
     """A full heap: the collector uses the CPU."""
     fault = Fault(leak=dice.uniform(1.2, 4), thrash=dice.uniform(0.6, 2))
     return Plot(fault, _always(Cause.MEMORY_LEAK), _deploy(dice, 3), alarm="memory")
+
+
+def fast_leak(s: Service, dice: random.Random) -> Plot:
+    """Within minutes memory is nearly full; nobody was killed yet."""
+    s.memory = min(s.memory, 70.0)
+    fault = Fault(leak=exp(dice.uniform(log(1), log(10))))
+    change = _deploy(dice, 3) if dice.random() < 0.6 else None
+    return Plot(fault, _always(Cause.MEMORY_LEAK), change, alarm="full", at_once=True)
+
+
+def filled_cache(s: Service, dice: random.Random) -> Plot:
+    """Memory that is used at one go and then kept: an index that was loaded, a cache. An alarm is raised, but that is
+    all."""
+    s.memory = min(s.memory, 65.0)
+    return Plot(Fault(cached=dice.uniform(88, 93) - s.memory), _always(Cause.UNKNOWN), alarm="full")
 
 
 def bad_deploy(s: Service, dice: random.Random) -> Plot:
@@ -186,7 +203,7 @@ STORIES: dict[str, Callable[[Service, random.Random], Plot]] = {
     tell.__name__: tell
     for tell in (
         *(traffic, dear_code, scaled_in, hot_and_failing),
-        *(leak, thrashing),
+        *(leak, thrashing, fast_leak, filled_cache),
         *(bad_deploy, bad_setting, access_lost, few_errors, dependency_fails, port_closed),
         *(dependency_slow, dependency_changed, locked, slow_and_chatty, zone_trouble),
         *(flapping, something_else),

@@ -71,9 +71,10 @@ class AftermathCarriers:
             return None
         subject = delivery.owed.subject
         what = {OwedKind.FILE: "file", OwedKind.PULL_REQUEST: "pull request"}.get(delivery.owed.kind, "issue")
+        still = "closed" if delivery.owed.body.get("what") == "close" else "there"
         number = _number(subject)
         incident = self._store.action_item(number).incident if subject.startswith("AI-") else number
-        text = f"the {what} for {subject.replace('PM-', 'the post-mortem of INC-')} is not there yet: {error}"
+        text = f"the {what} for {subject.replace('PM-', 'the post-mortem of INC-')} is not {still} yet: {error}"
         event = TimelineEvent(incident=incident, at=self._clock(), kind=EventKind.TROUBLE, text=text)
         return Change(timeline=(event,), owed=owed_to_incident.cards(self._store.incident(incident)))
 
@@ -120,18 +121,20 @@ class AftermathCarriers:
         title = f"Post-mortem of INC-{number}"
         link = self._link(self._store.incident(number))
         body = f"{title}, as it was filed in Slack{f': {link}' if link else '.'}"
-        url = self._after.tracker.propose(f"INC-{number}", path, text, title, body)
+        url = self._after.tracker.propose(self._key(f"INC-{number}"), path, text, title, body)
         return Settlement(follow=lambda: self._after.written.proposed(number, url))
 
     # -- action items
 
     def _ticket(self, delivery: Delivery) -> Settlement:
-        number = _number(delivery.owed.subject)
-        if delivery.owed.body["what"] == "follow":
+        number, what = _number(delivery.owed.subject), delivery.owed.body["what"]
+        if what == "follow":
             return self._followed(number)
+        if what == "close":
+            return self._closed(number)
         link = self._link(self._store.incident(self._store.action_item(number).incident))
         item, title, body = self._after.actions.issue(number, link)
-        ticket = self._after.tracker.open_issue(item.id, title, body, [LABEL])
+        ticket = self._after.tracker.open_issue(self._key(item.id), title, body, [LABEL])
         return Settlement(follow=lambda: self._after.actions.tracked(number, ticket))
 
     def _followed(self, number: int) -> Settlement:
@@ -147,6 +150,23 @@ class AftermathCarriers:
             log.warning("the issue of %s can't be looked at: %s", item.id, error)
             return Settlement(follow=lambda: self._later(number))
         return Settlement(follow=self._after.actions.seen(number, ticket))
+
+    def _closed(self, number: int) -> Settlement:
+        """An issue that was deleted is as good as closed."""
+        item = self._store.action_item(number)
+        if item.ticket is None:
+            return Settlement()
+        try:
+            self._after.tracker.close_issue(item.ticket)
+        except TrackerError as error:
+            if error.code != "gone":
+                raise
+            log.info("the issue of %s is gone: %s", item.id, error)
+        return Settlement()
+
+    def _key(self, what: str) -> str:
+        """Other installations have an AI-1 too, perhaps in the same repository."""
+        return f"{what}/{self._store.installation()}"
 
     def _later(self, number: int) -> Change:
         item = self._store.action_item(number)

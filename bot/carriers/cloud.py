@@ -66,7 +66,7 @@ class CloudCarriers:
         return row.model_copy(update={"body": body, "lane": f"bus:{row.id}", "not_before": due})
 
     def _mail(self, delivery: Delivery) -> Settlement:
-        """With the way to the card, where that stands already: a mail never waits for it."""
+        """With the way to the card, where that stands by now."""
         body, card = delivery.owed.body, self._card(delivery.owed.subject)
         text = f"{body['text']}\nCard in Slack: {card}" if card else body["text"]
         self._mailer.publish(body["topic"], body["title"], text)

@@ -16,7 +16,6 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
-SHOWN_AT_TRY = 3  # a passing failure becomes visible on the card at this try
 LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 
 

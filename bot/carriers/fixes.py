@@ -29,6 +29,8 @@ from bot.models import (
 from bot.owed import Target
 from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope, Standing
 from bot.remediation import Remediations
+from bot.resources import Resources
+from bot.runbooks import RUNBOOKS
 from bot.signals import Alarm, AlarmState
 from bot.store import Store
 from bot.verification import Window, judge
@@ -87,44 +89,38 @@ class Aws(NamedTuple):
 
 
 class FixCarriers:
-    """Remediations. Raises ChatError where Slack, CloudError where AWS did not take it and it may be tried again."""
+    """The calls to AWS. Raises CloudError where AWS did not take it and it may be tried again."""
 
-    def __init__(self, aws: Aws, remediations: Remediations, store: Store, chat: Chat, clock: Clock, ops: str) -> None:
+    def __init__(self, aws: Aws, remediations: Remediations, store: Store, clock: Clock) -> None:
         self._aws = aws
         self._remediations = remediations
         self._store = store
-        self._messenger = Messenger(chat, ops)
         self._clock = clock
         self._step = {"start": self._start, "follow": self._follow, "verify": self._verify}
 
     def takes(self, owed: Owed) -> bool:
-        return owed.kind in (OwedKind.FIX, OwedKind.FIX_CARD, OwedKind.PROPOSE)
+        return owed.kind in (OwedKind.FIX, OwedKind.PROPOSE)
 
     def carry(self, delivery: Delivery) -> Settlement:
-        match delivery.owed.kind:
-            case OwedKind.FIX_CARD:
-                return self._card(delivery)
-            case OwedKind.PROPOSE:
-                return self._propose(delivery)
+        if delivery.owed.kind is OwedKind.PROPOSE:
+            return self._propose(delivery)
         fix = self._store.remediation(_number(delivery.owed.subject))
         return self._step[str(delivery.owed.body["step"])](fix)
 
     def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         return None
 
-    # -- calls to AWS
-
     def _start(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.RUNNING:
             return Settlement()
-        if self._remediations.is_late(fix):
+        if self._remediations.outcomes.is_late(fix):
             return self._timed_out(fix)
         return self._tried(fix, lambda: self._aws.fixes.start(fix))
 
     def _follow(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.RUNNING:
             return Settlement()
-        if self._remediations.is_late(fix) and not self._came_to_an_end(fix):
+        if self._remediations.outcomes.is_late(fix) and not self._came_to_an_end(fix):
             return self._timed_out(fix)
         return self._tried(fix, lambda: self._aws.fixes.follow(fix))
 
@@ -139,7 +135,7 @@ class FixCarriers:
         """Also one that never began: what was approved then is not what AWS looks like now."""
         self._let_go(fix)
         problem = "it took longer than it may"
-        return Settlement(follow=lambda: self._remediations.ended(fix.number, problem, timed_out=True))
+        return Settlement(follow=lambda: self._remediations.outcomes.ended(fix.number, problem, timed_out=True))
 
     def _tried(self, fix: Remediation, call: Callable[[], Progress]) -> Settlement:
         """What can't be is the end of it; what may pass is tried again, as long as the remediation may take."""
@@ -148,12 +144,12 @@ class FixCarriers:
         except UserError as error:
             problem = str(error)
         except CloudError as error:
-            if error.retryable and not self._remediations.is_late(fix):
+            if error.retryable and not self._remediations.outcomes.is_late(fix):
                 raise
             problem = str(error)
         else:
-            return Settlement(follow=lambda: self._remediations.progressed(fix.number, progress))
-        return Settlement(follow=lambda: self._remediations.ended(fix.number, problem))
+            return Settlement(follow=lambda: self._remediations.outcomes.progressed(fix.number, progress))
+        return Settlement(follow=lambda: self._remediations.outcomes.ended(fix.number, problem))
 
     def _let_go(self, fix: Remediation) -> None:
         try:
@@ -164,22 +160,34 @@ class FixCarriers:
     def _verify(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.VERIFYING:
             return Settlement()
-        subject, resources = self._remediations.resources_of(fix)
+        subject, resources = self._remediations.outcomes.resources_of(fix)
         now = self._clock()
         since = _settled(fix.finished_at or now, now)
-        alarm = self._alarm_of(subject)
+        alarm = self._alarm_of(subject, fix.order.service)
         readings = ()
         if self._aws.metrics is not None:
-            scope = Scope(fix.order.service, resources, alarm, since, since, now)
+            scope = Scope(fix.order.service, _measured(fix.order, resources), alarm, since, since, now)
             readings = tuple(self._aws.metrics.collect(scope).values.get("readings", ()))
-        verdict = judge(readings, self._state(subject), None, _window(fix, alarm, since, now))
-        return Settlement(follow=lambda: self._remediations.judged(fix.number, verdict))
+        standing, unseen = self._standing_of(fix)
+        verdict = judge(readings, self._state(subject), standing, _window(fix, alarm, since, now))
+        verdict = verdict._replace(lines=(*verdict.lines, *unseen))
+        return Settlement(follow=lambda: self._remediations.outcomes.judged(fix.number, verdict))
 
-    def _alarm_of(self, subject: Subject | None) -> Alarm | None:
+    def _standing_of(self, fix: Remediation) -> tuple[Progress | None, tuple[str, ...]]:
+        """How what it changed stands by now; where AWS does not tell, why, which speaks neither for nor against it."""
+        try:
+            return self._aws.fixes.standing(fix), ()
+        except UserError as error:
+            return Progress(said="", problem=str(error)), ()
+        except CloudError as error:
+            return None, (f"how it is deployed could not be read: {error}",)
+
+    def _alarm_of(self, subject: Subject | None, service: str) -> Alarm | None:
+        """The alert's, or that of the first alert of the incident that is about this service."""
         if isinstance(subject, Alert):
             return subject.alarm
         alerts = self._store.alerts_of_incident(subject.number) if subject is not None else []
-        return alerts[0].alarm if alerts else None
+        return next((one.alarm for one in alerts if one.service == service), None)
 
     def _state(self, subject: Subject | None) -> AlarmState | None:
         """The live state of the alarms: firing while one of them does."""
@@ -200,21 +208,43 @@ class FixCarriers:
     def _propose(self, delivery: Delivery) -> Settlement:
         body, subject = delivery.owed.body, delivery.owed.subject
         order = Order.model_validate(body["order"])
-        return Settlement(follow=self._remediations.by_itself(subject, order, str(body["approval"])))
+        return Settlement(follow=self._remediations.standing.by_itself(subject, order, str(body["approval"])))
 
-    # -- cards
 
-    def _card(self, delivery: Delivery) -> Settlement:
+class FixCardCarriers:
+    """The cards of remediations, under the card of what they are for. Raises ChatError."""
+
+    def __init__(self, remediations: Remediations, store: Store, chat: Chat, clock: Clock, ops_channel: str) -> None:
+        self._remediations = remediations
+        self._store = store
+        self._messenger = Messenger(chat, ops_channel)
+        self._clock = clock
+
+    def takes(self, owed: Owed) -> bool:
+        return owed.kind is OwedKind.FIX_CARD
+
+    def carry(self, delivery: Delivery) -> Settlement:
         fix = self._store.remediation(_number(delivery.owed.subject))
-        message = look.card(fix, now=self._clock(), facts=self._remediations.facts(fix))
+        message = look.card(fix, now=self._clock(), facts=self._remediations.outcomes.facts(fix))
         subject = subject_of(self._store, fix.subject) if fix.subject else None
         posted = _under(self._store, self._messenger, delivery, subject, message)
         return Settlement((posted,) if posted else ())
+
+    def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+        return None
 
 
 def _settled(done: datetime, now: datetime) -> datetime:
     """Since when it should be well: what was done needs half of the time to be felt."""
     return min(done + (now - done) / 2, now - _LEAST_WINDOW)
+
+
+def _measured(order: Order, resources: Resources) -> Resources:
+    """A runbook's effect is measured at what it acts on: what else the service runs on says nothing about it."""
+    runbook = RUNBOOKS.get(order.runbook)
+    if runbook is None:
+        return resources
+    return Resources(**{name: getattr(resources, name) for name in ("account", "region", *runbook.acts_on)})
 
 
 def _window(fix: Remediation, alarm: Alarm | None, since: datetime, until: datetime) -> Window:

@@ -11,10 +11,11 @@ from blocks import notes, templates
 from blocks.card import card
 from blocks.text import foreign
 from bot.cards import Cards
-from bot.carriers.common import SHOWN_AT_TRY, Messenger, Settlement
+from bot.carriers.common import Messenger, Settlement
 from bot.config import Config
 from bot.errors import ChatError, DeliveryError
 from bot.models import (
+    SHOWN_AT_TRY,
     Change,
     Delivery,
     EventKind,

@@ -6,6 +6,7 @@ from typing import Any
 
 from blocks import notes, pages
 from blocks.alert import summary
+from blocks.text import clip
 from bot.alert_cards import AlertCards
 from bot.cards import Cards
 from bot.carriers.common import Settlement, showing
@@ -30,7 +31,7 @@ from bot.owed import incidents as owed_to_incident
 from bot.ports import Chat, Clock, Pager, Roster
 from bot.store import Store
 
-_SUMMARY = 1000
+_SUMMARY, _WHY = 1000, 400  # why somebody is called comes through however much there is to say
 Subject = Alert | Incident
 
 
@@ -115,11 +116,11 @@ class PagingCarriers:
             text, source = summary(subject), f"{alarm.account} {alarm.region}".strip()
         else:
             text, source = subject.impact, "declared in Slack"
-        why = str(body.get("why", ""))
+        why = f" ({clip(str(body['why']), _WHY)})" if body.get("why") else ""
         head = f"{subject.severity.label} {subject.service}: {text}"
         return Page(
             key=self._key(subject),
-            summary=(f"{head} ({why})" if why else head)[:_SUMMARY],
+            summary=f"{clip(head, _SUMMARY - len(why))}{why}",
             severity=subject.severity,
             service=subject.service or "unknown service",
             source=source or "CloudWatch",

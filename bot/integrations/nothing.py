@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from bot.errors import Refused, TrackerError
-from bot.models import Order, Plan, Progress, Remediation
+from bot.models import Order, Person, PersonKind, Plan, Progress, Remediation
 from bot.ports import Choice, Event, Learned, Standing, Ticket, Told
 from bot.resources import Resources
 
@@ -39,6 +39,13 @@ class NoAlarms:
         return {}
 
 
+class NoDirectory:
+    """Nobody can be asked about: who calls is not known here."""
+
+    def person(self, user_id: str, team_id: str | None) -> Person:
+        return Person(id=user_id, kind=PersonKind.UNKNOWN)
+
+
 class NoBaselines:
     """What is usual can't be learned."""
 
@@ -66,6 +73,9 @@ class NoFixes:
     def stop(self, remediation: Remediation) -> None:
         raise _refused()
 
+    def standing(self, remediation: Remediation) -> Progress | None:
+        raise _refused()
+
     def rehearse(self, remediation: Remediation) -> Sequence[str]:
         raise _refused()
 
@@ -80,6 +90,9 @@ class NoTracker:
         raise _off()
 
     def issue(self, number: int) -> Ticket:
+        raise _off()
+
+    def close_issue(self, number: int) -> None:
         raise _off()
 
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:

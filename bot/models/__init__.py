@@ -51,7 +51,18 @@ from bot.models.incident import (
     TimelineEvent,
     Update,
 )
-from bot.models.owed import Change, Delivery, Owed, OwedKind, Posted, Priority, Timer, Trouble, new_id
+from bot.models.owed import (
+    SHOWN_AT_TRY,
+    Change,
+    Delivery,
+    Owed,
+    OwedKind,
+    Posted,
+    Priority,
+    Timer,
+    Trouble,
+    new_id,
+)
 from bot.models.remediation import (
     Approval,
     Guard,
@@ -68,6 +79,7 @@ __all__ = [
     "MAX_SERVICE",
     "MAX_TEXT",
     "POST_MORTEM_DUE",
+    "SHOWN_AT_TRY",
     "TRANSITIONS",
     "WORKING",
     "Action",

@@ -79,6 +79,7 @@ class Alert(Stored):
     settling      since when a flapping alarm is OK without this counting yet
     has_stood     a card of it was owed: it is kept up to date, also when it is hidden later
     lead          the alert under whose card this one stands
+    route_pages   what its route says about paging, whatever its severity; None: nothing
     parent        the composite alarm's alert that stands for this one
     silence       the silence or maintenance window that hides it
     due_at        when the acknowledgement is due; missed_at when that passed
@@ -116,6 +117,7 @@ class Alert(Stored):
     topic: str | None = None
     pages: bool = False
     page_as: str = ""
+    route_pages: bool | None = None
     lead: int | None = None
     parent: int | None = None
     silence: str | None = None
@@ -140,11 +142,6 @@ class Alert(Stored):
     def page_key(self) -> str:
         """Its dedup key at the pager: its own, or that of the alert in whose place it pages."""
         return self.page_as or f"aiops-{self.id}"
-
-    @property
-    def children_keys(self) -> tuple[str, ...]:
-        """The dedup keys of the alarms that a composite one stands for: its account and region, their names."""
-        return tuple(f"{self.alarm.account}/{self.alarm.region}/{name}" for name in self.alarm.children)
 
     @property
     def is_firing(self) -> bool:

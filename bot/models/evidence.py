@@ -70,7 +70,7 @@ class Reading(Stored):
     before     the same as `now` over the hour before the symptom; None where there was no data
     expected   the baseline's mean for that hour of the week, with its deviation; None where there is no baseline
     threshold  the alarm's limit where the alarm is about this measure
-    slope      how much it rises a minute over the window and the hour before, by least squares
+    slope      how much it rises a minute since it began to, by least squares
     statistic  CloudWatch's word for how datapoints are made: `Average`, `p99`; empty where nothing tells it
     """
 
@@ -268,10 +268,9 @@ class Diagnosis(Stored):
 
 
 class InvestigationStatus(StrEnum):
-    """`waiting` until somebody takes it; `running` while its sources are asked."""
+    """`waiting` until its sources have answered."""
 
     WAITING = "waiting"
-    RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
 

@@ -53,6 +53,22 @@ class OwedKind(StrEnum):
     REMIND = "remind"
 
 
+SHOWN_AT_TRY = 3  # a failure that may pass becomes visible on the card at this try
+_SLACK_IS_SLOW = frozenset({"card_not_posted", "ratelimited", "rate_limited", "timeout", "request_timeout"})
+_OUTSIDE_SLACK = frozenset(
+    {
+        OwedKind.PAGE,
+        OwedKind.PAGER,
+        OwedKind.EVENTS,
+        OwedKind.MAIL,
+        OwedKind.FIX,
+        OwedKind.PROPOSE,
+        OwedKind.PULL_REQUEST,
+        OwedKind.TICKET,
+    }
+)
+
+
 class Priority(IntEnum):
     """Who goes first when several rows wait. The page of a SEV-1 is urgent: it overtakes all others."""
 
@@ -75,6 +91,7 @@ class Owed(Value):
     lane      rows of one lane leave one after the other; lanes run side by side
     pace      the rate bucket it draws from (`post:<channel>`, `edit:<card>`)
     after     a row that goes before this one
+    until     when that one is waited for no longer; None: as long as it takes
     patient   wait until that row is done or set aside; else for its first try only
     coalesce  at most one waiting row carries the same key; the newest state is what it will show
     body      what the carrier of this kind needs
@@ -88,6 +105,7 @@ class Owed(Value):
     priority: Priority = Priority.NORMAL
     pace: str = ""
     after: str | None = None
+    until: datetime | None = None
     patient: bool = True
     coalesce: str | None = None
     body: dict[str, Any] = Field(default_factory=dict)
@@ -123,12 +141,26 @@ class Posted(Value):
 
 
 class Trouble(Value):
-    """Something owed to an incident or alert that has not been taken yet."""
+    """Something owed to an incident or alert that has not been taken yet.
+
+    `is_aside`: it does not pass by itself; `is_given_up`: it is not tried again.
+    """
 
     kind: OwedKind
     error: str
     attempts: int
+    is_aside: bool = False
     is_given_up: bool = False
+
+    @property
+    def passes(self) -> bool:
+        """Nothing that anybody has to do something about: it is tried again within seconds, or Slack is slow and the
+        message comes later. A page is waited for, so each of its tries counts."""
+        if self.is_aside or self.is_given_up:
+            return False
+        if self.kind not in _OUTSIDE_SLACK and self.error.partition(":")[0] in _SLACK_IS_SLOW:
+            return True
+        return self.kind is not OwedKind.PAGE and self.attempts < SHOWN_AT_TRY
 
 
 class Timer(Value):

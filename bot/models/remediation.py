@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from bot.errors import Refused
 from bot.models.basics import Severity, Stored
@@ -95,7 +95,6 @@ class RemediationStatus(StrEnum):
     TIMED_OUT = "timed out"
     REJECTED = "rejected"
     EXPIRED = "expired"
-    REHEARSED = "rehearsed"
 
     @property
     def is_over(self) -> bool:
@@ -104,19 +103,29 @@ class RemediationStatus(StrEnum):
 
 _S = RemediationStatus
 STEPS: dict[RemediationStatus, frozenset[RemediationStatus]] = {
-    _S.PLANNED: frozenset({_S.RUNNING, _S.REJECTED, _S.EXPIRED, _S.REHEARSED}),
+    _S.PLANNED: frozenset({_S.RUNNING, _S.REJECTED, _S.EXPIRED}),
     _S.RUNNING: frozenset({_S.VERIFYING, _S.FAILED, _S.TIMED_OUT}),
     _S.VERIFYING: frozenset({_S.VERIFIED, _S.NOT_RECOVERED}),
 }
+
+
+def _with_times(value: Any) -> Any:
+    """Rows of before say who, and not when."""
+    return value if isinstance(value, dict) else dict.fromkeys(value)
+
+
+Approved = Annotated[dict[str, datetime | None], BeforeValidator(_with_times)]
 
 
 class Remediation(Stored):
     """One change to AWS, FIX-<number>. Times are aware datetimes in UTC; people are Slack user ids.
 
     subject      `AL-n` or `INC-n` that it is for; empty: asked for by hand about a service
-    requested_by None: the bot itself, under the standing approval `approval`
+    requested_by None: the bot itself, under the standing approval `approval`, or somebody outside of Slack: `via` says
+                 who, where and why
     needs        how many people besides the requester have to approve; `group` of whom
     policy       which rule asks for that, in words
+    approved_by  who let it run, and when
     token        makes each call to AWS the same call, however often it is tried
     undoes       the remediation that this one takes back; undone_by the one that took this back
     """
@@ -134,8 +143,8 @@ class Remediation(Stored):
     group: str = ""
     policy: str = ""
     approval: str = ""
-    approved_by: tuple[str, ...] = ()
-    approved_at: datetime | None = None
+    via: str = ""
+    approved_by: Approved = Field(default_factory=dict)
     rejected_by: str | None = None
     token: str = ""
     started_at: datetime | None = None
@@ -151,6 +160,11 @@ class Remediation(Stored):
     @property
     def id(self) -> str:
         return f"FIX-{self.number}"
+
+    @property
+    def why_not(self) -> str:
+        """Why it did not help, in words."""
+        return self.problem or "; ".join(self.verdict[:2]) or self.status.value
 
     def changed(self, **values: Any) -> Self:
         return self.model_copy(update=values)

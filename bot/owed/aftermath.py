@@ -42,14 +42,14 @@ def pull_request(written: PostMortem) -> Owed:
 
 
 def ticket(item: ActionItem, what: str, due: datetime | None = None) -> Owed:
-    """The issue of an action item: `open` it, or (in a lane of its own) `follow` whether it is closed."""
+    """The issue of an action item: `open` it, `close` it, or `follow` whether it is closed; each in its own lane."""
     lane = f"ticket:{item.number}" if what == "open" else f"ticket:{item.number}:{what}"
     return Owed(
         kind=OwedKind.TICKET,
         lane=lane,
         pace=lane,
         subject=item.id,
-        priority=Priority.NORMAL if what == "open" else Priority.COMFORT,
+        priority=Priority.COMFORT if what == "follow" else Priority.NORMAL,
         not_before=due,
         coalesce=lane,
         body={"what": what},
@@ -58,7 +58,7 @@ def ticket(item: ActionItem, what: str, due: datetime | None = None) -> Owed:
 
 def reminder(subject: PostMortem | ActionItem) -> Owed:
     """Its owner is told, as things stand by then."""
-    pace = f"post:{subject.owner or 'ops'}"
+    pace = f"remind:{subject.owner}" if subject.owner else "post:ops"
     lane = f"remind:{subject.id}"
     return Owed(
         kind=OwedKind.REMIND, lane=lane, coalesce=lane, pace=pace, subject=subject.id, priority=Priority.COMFORT

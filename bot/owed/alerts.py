@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.models import Alert, Incident, Message, Owed, OwedKind, Priority, Role, Severity, Storm
 from bot.owed import Target
 from bot.ports import Event
 
+_MAIL_WAITS = timedelta(minutes=1)
 _EVENTS_AT_ONCE = 10  # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
 
 
@@ -83,27 +84,23 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
 
 def page(subject: Alert | Incident, role: Role, why: str = "", **more: Any) -> Owed:
     """Somebody is to be called about it: whoever has this role by then."""
-    lane = f"page:{subject.id}"
+    return _to_pager(OwedKind.PAGE, subject, {"role": role.value, "why": why, **more})
+
+
+def pager(subject: Alert | Incident, key: str, action: str, by: str = "") -> Owed:
+    """The pager is to know that a page was acknowledged or is over; `by` in words."""
+    return _to_pager(OwedKind.PAGER, subject, {"key": key, "action": action, "by": by})
+
+
+def _to_pager(kind: OwedKind, subject: Alert | Incident, body: dict[str, Any]) -> Owed:
+    """All that the pager hears about it, in one lane and as urgent: a lane keeps the order only among equals."""
     return Owed(
-        kind=OwedKind.PAGE,
-        lane=lane,
-        pace=lane,
+        kind=kind,
+        lane=f"page:{subject.id}",
+        pace=f"{kind.value}:{subject.id}",
         subject=subject.id,
         priority=Priority.URGENT if subject.severity is Severity.SEV1 else Priority.PAGE,
-        body={"role": role.value, "why": why, **more},
-    )
-
-
-def pager(subject: str, key: str, action: str, by: str = "", *, is_urgent: bool = False) -> Owed:
-    """The pager is to know that a page was acknowledged or is over; `by` in words. As urgent as the page: a lane keeps
-    the order of its rows only among equals."""
-    return Owed(
-        kind=OwedKind.PAGER,
-        lane=f"page:{subject}",
-        pace=f"pager:{subject}",
-        subject=subject,
-        priority=Priority.URGENT if is_urgent else Priority.PAGE,
-        body={"key": key, "action": action, "by": by},
+        body=body,
     )
 
 
@@ -121,6 +118,13 @@ def mail(subject: str, topic: str, title: str, text: str) -> Owed:
     """An e-mail to the subscribers of an SNS topic."""
     body = {"topic": topic, "title": title, "text": text}
     return Owed(kind=OwedKind.MAIL, lane=f"mail:{topic}", pace=f"mail:{topic}", subject=subject, body=body)
+
+
+def first_mail(subject: str, topic: str, title: str, text: str, *, card: Owed, now: datetime) -> Owed:
+    """One that links to a card which is to be posted: after its first try, or a minute later without the link."""
+    row = mail(subject, topic, title, text)
+    lane = f"{row.lane}:{subject}"  # others of the topic need not wait for this card
+    return row.model_copy(update={"lane": lane, "after": card.id, "patient": False, "until": now + _MAIL_WAITS})
 
 
 def storm(storm: Storm, *, is_first: bool = False) -> Owed:

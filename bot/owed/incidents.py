@@ -51,12 +51,14 @@ def cards(incident: Incident) -> tuple[Owed, ...]:
 
 
 def first_card(incident: Incident, target: Target, *, after: str | None = None) -> Owed:
-    """A card that is posted for the first time."""
+    """A card that is posted for the first time: with its template, not behind the cards that wait for the channel."""
     pace = "post:ops" if target is Target.OPS else f"post:{incident.channel_id}"
-    return _card(incident, target, pace=pace, after=after)
+    return _card(incident, target, pace=pace, priority=Priority.TEMPLATE, after=after)
 
 
-def _card(incident: Incident, target: Target, *, pace: str, after: str | None = None) -> Owed:
+def _card(
+    incident: Incident, target: Target, *, pace: str, priority: Priority = Priority.NORMAL, after: str | None = None
+) -> Owed:
     lane = f"card:{incident.number}:{target}"
     return Owed(
         kind=OwedKind.CARD,
@@ -64,6 +66,7 @@ def _card(incident: Incident, target: Target, *, pace: str, after: str | None = 
         coalesce=lane,
         pace=pace,
         subject=incident.id,
+        priority=priority,
         after=after,
         body={"target": target.value},
     )

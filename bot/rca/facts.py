@@ -13,6 +13,9 @@ from bot.rca.usual import MOST, SCALES, Rise, fallen, in_hours, news, ramp, rise
 
 WAITS = frozenset({LogClass.TIMEOUT, LogClass.CONNECTION, LogClass.RATE_LIMIT})
 """What code says when what it waits for does not answer: not its own fault, as a rule."""
+HIGH_MEMORY = (80, 95)
+NEW_MEMORY = (2, 6)
+"""Percent above the hour before: what refills after a restart comes back to where it was, and is no leak."""
 SOME = (0.5, 2)
 """One line may be chance, two are something."""
 HOST = re.compile(
@@ -194,8 +197,10 @@ def _memory(evidence: Evidence, risen: Mapping[Measure, Rise], new: tuple[LogFin
     known = risen.get(Measure.MEMORY)
     climbs = full = 0.0
     if known:
-        high = max(known.strength, ramp(known.reading.peak, 80, 95))
-        climbs = ramp(known.reading.slope, 0.1, 0.5) * high
+        high = max(known.strength, ramp(known.reading.peak, *HIGH_MEMORY))
+        before = known.reading.before
+        is_new = 1.0 if before is None else ramp(known.reading.peak - before, *NEW_MEMORY)
+        climbs = ramp(known.reading.slope, 0.1, 0.5) * high * is_new
         full = ramp(known.reading.peak, 85, 97) * known.strength
     return Memory(killed=ramp(evidence.stopped, 0, 2), lines=ramp(lines, 0, 2), climbs=climbs, full=full)
 

@@ -109,10 +109,10 @@ def _anomaly(text: Any) -> _Anomaly:
         raise InvalidInput(
             "anomalies", f"“{_short(text)}” is a share, but errors are counted. Write `Errors: 12 (expected 0)`."
         )
-    now = _amount(found, "now")
-    if now is None or not isfinite(now):
-        raise InvalidInput("anomalies", f"“{_short(text)}” has no number that I can read. {EXAMPLE}")
-    return _Anomaly(measure, now, _amount(found, "expected"), _amount(found, "deviation"))
+    now, expected, deviation = (_amount(found, name) for name in ("now", "expected", "deviation"))
+    if now is None or not all(each is None or (isfinite(each) and each >= 0) for each in (now, expected, deviation)):
+        raise InvalidInput("anomalies", f"“{_short(text)}” has a number that I can't read. {EXAMPLE}")
+    return _Anomaly(measure, now, expected, deviation)
 
 
 def _amount(found: re.Match[str], name: str) -> float | None:
@@ -145,8 +145,9 @@ def _value(name: Any, given: Any) -> float:
         value = float("nan") if isinstance(given, bool) else float(given)
     except (TypeError, ValueError, OverflowError):
         value = float("nan")
-    if not isfinite(value):
-        raise InvalidInput("metrics", f"The metric {_short(name)} is “{_short(given)}”; it has to be a number.")
+    if not isfinite(value) or value < 0:
+        problem = f"The metric {_short(name)} is “{_short(given)}”; it has to be a number of 0 or more, like 60."
+        raise InvalidInput("metrics", problem)
     return value
 
 

@@ -54,9 +54,12 @@ def risen(measure: Measure) -> Sentence:
 
 
 def reading(rise: Rise) -> str:
-    """`CPU: 31 % (expected 28 % ± 6)`."""
+    """`CPU: 31 % (expected 28 % ± 6)`. Where only the worst was over the alarm's limit, it says that too."""
     unit = rise.reading.unit or UNITS.get(rise.reading.measure, "")
     told = f"{_name(rise.reading)}: {_with_unit(rise.reading.now, unit)}"
+    limit = rise.reading.threshold
+    if unit and limit is not None and rise.reading.now < limit <= rise.reading.peak:
+        told += f", at most {_with_unit(rise.reading.peak, unit)}"
     if rise.usual is None:
         return told
     usual = _with_unit(rise.usual, unit)
@@ -120,7 +123,7 @@ def errors(found: Facts) -> str:
         return f"X-Ray: {things(failed.number, 'faulty trace')} of {traces.total:,} in {span}"
     usual = ""
     if rise and rise.usual is not None and rise.basis is not Basis.LIMIT:
-        usual = f" ({Basis.BASELINE.value.format(number(rise.usual))})"
+        usual = f" ({rise.basis.value.format(number(rise.usual))})"
     return f"{things(failed.number, 'error')} in {span}{usual}{named}"
 
 
@@ -173,8 +176,8 @@ def _name(one: Reading) -> str:
     if one.measure is Measure.OTHER:
         return one.metric.rpartition(" ")[2] or one.measure.value
     if one.measure is not Measure.LATENCY or not one.statistic:
-        return "p99" if one.measure is Measure.LATENCY else one.measure.value
-    return one.statistic if one.statistic.startswith("p") else f"latency ({one.statistic.lower()})"
+        return "p99 latency" if one.measure is Measure.LATENCY else one.measure.value
+    return f"{one.statistic if one.statistic.startswith('p') else one.statistic.lower()} latency"
 
 
 def _deviation(one: Reading) -> str:

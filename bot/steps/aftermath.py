@@ -176,14 +176,16 @@ def added(item: ActionItem, incident: Incident, now: datetime, zone: ZoneInfo, *
 
 
 def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, via: str = "") -> Change | None:
+    """`via` says where it was closed, when not here; else its issue is still to be closed."""
     if not item.is_open:
         return None
     after = item.changed(is_open=False, closed_by=by, closed_at=now, via=via)
+    issue = (owed.ticket(after, "close"),) if after.ticket is not None and not via else ()
     event = _line(incident, now, f"{item.id} is done: {item.title}" + (f" ({via})" if via else ""), by)
     return Change(
         action_items=(after,),
         timeline=(event,),
-        owed=owed_to_incident.cards(incident),
+        owed=(*owed_to_incident.cards(incident), *issue),
         cancel_timers=((REMIND, item.id),),
     )
 

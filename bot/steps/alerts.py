@@ -24,7 +24,6 @@ from bot.models import (
     Incident,
     Owed,
     Paged,
-    Priority,
     Role,
     Severity,
     Shown,
@@ -72,7 +71,7 @@ def _first_card(alert: Alert) -> tuple[Owed, ...]:
 def joined(alert: Alert, incident: Incident, now: datetime) -> Change:
     """A new alert of a service whose incident somebody works on belongs to it, and needs no acknowledgement of its own
     unless it is worse: then the incident becomes as bad, and people are paged again."""
-    is_worse = alert.severity < incident.severity
+    is_worse = worsens(alert, incident)
     keys = (*incident.page_keys, *([alert.page_key] if alert.pages else []))
     values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1, "page_keys": keys}
     timeline = [_alarm(incident, alert.fired_at, f"{alert.id} fires: {shown_as.summary(alert)}")]
@@ -84,6 +83,11 @@ def joined(alert: Alert, incident: Incident, now: datetime) -> Change:
         after = incident.changed(severity=alert.severity)
         rows += owed_to_incident.note(after, notes.worse(after, incident.severity, alert), broadcast=True)
     return Change(incidents=(incident.changed(**values),), timeline=tuple(timeline), owed=tuple(rows))
+
+
+def worsens(alert: Alert, incident: Incident) -> bool:
+    """Is it worse than the incident that it joins? One that a composite alarm stands for is no news."""
+    return alert.severity < incident.severity and alert.shown is not Shown.INHIBITED
 
 
 def taken_along(alert: Alert, incident: Incident) -> Alert:
@@ -207,9 +211,7 @@ def over(
     if heir is not None:
         return change + _inherited(alert, heir, group, policy)
     if alert.pages:
-        change += Change(
-            owed=(owed.pager(alert.id, alert.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
-        )
+        change += Change(owed=(owed.pager(alert, alert.page_key, "resolve"),))
     return change
 
 
@@ -263,9 +265,7 @@ def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by:
         for one in alerts
     ]
     told = tuple(
-        owed.pager(
-            one.id, one.page_key, "acknowledge", by.name or by.user or by.via, is_urgent=one.severity is Severity.SEV1
-        )
+        owed.pager(one, one.page_key, "acknowledge", by.name or by.user or by.via)
         for one in after
         if one.pages and one.page_key != by.key
     )
@@ -316,13 +316,7 @@ def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change
     how = incident.via or ""
     by = incident.acknowledged_by
     events_.append(TimelineEvent(incident=incident.number, at=now, kind=EventKind.ACKNOWLEDGED, actor=by, text=how))
-    return Change(incidents=(incident,), timeline=tuple(events_), owed=_declared(incident))
-
-
-def _declared(incident: Incident) -> tuple[Owed, ...]:
-    """Its card leaves with its template, not behind the cards of all alerts that wait for the channel."""
-    rows = owed_to_incident.declaration(incident)
-    return tuple(row.model_copy(update={"priority": min(row.priority, Priority.TEMPLATE)}) for row in rows)
+    return Change(incidents=(incident,), timeline=tuple(events_), owed=owed_to_incident.declaration(incident))
 
 
 def added(alerts: Sequence[Alert], incident: Incident) -> Change:
@@ -355,10 +349,11 @@ def rated(
         return None
     reason = f"changed from {alert.severity.label} by <@{by}>"
     decision = Decision(stage=Stage.SEVERITY, outcome=severity.label, reason=reason)
-    pages = response.pages
+    pages = response.pages and alert.shown not in (Shown.SILENCED, Shown.INHIBITED)
     after = alert.changed(
         severity=severity,
         pages=pages,
+        route_pages=None,
         due_at=response.due_at,
         missed_at=None,
         called=alert.called if pages and alert.pages else (),
@@ -373,9 +368,7 @@ def rated(
     heir = _heir(alert, group)
     if heir is not None and heir.severity < severity:
         return change + _inherited(alert, heir, group, policy)
-    return change + Change(
-        owed=(owed.pager(after.id, after.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
-    )
+    return change + Change(owed=(owed.pager(alert, alert.page_key, "resolve"),))
 
 
 def hidden(
@@ -394,9 +387,7 @@ def hidden(
     if heir is not None:
         return change + _inherited(alert, heir, group, policy)
     if alert.pages and alert.awaits:
-        change += Change(
-            owed=(owed.pager(after.id, after.page_key, "resolve", is_urgent=alert.severity is Severity.SEV1),)
-        )
+        change += Change(owed=(owed.pager(alert, alert.page_key, "resolve"),))
     return change
 
 

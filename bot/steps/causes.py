@@ -6,7 +6,17 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from blocks.report import line
-from bot.models import Alert, EventKind, Incident, Investigation, InvestigationStatus, Remediation, TimelineEvent
+from bot.models import (
+    Alert,
+    EventKind,
+    Incident,
+    Investigation,
+    InvestigationStatus,
+    Remediation,
+    Severity,
+    Storm,
+    TimelineEvent,
+)
 from bot.steps.fixes import told
 
 
@@ -15,6 +25,13 @@ def wanted_for(subject: Alert | Incident, number: int, now: datetime, by: str | 
     return Investigation(
         number=number, subject=subject.id, service=subject.service, severity=subject.severity, asked_at=now, by=by
     )
+
+
+def is_wanted(alert: Alert, storm: Storm | None) -> bool:
+    """Is an alert that pages to be looked into by itself? Of those in a storm only a SEV-1 of a service that is known:
+    what many have in common is not found by looking at each."""
+    is_sure = alert.severity is Severity.SEV1 and alert.is_known_service
+    return is_sure or storm is None or not storm.is_on
 
 
 def known(

@@ -119,14 +119,14 @@ def approved(fix: Remediation, click: Click, now: datetime) -> Remediation:
     """With this person's approval; raises Refused where it does not count."""
     need_planned(fix, now)
     if fix.needs == 0:
-        return fix.changed(approved_by=(click.user,), approved_at=now)
+        return fix.changed(approved_by={click.user: now})
     if click.user == fix.requested_by:
         raise Refused(f"You asked for {fix.id}, so somebody else has to approve it ({fix.policy}).")
     if click.user in fix.approved_by:
         raise Refused(f"You approved {fix.id} already; it needs {_more(fix)}.")
     if fix.group and fix.group not in click.groups:
         raise Refused(f"{fix.id} needs the approval of <!subteam^{fix.group}> ({fix.policy}).")
-    return fix.changed(approved_by=(*fix.approved_by, click.user), approved_at=now)
+    return fix.changed(approved_by={**fix.approved_by, click.user: now})
 
 
 def _more(fix: Remediation) -> str:

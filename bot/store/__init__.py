@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from bot.baselines import Baseline
 from bot.models import (
@@ -21,6 +21,7 @@ from bot.models import (
     Head,
     Incident,
     Investigation,
+    OwedKind,
     Posted,
     PostMortem,
     Remediation,
@@ -37,6 +38,20 @@ from bot.signals import Deployment
 def never(_: str) -> bool:
     """Nothing is held."""
     return False
+
+
+class Place(NamedTuple):
+    """Where a listing of alerts goes on: behind the one that fired then and has this dedup key."""
+
+    fired_at: datetime
+    key: str
+
+
+class Archived(NamedTuple):
+    """A file of the archive and its length in bytes."""
+
+    name: str
+    length: int
 
 
 class Store(Protocol):
@@ -58,6 +73,10 @@ class Store(Protocol):
         """Open ones, the worst first, then the newest."""
         ...
 
+    def open_incidents_with(self, person: str, limit: int = 100) -> list[Incident]:
+        """Open ones that this person commands or responds to, the worst first, then the newest."""
+        ...
+
     def recent_incidents(self, limit: int = 20) -> list[Incident]:
         """Open or not, the newest first."""
         ...
@@ -75,7 +94,7 @@ class Store(Protocol):
         ...
 
     def timeline(self, number: int, *, limit: int, before: int | None = None) -> list[tuple[int, TimelineEvent]]:
-        """The newest `limit` events (before position `before`), oldest first, each with its position."""
+        """The latest `limit` events (before position `before`), by when they happened, each with its position."""
         ...
 
     def timeline_length(self, number: int) -> int: ...
@@ -191,12 +210,10 @@ class Store(Protocol):
         ...
 
     def keep_picture(self, name: str, picture: bytes, now: datetime) -> None:
-        """Keep it until it is uploaded."""
+        """Keep it until it is shown; `forget_before` takes it away with what else is old."""
         ...
 
     def picture(self, name: str) -> bytes | None: ...
-
-    def drop_picture(self, name: str) -> None: ...
 
     def remediation(self, number: int) -> Remediation:
         """Raises UnknownRemediation."""
@@ -236,12 +253,20 @@ class Store(Protocol):
         """Neither filed nor waived; those that wait for their incident's end, then by when they are due."""
         ...
 
+    def post_mortems_owned_by(self, owner: str, limit: int = 50) -> list[PostMortem]:
+        """Open ones, those that wait for their incident's end, then by when they are due."""
+        ...
+
     def action_item(self, number: int) -> ActionItem:
         """Raises UnknownActionItem."""
         ...
 
     def open_action_items(self, limit: int = 1000) -> list[ActionItem]:
         """By the day they are due."""
+        ...
+
+    def action_items_owned_by(self, owner: str, limit: int = 50) -> list[ActionItem]:
+        """Open ones, by the day they are due."""
         ...
 
     def action_items_of(self, incident: int, limit: int = 200) -> list[ActionItem]:
@@ -313,14 +338,45 @@ class Store(Protocol):
         """What is owed for this incident or alert and has failed at least once."""
         ...
 
+    def failing(self) -> set[OwedKind]:
+        """The kinds of what is owed of which something was tried, failed, and is tried again."""
+        ...
+
+    def timers_due(self, kind: str, subjects: Iterable[str]) -> dict[str, datetime]:
+        """When the timers of this kind of these subjects are due, as far as they have one."""
+        ...
+
     def claim_timers(self, owner: str, now: datetime, *, lease: float, limit: int) -> list[Timer]:
         """Take due timers, the oldest first."""
         ...
 
     def finish_timer(self, timer: Timer) -> None: ...
 
-    def forget_before(self, moment: datetime) -> int:
-        """Drop done deliveries, request keys and drafts older than `moment`; how many rows that were."""
+    def installation(self) -> str:
+        """A word that no other installation has: it tells what is ours where several write to one place."""
+        ...
+
+    def forget_before(self, moment: datetime, *, limit: int = 200) -> int:
+        """Drop done deliveries, request keys and drafts older than `moment`, up to `limit` of each; how many rows."""
+        ...
+
+    def forget_news_before(self, moment: datetime, *, limit: int = 200) -> int:
+        """Likewise deliveries that were given up, unreadable messages, deployments, the places of storm summaries."""
+        ...
+
+    def old_alerts(self, before: datetime, *, after: Place, limit: int) -> list[Alert]:
+        """Alerts of no incident that were over before that, behind `after`, by when they fired.
+
+        None about which something is still to be done.
+        """
+        ...
+
+    def drop_alerts(self, alerts: Sequence[Alert], *, archived: Archived | None = None) -> None:
+        """Forget them with their cards, and how long the archive is now. All or none: raises VersionConflict."""
+        ...
+
+    def archives(self, name: str) -> list[Archived]:
+        """The files of the archive with the bytes that stand for dropped alerts; `name` is one of them from now on."""
         ...
 
     def close(self) -> None: ...

@@ -36,9 +36,13 @@ class AftermathRows:
         return None if row is None else _post_mortem(row)
 
     def open_post_mortems(self, limit: int = 500) -> list[PostMortem]:
-        rows = self._db.rows(
-            "SELECT version, data FROM post_mortems WHERE is_open = 1 ORDER BY due_at LIMIT ?", [limit]
-        )
+        return self._post_mortems("WHERE is_open = 1 ORDER BY due_at LIMIT ?", [limit])
+
+    def post_mortems_owned_by(self, owner: str, limit: int = 50) -> list[PostMortem]:
+        return self._post_mortems("WHERE owner = ? AND is_open = 1 ORDER BY due_at LIMIT ?", [owner, limit])
+
+    def _post_mortems(self, where: str, parameters: Sequence[Any]) -> list[PostMortem]:
+        rows = self._db.rows(f"SELECT version, data FROM post_mortems {where}", parameters)
         return [_post_mortem(row) for row in rows]
 
     def action_item(self, number: int) -> ActionItem:
@@ -49,6 +53,9 @@ class AftermathRows:
 
     def open_action_items(self, limit: int = 1000) -> list[ActionItem]:
         return self._items("WHERE is_open = 1 ORDER BY due, number LIMIT ?", [limit])
+
+    def action_items_owned_by(self, owner: str, limit: int = 50) -> list[ActionItem]:
+        return self._items("WHERE owner = ? AND is_open = 1 ORDER BY due, number LIMIT ?", [owner, limit])
 
     def action_items_of(self, incident: int, limit: int = 200) -> list[ActionItem]:
         return self._items("WHERE incident = ? ORDER BY number LIMIT ?", [incident, limit])

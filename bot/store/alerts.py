@@ -169,22 +169,34 @@ class AlertRows:
         put(self._db, "alerts", "number", alert.number, alert.version, values)
         if alert.alarm.kind is AlarmKind.COMPOSITE:
             self._db.write("DELETE FROM inhibitions WHERE parent = ?", [alert.number])
-            for child in alert.children_keys if alert.is_firing else ():
+            for child in alert.alarm.children_keys if alert.is_firing else ():
                 self._db.insert("inhibitions", {"child": child, "parent": alert.number}, or_ignore=True)
 
-    def _save_deployment(self, deployment: Deployment) -> None:
-        row = {"service": deployment.service, "at": stamp(deployment.at), "data": deployment.model_dump_json()}
-        names = ", ".join(row)
+    def _save_deployment(self, news: Deployment) -> None:
+        """As one with what is known of this run. Ids are the pipelines' own, so two services may have the same."""
+        row = self._db.row("SELECT data FROM deployments WHERE id = ?", [_key(news)])
+        known = Deployment.model_validate_json(row["data"]) if row else None
+        if known is not None and news.follows(known):
+            news = news.joined(known)
+        elif known is not None:
+            earlier, news = sorted((known, news), key=lambda each: each.at)
+            self._put_deployment(earlier.model_copy(update={"id": f"{earlier.id}@{stamp(earlier.at)}"}))
+        self._put_deployment(news)
+
+    def _put_deployment(self, deployment: Deployment) -> None:
         self._db.write(
-            f"INSERT INTO deployments (id, {names}) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT (id) DO UPDATE SET data = excluded.data WHERE excluded.at >= deployments.at",
-            [deployment.id, *row.values()],
+            "INSERT OR REPLACE INTO deployments (id, service, at, data) VALUES (?, ?, ?, ?)",
+            [_key(deployment), deployment.service, stamp(deployment.at), deployment.model_dump_json()],
         )
 
     def _save_unreadable(self, each: Unreadable, now: datetime) -> None:
         raw = each.raw.encode("utf-8", "replace").decode()
         row = {"id": each.source_id, "at": stamp(now), "problem": each.problem, "raw": raw}
         self._db.insert("unreadable", row, or_ignore=True)
+
+
+def _key(deployment: Deployment) -> str:
+    return f"{deployment.service}/{deployment.id}"
 
 
 V = TypeVar("V", Silence, Storm)

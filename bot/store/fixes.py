@@ -74,9 +74,6 @@ class FixRows:
         row = self._db.row("SELECT data FROM pictures WHERE name = ?", [name])
         return None if row is None else bytes(row["data"])
 
-    def drop_picture(self, name: str) -> None:
-        self._db.write("DELETE FROM pictures WHERE name = ?", [name])
-
     # -- baselines
 
     def keep_baselines(self, service: str, baselines: Sequence[Baseline]) -> None:

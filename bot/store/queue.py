@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,14 +69,14 @@ class Queue:
         return sorted(heads, key=lambda row: (row["priority"], row["seq"]))
 
     def _ready(self, row: Row, now: datetime) -> bool:
-        return row["due_at"] <= stamp(now) and not self._is_held(row["after"], is_patient=bool(row["patient"]))
+        return row["due_at"] <= stamp(now) and not self._is_held(row, now)
 
-    def _is_held(self, after: str | None, *, is_patient: bool) -> bool:
+    def _is_held(self, row: Row, now: datetime) -> bool:
         """Does the row that goes first still wait? An impatient one looks only whether it had its first try."""
-        if after is None:
+        if row["after"] is None or (row["until"] is not None and row["until"] <= stamp(now)):
             return False
-        first = self._db.row("SELECT error FROM outbox WHERE id = ? AND state = 'waiting'", [after])
-        return first is not None and (is_patient or not first["error"])
+        first = self._db.row("SELECT error FROM outbox WHERE id = ? AND state = 'waiting'", [row["after"]])
+        return first is not None and (bool(row["patient"]) or not first["error"])
 
     def claim_owners(self) -> list[str]:
         rows = self._db.rows(
@@ -134,10 +134,25 @@ class Queue:
                 kind=OwedKind(row["kind"]),
                 error=row["error"],
                 attempts=row["attempts"],
+                is_aside=row["state"] == "aside",
                 is_given_up=row["state"] == "failed",
             )
             for row in rows
         ]
+
+    def failing(self) -> set[OwedKind]:
+        rows = self._db.rows(
+            "SELECT DISTINCT kind FROM outbox WHERE state IN ('waiting', 'aside') AND error <> ''",
+        )
+        return {OwedKind(row["kind"]) for row in rows}
+
+    def timers_due(self, kind: str, subjects: Iterable[str]) -> dict[str, datetime]:
+        named = list(subjects)
+        rows = self._db.rows(
+            f"SELECT subject, due_at FROM timers WHERE subject IN ({', '.join('?' * len(named))}) AND kind = ?",
+            [*named, kind],
+        )
+        return {row["subject"]: moment(row["due_at"]) for row in rows}
 
     def claim_timers(self, owner: str, now: datetime, *, lease: float, limit: int) -> list[Timer]:
         with self._db.transaction():
@@ -168,13 +183,14 @@ class Queue:
     def _owe(self, owed: Owed, now: datetime) -> None:
         if owed.coalesce and self._is_owed_already(owed.coalesce, now):
             return
-        values: dict[str, Any] = owed.model_dump(mode="json", exclude={"body", "not_before"})
+        values: dict[str, Any] = owed.model_dump(mode="json", exclude={"body", "not_before", "until"})
         due = max(now, owed.not_before) if owed.not_before else now
         self._db.insert(
             "outbox",
             {
                 **values,
                 "body": json.dumps(owed.body, ensure_ascii=False),
+                "until": stamp(owed.until) if owed.until else None,
                 "state": "waiting",
                 "attempts": 0,
                 "in_doubt": 0,
@@ -194,6 +210,7 @@ def _delivery(row: Row) -> Delivery:
         priority=Priority(row["priority"]),
         pace=row["pace"],
         after=row["after"],
+        until=moment(row["until"]) if row["until"] else None,
         patient=bool(row["patient"]),
         coalesce=row["coalesce"],
         body=json.loads(row["body"]),

@@ -146,10 +146,14 @@ def _incidents(db: Database, since: str) -> Iterator[Row]:
 
 
 def _alerts(db: Database, since: str) -> Iterator[Row]:
-    sql = "SELECT number, data FROM alerts WHERE fired_at >= ? ORDER BY fired_at"
-    for number, data in db.stream(sql, [since]):
-        alert = Alert.model_validate_json(data)
-        yield {"id": f"AL-{number}", **alert.model_dump(mode="json", exclude={"version"})}
+    sql = "SELECT data FROM alerts WHERE fired_at >= ? ORDER BY fired_at"
+    for (data,) in db.stream(sql, [since]):
+        yield plain(Alert.model_validate_json(data))
+
+
+def plain(alert: Alert) -> Row:
+    """An alert as an export and the archive have it."""
+    return {"id": alert.id, **alert.model_dump(mode="json", exclude={"version"})}
 
 
 _LINES = "SELECT incident, at, kind, actor, about, text, source FROM timeline WHERE at >= ? {} ORDER BY at, id"
@@ -185,15 +189,15 @@ def _decisions(db: Database) -> Iterator[Row]:
 
 
 def _of_fix(fix: Remediation) -> Iterator[Row]:
-    what = f"{fix.order.name} {fix.order.service}"
-    yield _decision(fix.requested_at.isoformat(), fix.requested_by or "the bot", "plan", fix.id, what)
-    for who in fix.approved_by:
-        at = fix.approved_at or fix.started_at or fix.requested_at
-        yield _decision(at.isoformat(), who, "approve", fix.id, what)
+    what, asked_by = f"{fix.order.name} {fix.order.service}", fix.requested_by or fix.via or "the bot"
+    yield _decision(fix.requested_at.isoformat(), asked_by, "plan", fix.id, what)
+    for who, at in fix.approved_by.items():
+        when = at or fix.started_at or fix.requested_at
+        yield _decision(when.isoformat(), who, "approve", fix.id, what)
     if fix.rejected_by:
         yield _decision((fix.finished_at or fix.requested_at).isoformat(), fix.rejected_by, "reject", fix.id, what)
     if fix.started_at:
-        yield _decision(fix.started_at.isoformat(), fix.requested_by or "the bot", "run", fix.id, fix.status.value)
+        yield _decision(fix.started_at.isoformat(), asked_by, "run", fix.id, fix.status.value)
 
 
 def _decision(at: str, who: str, did: str, to: str, text: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from datetime import UTC, datetime
 
 from sqlite_utils import Database, Migrations
@@ -290,8 +291,36 @@ def m010_aftermath(db: Database) -> None:
     db.table("action_items").create_index(["incident", "number"])
 
 
+@MIGRATIONS()
+def m011_retention(db: Database) -> None:
+    db.table("archives").create({"name": str, "length": int}, pk="name", not_null={"length"})
+    db.table("installation").create({"id": str}, pk="id")
+    db.table("installation").insert({"id": secrets.token_hex(4)})
+
+
+@MIGRATIONS()
+def m012_home(db: Database) -> None:
+    """What is somebody's own, and what outside does not take what it is owed."""
+    db.execute("CREATE INDEX post_mortems_owner ON post_mortems (owner, due_at) WHERE is_open = 1")
+    db.execute("CREATE INDEX action_items_owner ON action_items (owner, due, number) WHERE is_open = 1")
+    db.execute("CREATE INDEX outbox_failing ON outbox (kind) WHERE state IN ('waiting', 'aside') AND error <> ''")
+
+
+@MIGRATIONS()
+def m013_until(db: Database) -> None:
+    """How long a row waits for the one that goes before it."""
+    db.execute("ALTER TABLE outbox ADD COLUMN until TEXT")
+
+
 def _stamped(moment: str | None) -> str | None:
     """A moment of the JSON as the tables hold moments."""
     if moment is None:
         return None
     return datetime.fromisoformat(moment).astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@MIGRATIONS()
+def m014_timeline(db: Database) -> None:
+    """By when things happened: what is noted late, a root cause say, stands where it belongs."""
+    db.table("timeline").create_index(["incident", "at", "id"])
+    db.execute("DROP INDEX idx_timeline_incident_id")

@@ -1,7 +1,7 @@
 """The SQLite store: incidents, timelines, cards, requests and drafts.
 
 Alerts are in `alerts`, investigations and remediations in `fixes`, post-mortems and action items in `aftermath`,
-deliveries and timers in `queue`. What looks back over all of them is in `records`.
+deliveries and timers in `queue`. What looks back over all of them is in `records`, what lets go in `retention`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from bot.store.database import Database, Row, moment, stamp
 from bot.store.fixes import FixRows
 from bot.store.queue import Queue
 from bot.store.records import RecordRows, columns_of_incident
+from bot.store.retention import RetentionRows
 
 _INCIDENT_ID = re.compile(r"INC-(\d+)")
 
 
-class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows):
+class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows, RetentionRows):
     """A Store in one file, for any number of processes on one machine."""
 
     def __init__(self, path: Path | str) -> None:
@@ -113,6 +114,14 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows):
     def open_incidents(self, limit: int = 100) -> list[Incident]:
         return self._incidents("WHERE is_open = 1 ORDER BY severity, number DESC LIMIT ?", [limit])
 
+    def open_incidents_with(self, person: str, limit: int = 100) -> list[Incident]:
+        return self._incidents(
+            "WHERE is_open = 1 AND (data ->> 'commander' = ? "
+            "OR EXISTS (SELECT 1 FROM json_each(data, '$.responders') WHERE value = ?)) "
+            "ORDER BY severity, number DESC LIMIT ?",
+            [person, person, limit],
+        )
+
     def recent_incidents(self, limit: int = 20) -> list[Incident]:
         return self._incidents("ORDER BY number DESC LIMIT ?", [limit])
 
@@ -142,9 +151,10 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows):
         return [_incident(row) for row in rows]
 
     def timeline(self, number: int, *, limit: int, before: int | None = None) -> list[tuple[int, TimelineEvent]]:
+        earlier = "AND (at, id) < (SELECT at, id FROM timeline WHERE id = ?)" if before is not None else ""
         rows = self._db.rows(
-            "SELECT * FROM timeline WHERE incident = ? AND id < ? ORDER BY id DESC LIMIT ?",
-            [number, before if before is not None else 2**62, limit],
+            f"SELECT * FROM timeline WHERE incident = ? {earlier} ORDER BY at DESC, id DESC LIMIT ?",
+            [number, *([before] if before is not None else []), limit],
         )
         return [(row["id"], _event(row)) for row in reversed(rows)]
 
@@ -169,18 +179,6 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows):
     def draft(self, draft_id: str) -> str | None:
         row = self._db.row("SELECT text FROM drafts WHERE id = ?", [draft_id])
         return None if row is None else str(row["text"])
-
-    def forget_before(self, moment: datetime) -> int:
-        limit = stamp(moment)
-        gone = self._db.write("DELETE FROM outbox WHERE state = 'done' AND done_at < ?", [limit])
-        gone += self._db.write("DELETE FROM pictures WHERE at < ?", [limit])
-        gone += self._db.write("DELETE FROM requests WHERE at < ?", [limit])
-        gone += self._db.write(
-            "DELETE FROM alert_deduplication WHERE expires_at < ? "
-            "AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.number = alert_deduplication.number AND a.is_firing = 1)",
-            [limit],
-        )
-        return gone + self._db.write("DELETE FROM drafts WHERE at < ?", [limit])
 
     def close(self) -> None:
         self._db.close()

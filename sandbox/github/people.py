@@ -19,10 +19,6 @@ PAGE = Path(__file__).with_name("page.html")
 Pressing = Callable[[Desk, Issue, str, Json], object]
 
 
-async def page(_: web.Request) -> web.StreamResponse:
-    return web.FileResponse(PAGE, headers={"Cache-Control": "no-store"})
-
-
 async def state(request: web.Request) -> web.Response:
     return web.json_response(seen(request.app[GITHUB]), headers={"Cache-Control": "no-store"})
 

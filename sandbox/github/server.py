@@ -6,6 +6,7 @@ from sandbox.github import changing, control, files, people, reading, searching
 from sandbox.github.gate import Route, answering, unknown
 from sandbox.github.state import GITHUB, GitHub
 from sandbox.serving import control as controls
+from sandbox.serving import page
 from sandbox.serving.running import LISTENS_AT
 
 REPO = "/repos/{owner}/{name}"
@@ -78,7 +79,6 @@ def create_app(hub: GitHub) -> web.Application:
         for path in {each.path, each.path.replace(REPO, BY_NUMBER)}:
             route.add_route(each.method, path, answering(each))
     route.add_route("*", "/{api:repos|repositories|search}/{rest:.*}", answering(Route("GET", "", unknown)))
-    for path in PAGES:
-        route.add_get(path, people.page)
+    page.add(app, people.PAGE, PAGES)
     route.add_route("*", "/{rest:.*}", answering(Route("GET", "", unknown)))
     return app

@@ -17,10 +17,6 @@ CLIENT: Json = {"name": "PagerDuty"}
 """What an event names as the place where somebody pressed the button."""
 
 
-async def page(_: web.Request) -> web.StreamResponse:
-    return web.FileResponse(PAGE, headers={"Cache-Control": "no-store"})
-
-
 async def state(request: web.Request) -> web.Response:
     return web.json_response(seen(request.app[PAGERDUTY]), headers={"Cache-Control": "no-store"})
 

@@ -9,6 +9,7 @@ from sandbox.pagerduty.account import Json
 from sandbox.pagerduty.asked import Asked
 from sandbox.pagerduty.state import PAGERDUTY, PagerDuty
 from sandbox.serving import control as controls
+from sandbox.serving import page
 from sandbox.serving.running import LISTENS_AT
 
 READING: dict[str, Callable[[Asked], Json]] = {
@@ -50,7 +51,7 @@ def create_app(duty: PagerDuty) -> web.Application:
     route.add_put("/incidents/{id}", gate.rest(changing.change))
     route.add_post("/incidents/{id}/responder_requests", gate.rest(changing.request_responders))
     route.add_post("/incidents/{id}/notes", gate.rest(changing.add_note))
-    route.add_get("/", people.page)
+    page.add(app, people.PAGE, ["/"])
     route.add_get("/people/state", people.state)
     for name, press in PRESSING.items():
         route.add_post(f"/people/{name}", people.doing(press))

@@ -8,7 +8,7 @@ from sandbox.slack.state import SLACK
 
 
 class SandboxServer(ServerThread):
-    """`world`: where the shop's AWS and PagerDuty are (`{"aws": url, "pagerduty": url}`), for the page's panel."""
+    """`world`: where the shop's AWS, PagerDuty and GitHub are, by name in small letters, for the page's panel."""
 
     def __init__(self, manifest: Path | None = None, port: int = 0, world: dict[str, str] | None = None) -> None:
         app = create_app(manifest)

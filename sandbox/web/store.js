@@ -2,7 +2,7 @@
 // Views read it and subscribe to topics: "state" "messages" "views" "home" "route" "reveal" "link" "world".
 
 export const store = {
-  as: "", team: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [], bot: { connected: false }, world: null, // where the shop's AWS and PagerDuty are, if there is one
+  as: "", team: {}, people: new Map(), channels: new Map(), commands: [], shortcuts: [], bot: { connected: false }, world: null, // where the shop's AWS, PagerDuty and GitHub are, if there is one
   messages: new Map(), // channel -> Map(ts -> message)
   views: [], home: null, online: true,
   route: { page: "channel", channel: null, thread: null, tab: "home" },

@@ -91,9 +91,9 @@ export function worldPane() {
 }
 
 function head() {
-  const { pagerduty } = store.world;
+  const beside = (name, url) => url && h("a", { class: "button small", href: url, target: "_blank", rel: "noopener", title: "In a new tab", data: { testid: `${name.toLowerCase()}-link` } }, name);
   return h("header", { class: "world-head" }, h("h2", null, "Break something"),
-    pagerduty ? h("a", { class: "button small", href: pagerduty, target: "_blank", rel: "noopener", data: { testid: "pagerduty-link" } }, "PagerDuty", h("span", { "aria-hidden": "true" }, "↗\ufe0e")) : null,
+    beside("PagerDuty", store.world.pagerduty), beside("GitHub", store.world.github),
     h("button", { class: "icon-button", type: "button", "aria-label": "Close panel", data: { testid: "break-panel-close" }, onclick: () => turn(false) }, icon("close")));
 }
 

@@ -160,14 +160,15 @@ def investigation(**values: Any) -> Investigation:
     return Investigation(number=7, **{**facts, **values})
 
 
-def running(**values: Any) -> Investigation:
-    looking: dict[str, Any] = {"status": InvestigationStatus.RUNNING, "done_at": None}
-    return investigation(**{**looking, "evidence": None, "diagnosis": None, **values})
-
-
 def failed(**values: Any) -> Investigation:
-    problem = "No source answered: the credentials of shop-prod are refused (ExpiredToken)."
-    return running(**{"status": InvestigationStatus.FAILED, "done_at": after(640), "problem": problem, **values})
+    facts: dict[str, Any] = {
+        "status": InvestigationStatus.FAILED,
+        "done_at": after(640),
+        "problem": "No source answered: the credentials of shop-prod are refused (ExpiredToken).",
+        "evidence": None,
+        "diagnosis": None,
+    }
+    return investigation(**{**facts, **values})
 
 
 def plan(**values: Any) -> Plan:
@@ -202,7 +203,7 @@ def fix(status: RemediationStatus = RemediationStatus.PLANNED, **values: Any) ->
         "policy": "config.yml: remediation.approvals[0]",
     }
     if status not in (RemediationStatus.PLANNED, RemediationStatus.EXPIRED, RemediationStatus.REJECTED):
-        facts |= {"approved_by": (CY,), "approved_at": after(60), "started_at": after(60)}
+        facts |= {"approved_by": {CY: after(60)}, "started_at": after(60)}
     return Remediation(**{**facts, **values})
 
 
@@ -421,7 +422,8 @@ fixes = st.builds(
     needs=st.sampled_from([0, 1, 9]),
     group=st.sampled_from(["", "S0ONCALL"]),
     policy=texts,
-    approved_by=st.sampled_from([(), (CY,), tuple(f"U{n:09d}" for n in range(30))]),
+    approved_by=st.sampled_from([{}, {CY: after(60)}, {f"U{n:09d}": NOW for n in range(30)}]),
+    via=st.just("") | texts,
     rejected_by=st.none() | people,
     started_at=st.sampled_from([None, after(60)]),
     finished_at=st.sampled_from([None, after(300)]),

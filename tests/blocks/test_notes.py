@@ -42,3 +42,14 @@ def test_of_an_sns_envelope_only_what_is_inside_is_shown() -> None:
 )
 def test_what_is_no_envelope_or_an_empty_one_is_shown_as_it_is(raw: str) -> None:
     assert code(notes.unreadable(raw, "?"))[:50] == raw[:50]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"), [("*-cart-*", "`*-cart-*`"), ("a`b*", "`aˋb*`"), ("<!here>*", "`&lt;!here&gt;*`")]
+)
+def test_a_silences_pattern_keeps_its_asterisks(pattern: str, text: str) -> None:
+    message = notes.silence_over(pattern, 0)
+    assert f"The silence on {text} is over" in message.text
+    (block,) = elements(message.blocks, "rich_text_section")
+    shown = [piece for piece in block["elements"] if piece.get("style") == {"code": True}]
+    assert [piece["text"] for piece in shown] == [pattern]

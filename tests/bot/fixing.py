@@ -35,12 +35,15 @@ def remediation(number: int = 12, **values: Any) -> Remediation:
 
 def done(number: int = 12, **values: Any) -> Remediation:
     """One that ran, and whose effect is still looked at."""
-    times = {"started_at": NOW, "finished_at": NOW, "approved_by": (BOB,)}
+    times = {"started_at": NOW, "finished_at": NOW, "approved_by": {BOB: NOW}}
     return remediation(number, status=RemediationStatus.VERIFYING, **{**times, **values})
 
 
 class FakeFixes:
-    """The Fixes port. `refuse` is raised by the next plan, `fail` by the next start; `answers` are given by follow."""
+    """The Fixes port. `refuse` is raised by the next plan, `fail` by the next start; `answers` are given by follow.
+
+    `stands` is how what was changed stands when it is verified, `unseen` why that can't be told.
+    """
 
     def __init__(self) -> None:
         self.begun: list[int] = []
@@ -49,6 +52,8 @@ class FakeFixes:
         self.refuse: Exception | None = None
         self.fail: Exception | None = None
         self.answers: list[Progress] = []
+        self.stands: Progress | None = None
+        self.unseen: Exception | None = None
         self._lock = threading.Lock()
 
     def plan(self, order: Order, resources: Resources) -> Plan:
@@ -70,6 +75,11 @@ class FakeFixes:
 
     def follow(self, remediation: Remediation) -> Progress:
         return self.answers.pop(0) if self.answers else Progress(said="6 of 6 tasks run web:56", is_over=True)
+
+    def standing(self, remediation: Remediation) -> Progress | None:
+        if self.unseen is not None:
+            raise self.unseen
+        return self.stands
 
     def rehearse(self, remediation: Remediation) -> Sequence[str]:
         return ("would call UpdateService",)

@@ -85,6 +85,11 @@ class FakeTracker:
         self._begin()
         return Ticket(number, f"https://github.example/issues/{number}", is_open=number not in self.closed)
 
+    def close_issue(self, number: int) -> None:
+        self._begin()
+        self.closed.add(number)
+        self._end()
+
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
         self._begin()
         self.files[key] = (path, text)
@@ -153,7 +158,7 @@ class Desk:
     def deliver(self) -> None:
         while taken := self._claim():
             for each in taken:
-                self.outbox._carry(self.carriers, each)
+                self.outbox.carry(self.carriers, each)
 
     def tick(self, **by: float) -> None:
         self.clock.move(**by)
@@ -298,7 +303,7 @@ def test_filed_it_is_a_file_in_the_thread_and_a_pull_request(desk: Desk) -> None
     desk.files()
     ((channel, thread, name, data),) = desk.chat.uploads
     assert (channel, thread, name) == ("C0OPS", "1.1", "2026-11-22-INC-1-checkout-api.md")
-    path, text = desk.tracker.files["INC-1"]
+    ((path, text),) = desk.tracker.files.values()
     assert path == f"docs/post-mortems/{name}"
     assert text == data.decode()
     assert desk.store.post_mortem(1).url == "https://github.example/pull/7"
@@ -320,7 +325,7 @@ def test_a_pull_request_whose_answer_is_lost_is_made_once(desk: Desk) -> None:
     desk.tracker.lose = DOWN
     desk.files()
     desk.tick(minutes=5)
-    assert list(desk.tracker.files) == ["INC-1"]
+    assert list(desk.tracker.files) == [f"INC-1/{desk.store.installation()}"]
     assert desk.store.post_mortem(1).url
 
 
@@ -351,8 +356,8 @@ def test_an_action_item_becomes_one_issue_however_often_it_is_tried(desk: Desk) 
     item = desk.actions.add(ANA, 1, Asked("alarm on the @pool", BOB.user_id, "2026-12-01", 1))
     desk.deliver()
     desk.tick(minutes=5)
-    assert list(desk.tracker.issues) == [item.id]
-    title, body, labels = desk.tracker.issues[item.id]
+    assert list(desk.tracker.issues) == [f"{item.id}/{desk.store.installation()}"]
+    ((title, body, labels),) = desk.tracker.issues.values()
     assert title == "AI-1: alarm on the @pool"
     assert "- Owner: Bob" in body
     assert "[INC-1](https://slack.example/C0OPS/1.1)" in body
@@ -372,6 +377,60 @@ def test_what_is_closed_there_is_closed_here(desk: Desk) -> None:
     calls = desk.tracker.calls
     desk.tick(hours=3)
     assert desk.tracker.calls == calls, "nobody looks any more"
+
+
+@pytest.mark.parametrize("fault", ["", "lose", "fail"])
+def test_what_is_done_here_is_closed_there_and_not_heard_of_again(desk: Desk, fault: str) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    if fault:
+        setattr(desk.tracker, fault, DOWN)
+    desk.actions.close(BOB, 1)
+    desk.deliver()
+    desk.tick(minutes=5)
+    assert desk.tracker.closed == {12}
+    calls = desk.tracker.calls
+    desk.tick(hours=3)
+    assert desk.tracker.calls == calls, "nobody looks any more"
+    done = [event.text for _, event in desk.store.timeline(1, limit=50) if "AI-1 is done" in event.text]
+    assert done == ["AI-1 is done: alarm"]
+
+
+def test_what_is_done_before_its_issue_is_there_is_closed_there_too(desk: Desk) -> None:
+    desk.resolved()
+    desk.tracker.fail = DOWN
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.actions.close(BOB, 1)
+    desk.deliver()
+    assert desk.tracker.closed == set()
+    desk.tick(minutes=5)
+    assert desk.tracker.closed == {12}
+
+
+def test_what_is_closed_there_is_not_closed_there_again(desk: Desk) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.tracker.closed.add(12)
+    desk.tick(minutes=20)
+    assert not desk.store.action_item(1).is_open
+    assert not [each for each in desk.store._db.rows("SELECT body FROM outbox") if '"close"' in each["body"]]
+
+
+@pytest.mark.parametrize(("code", "said"), [("gone", False), ("forbidden", True)])
+def test_an_issue_that_is_gone_needs_no_closing_and_one_that_can_not_be_closed_is_said(
+    desk: Desk, code: str, *, said: bool
+) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.tracker.fail = TrackerError(code)
+    desk.actions.close(BOB, 1)
+    desk.deliver()
+    lines = [event.text for _, event in desk.store.timeline(1, limit=50)]
+    assert any("the issue for AI-1 is not closed yet" in line for line in lines) is said
 
 
 def test_an_issue_that_can_not_be_looked_at_is_looked_at_later(desk: Desk) -> None:

@@ -26,6 +26,11 @@ def test_the_newer_word_counts_whoever_said_it() -> None:
     assert (one.state, one.at) == (DeploymentState.FAILED, after(300))
 
 
+def test_of_both_words_the_first_says_when_it_began() -> None:
+    (one,) = condensed([deployment(240, began_at=after(5)), deployment(300, "web:57")])
+    assert (one.at, one.began) == (after(300), after(5))
+
+
 def test_a_deployment_and_its_rollback_are_two() -> None:
     found = [deployment(605), deployment(600, "web:56"), deployment(5), deployment(0, "web:57")]
     assert [(one.version, one.at) for one in condensed(found)] == [("web:56", after(600)), ("web:57", after(0))]

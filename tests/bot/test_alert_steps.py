@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ from bot.carriers.common import Settlement
 from bot.config import Config
 from bot.errors import ChatError, DeliveryError, UserError
 from bot.incidents import Declaration, Incidents
+from bot.intake import AlertIntake
 from bot.integrations.nothing import NoFixes
 from bot.ledger import Ledger
 from bot.models import (
@@ -44,15 +46,17 @@ from bot.models import (
     OwedKind,
     Paged,
     Person,
+    Priority,
     Role,
     Severity,
     Shown,
+    Stage,
     Status,
 )
 from bot.outbox import Outbox
 from bot.paging import PagerSync
 from bot.ports import Standing
-from bot.remediation import Remediations
+from bot.remediation import Neighbours, Remediations
 from bot.rights import Caller, Rights
 from bot.signals import (
     Alarm,
@@ -126,14 +130,17 @@ class Shop:
         people = People()
         ledger, rights = Ledger(self.store, lambda: self.now, lambda: None), Rights(people, parsed)
         alert_cards = AlertCards(self.store, self.rules, parsed)
-        cards = Cards(self.store, parsed, lambda _: "https://huddle.example", "ops-incidents")
-        self.alerts = Alerts(ledger, rights, self.rules, parsed, alert_cards, fallback="ops")
+        cards = self.cards = Cards(self.store, parsed, lambda _: "https://huddle.example", "ops-incidents")
+        self.intake = AlertIntake(ledger, self.rules, parsed, alert_cards, fallback="ops")
+        self.alerts = Alerts(ledger, rights, self.rules, parsed)
         self.incidents = Incidents(ledger, rights, cards, self.rules, parsed)
-        self.silences = Silences(ledger, rights, self.rules, parsed, self.alerts)
+        self.silences = Silences(ledger, rights, self.rules, parsed)
         pager: Any = SilentPager()
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, pager)
-        remediations = Remediations(ledger, rights, parsed, NoFixes(), lambda fix, subject: Message("", []))
-        self.timekeeper = Timekeeper(ledger, self.rules, self.alerts, self.silences, remediations, "me")
+        remediations = Remediations(
+            ledger, rights, parsed, NoFixes(), Neighbours(lambda fix, subject: Message("", []), lambda *_: Change())
+        )
+        self.timekeeper = Timekeeper(ledger, self.rules, self.intake, self.silences, remediations, "me")
         self._ids = count(1)
 
     def close(self) -> None:
@@ -154,7 +161,7 @@ class Shop:
         )
 
     def receive(self, *news: AlarmChanged) -> None:
-        self.alerts.receive(news, NoTags())
+        self.intake.receive(news, NoTags())
 
     def hear(self, name: str, state: AlarmState = FIRES, **more: Any) -> Alert | None:
         """One message; the newest alert of its alarm afterwards."""
@@ -349,6 +356,284 @@ def test_what_nobody_took_is_shown_when_its_composite_alarm_is_over(shop: Shop) 
     assert (left.shown, left.parent, left.pages) == (Shown.CARD, None, True)
 
 
+MODERATE = "prod-gateway-down-medium"
+
+
+@pytest.mark.parametrize("order", [(ERRORS, MODERATE), (MODERATE, ERRORS)], ids=["child first", "composite first"])
+def test_a_child_worse_than_its_composite_alarm_stays_visible_and_paged(shop: Shop, order: tuple[str, str]) -> None:
+    above = {"kind": AlarmKind.COMPOSITE, "children": (ERRORS,)}
+    for name in order:
+        shop.now += timedelta(seconds=5)
+        shop.fires(name, alarm=above if name == MODERATE else {})
+    child = next(one for one in shop.all() if one.alarm.name == ERRORS)
+    assert (child.shown, child.parent, child.pages) == (Shown.CARD, None, True)
+    assert owed(shop, OwedKind.PAGER) == [], "its page goes on"
+
+
+def test_a_child_is_shown_once_its_composite_alarm_is_rated_below_it(shop: Shop) -> None:
+    child = shop.fires(SEARCH)
+    parent = stands(shop, SEARCH)
+    assert shop.store.alert(child.number).shown is Shown.INHIBITED
+    shop.alerts.change_severity(ANA, parent.number, Severity.SEV3)
+    left = shop.store.alert(child.number)
+    assert (left.shown, left.parent, left.pages) == (Shown.CARD, None, True)
+
+
+def test_a_child_is_shown_once_it_is_rated_above_its_composite_alarm(shop: Shop) -> None:
+    child = shop.fires(INDEX)
+    shop.now += timedelta(seconds=5)
+    parent = shop.fires("prod-gateway-down-high", alarm={"kind": AlarmKind.COMPOSITE, "children": (INDEX,)})
+    before = len(owed(shop, OwedKind.PAGE))
+    shop.alerts.change_severity(ANA, child.number, Severity.SEV2)
+    hidden = shop.store.alert(child.number)
+    assert (hidden.shown, hidden.parent, hidden.pages) == (Shown.INHIBITED, parent.number, False)
+    assert len(owed(shop, OwedKind.PAGE)) == before, "nobody is paged for what is hidden"
+    shop.alerts.change_severity(ANA, child.number, Severity.SEV1)
+    assert (shop.store.alert(child.number).shown, shop.store.alert(child.number).pages) == (Shown.CARD, True)
+    assert len(owed(shop, OwedKind.PAGE)) == before + 1
+
+
+def test_a_child_that_fires_after_its_composite_alarm_was_taken_joins_the_incident_silently(shop: Shop) -> None:
+    parent = stands(shop, SEARCH, INDEX)
+    shop.alerts.acknowledge(ANA, parent.number)
+    before = len(owed(shop, OwedKind.PAGE))
+    shop.now += timedelta(minutes=50)
+    child = shop.fires(SEARCH)
+    assert (child.shown, child.incident, child.awaits) == (Shown.INHIBITED, 1, False)
+    assert len(owed(shop, OwedKind.PAGE)) == before
+    assert "INC-1" in why(child, Stage.INHIBITION)
+    assert any(f"{child.id} fires" in event.text for _, event in shop.store.timeline(1, limit=20))
+    incident = shop.store.incident(1)
+    assert (incident.alerts, incident.firing, incident.severity) == (2, 2, Severity.SEV1)
+    shop.now += timedelta(seconds=5)
+    shop.hear(COMPOSITE, OK)
+    assert shop.store.incident(1).is_open, "its child still fires"
+    shop.now += timedelta(seconds=5)
+    shop.hear(SEARCH, OK)
+    assert shop.store.incident(1).status is Status.RESOLVED
+
+
+def test_a_child_that_comes_back_joins_the_incident_of_its_composite_alarm(shop: Shop) -> None:
+    child = shop.fires(SEARCH)
+    shop.now += timedelta(seconds=5)
+    shop.hear(SEARCH, OK)
+    parent = stands(shop, SEARCH)
+    shop.alerts.acknowledge(ANA, parent.number)
+    shop.now += timedelta(seconds=5)
+    again = shop.fires(SEARCH)
+    assert again.number == child.number
+    assert (again.shown, again.incident, again.awaits) == (Shown.INHIBITED, 1, False)
+    assert shop.store.incident(1).firing == 2
+
+
+def test_an_incident_that_was_made_milder_stays_so_when_a_child_joins_it(shop: Shop) -> None:
+    parent = stands(shop, SEARCH)
+    shop.alerts.acknowledge(ANA, parent.number)
+    shop.incidents.change_severity(ANA, 1, Severity.SEV3)
+    shop.now += timedelta(seconds=5)
+    assert not shop.fires(SEARCH).awaits
+    assert shop.store.incident(1).severity is Severity.SEV3
+
+
+def test_what_a_composite_alarm_of_an_open_incident_hides_is_that_incidents(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires("prod-gateway-5xx-critical").number)
+    shop.now += timedelta(seconds=5)
+    child = shop.fires(SEARCH)
+    assert child.pages
+    parent = stands(shop, SEARCH)
+    assert parent.incident == 1
+    taken = shop.store.alert(child.number)
+    assert (taken.shown, taken.incident, taken.awaits) == (Shown.INHIBITED, 1, False)
+    assert shop.store.incident(1).firing == 3
+
+
+def test_after_its_incident_was_resolved_by_hand_a_composite_alarm_hides_no_further_child(shop: Shop) -> None:
+    parent = stands(shop, SEARCH)
+    shop.alerts.acknowledge(ANA, parent.number)
+    shop.incidents.resolve(ANA, 1, "a false alarm")
+    shop.now += timedelta(seconds=5)
+    child = shop.fires(SEARCH)
+    assert (child.shown, child.parent, child.pages) == (Shown.CARD, None, True)
+
+
+def test_a_firing_that_was_over_before_it_came_joins_no_incident(shop: Shop) -> None:
+    parent = stands(shop, SEARCH)
+    shop.alerts.acknowledge(ANA, parent.number)
+    shop.now += timedelta(seconds=30)
+    for state, ago in ((OK, 5), (FIRES, 9)):
+        late = shop.hear(SEARCH, state, ago=ago)
+    assert late is not None
+    assert (late.is_firing, late.incident) == (False, None)
+    assert shop.store.incident(1).firing == 1
+
+
+def why(alert: Alert, stage: Stage) -> str:
+    return next(each.reason for each in alert.decisions if each.stage is stage)
+
+
+CHECKOUT = "prod-checkout-down"
+
+
+def stands_for_checkout(shop: Shop, severity: str, *children: str) -> Alert:
+    return shop.fires(f"{CHECKOUT}-{severity}", alarm={"kind": AlarmKind.COMPOSITE, "children": children})
+
+
+def test_a_composite_alarm_takes_over_the_page_of_its_child_of_the_same_service(shop: Shop) -> None:
+    child = shop.fires(LATENCY)
+    page = Paged(at=shop.now, role=Role.PRIMARY, name="U0BOB", user_id="U0BOB")
+    shop.store.save(Change(alerts=(child.changed(paged=(page,)),)), shop.now)
+    shop.now += timedelta(minutes=45)  # they are no group any more
+    parent = stands_for_checkout(shop, "high", LATENCY)
+    parent = shop.store.alert(parent.number)
+    assert [row["subject"] for row in owed(shop, OwedKind.PAGE)] == [child.id], "one page for both"
+    assert owed(shop, OwedKind.PAGER) == [], "and it stays open"
+    assert (parent.shown, parent.pages, parent.page_key, parent.paged) == (Shown.CARD, True, child.page_key, (page,))
+    assert why(parent, Stage.GROUPING) == f"people were paged for {child.id}, which it stands for: one page for both"
+    assert shop.store.alert(child.number).shown is Shown.INHIBITED
+    shop.now += timedelta(seconds=5)
+    shop.hear(f"{CHECKOUT}-high", OK)
+    assert shop.store.alert(child.number).pages, "the child fires on, and is its own again"
+
+
+def test_a_composite_alarm_worse_than_its_paged_child_pages(shop: Shop) -> None:
+    child = shop.fires(LATENCY)
+    shop.now += timedelta(minutes=45)
+    parent = stands_for_checkout(shop, "critical", LATENCY)
+    assert [row["subject"] for row in owed(shop, OwedKind.PAGE)] == [child.id, parent.id]
+    assert [json.loads(row["body"])["key"] for row in owed(shop, OwedKind.PAGER)] == [child.page_key]
+
+
+def test_a_composite_alarm_milder_than_its_paged_child_stands_under_its_card(shop: Shop) -> None:
+    child = shop.fires(ERRORS)
+    shop.now += timedelta(minutes=45)
+    parent = stands_for_checkout(shop, "high", ERRORS)
+    assert (parent.shown, parent.lead, parent.pages) == (Shown.THREAD, child.number, False)
+    assert [row["subject"] for row in owed(shop, OwedKind.PAGE)] == [child.id]
+    shop.now += timedelta(seconds=5)
+    shop.hear(ERRORS, OK)
+    left = shop.store.alert(parent.number)
+    assert (left.shown, left.pages, left.page_key) == (Shown.CARD, True, child.page_key), "it fires on"
+
+
+def test_a_composite_alarm_of_another_service_pages_its_own_people(shop: Shop) -> None:
+    child = shop.fires(SEARCH)
+    parent = stands(shop, SEARCH)
+    assert [row["subject"] for row in owed(shop, OwedKind.PAGE)] == [child.id, parent.id]
+
+
+def test_a_composite_alarm_joins_the_incident_of_its_child_however_long_that_fires(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    shop.now += timedelta(hours=2)
+    before = len(owed(shop, OwedKind.PAGE))
+    parent = stands_for_checkout(shop, "high", LATENCY)
+    assert (parent.incident, parent.awaits) == (1, False)
+    assert len(owed(shop, OwedKind.PAGE)) == before
+
+
+def test_a_composite_alarm_that_comes_back_stands_for_its_children_again(shop: Shop) -> None:
+    child = shop.fires(SEARCH)
+    parent = stands(shop, SEARCH)
+    shop.now += timedelta(seconds=5)
+    shop.hear(COMPOSITE, OK)
+    assert shop.store.alert(child.number).shown is Shown.CARD
+    stands(shop, SEARCH)
+    again = shop.store.alert(child.number)
+    assert (again.shown, again.parent, again.pages) == (Shown.INHIBITED, parent.number, False)
+
+
+# -- what the pager hears
+
+
+def test_all_that_the_pager_hears_of_an_incident_is_as_urgent_as_its_page(shop: Shop) -> None:
+    """A lane keeps the order of its rows only among equals."""
+    incident = shop.incidents.declare(ANA, Declaration("search", "it is slow", Severity.SEV1))
+    key = shop.store.incident(incident.number).page_key
+    shop.store.save(Change(incidents=(shop.store.incident(1).changed(page_keys=(key,)),)), shop.now)
+    shop.incidents.acknowledge(ANA, 1)
+    shop.incidents.resolve(ANA, 1, "it was the cache")
+    rows = owed(shop, OwedKind.PAGE, OwedKind.PAGER)
+    assert [json.loads(row["body"]).get("action") for row in rows][-2:] == ["acknowledge", "resolve"]
+    assert {(row["lane"], row["priority"]) for row in rows} == {("page:INC-1", Priority.URGENT)}
+
+
+# -- what a route says about paging
+
+
+@pytest.mark.parametrize(("name", "says"), [(ERRORS, False), (CPU, True)], ids=["no page", "page"])
+def test_what_its_route_says_about_paging_outlasts_a_silence(name: str, says: bool) -> None:
+    with closing(Shop(routes=[{"alarm": "*checkout*", "page": says}])) as shop:
+        alert = shop.fires(name)
+        assert alert.pages is says
+        shop.silences.silence_alert(ANA, alert.number, "5m", "known", "ops")
+        before = len(owed(shop, OwedKind.PAGE))
+        shop.pass_time(301)
+        shown = shop.store.alert(alert.number)
+        assert (shown.shown, shown.pages) == (Shown.CARD, says)
+        assert len(owed(shop, OwedKind.PAGE)) == before + says
+
+
+def test_whoever_changes_the_severity_overrules_the_route() -> None:
+    with closing(Shop(routes=[{"alarm": "*checkout*", "page": False}])) as shop:
+        alert = shop.fires(CPU)
+        shop.alerts.change_severity(ANA, alert.number, Severity.SEV1)
+        assert shop.store.alert(alert.number).pages
+        shop.silences.silence_alert(ANA, alert.number, "5m", "known", "ops")
+        shop.pass_time(301)
+        assert shop.store.alert(alert.number).pages
+
+
+# -- mail
+
+TOPICS: dict[str, Any] = {"topics": {1: "arn:aws:sns:us-east-1:123456789012:pages"}}
+
+
+def ready(shop: Shop, kind: OwedKind) -> bool:
+    """Would a row of this kind leave now? Nothing is sent."""
+    taken = shop.store.claim_deliveries("look", shop.now, lease=1, limit=50)
+    shop.store.release_claims("look")
+    return any(each.owed.kind is kind for each in taken)
+
+
+@pytest.fixture
+def mailing() -> Iterator[Shop]:
+    with closing(Shop(**TOPICS)) as made:
+        yield made
+
+
+def card_tried(shop: Shop) -> Delivery:
+    return next(each for each in claimed_of(shop, OwedKind.ALERT))
+
+
+def claimed_of(shop: Shop, kind: OwedKind) -> Iterator[Delivery]:
+    taken = shop.store.claim_deliveries("me", shop.now, lease=60, limit=50)
+    yield from (each for each in taken if each.owed.kind is kind)
+
+
+def test_a_mail_leaves_once_its_card_stands(mailing: Shop) -> None:
+    mailing.fires(ERRORS)
+    assert not ready(mailing, OwedKind.MAIL)
+    card = card_tried(mailing)
+    mailing.store.release_claims("other")
+    mailing.store.settle(card, mailing.now)
+    assert ready(mailing, OwedKind.MAIL)
+
+
+def test_a_mail_does_not_wait_for_a_slack_that_is_down(mailing: Shop) -> None:
+    mailing.fires(ERRORS)
+    card = card_tried(mailing)
+    mailing.store.postpone(card, mailing.now + timedelta(hours=1), error="connection", in_doubt=False)
+    assert ready(mailing, OwedKind.MAIL)
+
+
+def test_a_mail_waits_a_minute_at_most_for_a_slack_that_does_not_answer(mailing: Shop) -> None:
+    mailing.fires(ERRORS)
+    card_tried(mailing)
+    mailing.now += timedelta(seconds=59)
+    assert not ready(mailing, OwedKind.MAIL)
+    mailing.now += timedelta(seconds=1)
+    assert ready(mailing, OwedKind.MAIL)
+
+
 # -- investigations
 
 
@@ -522,6 +807,18 @@ def test_that_it_was_not_acknowledged_in_time_is_said_only_while_that_is_so(shop
     assert len(overdue) == (1 if how == "waits" else 0)
 
 
+def test_what_is_declared_overtakes_the_cards_that_wait_for_its_channel(shop: Shop) -> None:
+    for each in range(6):
+        shop.fires(f"prod-shop{each:02}-latency-high")
+    shop.incidents.declare(ANA, Declaration("search", "it is slow", Severity.SEV1))
+    left: list[Owed] = []
+    for delivery in claimed(shop):
+        left.append(delivery.owed)
+        shop.store.settle(delivery, shop.now)
+    kinds = [row.kind for row in left if row.pace == "post:ops"]
+    assert kinds[:2] == [OwedKind.DECLARED, OwedKind.CARD]
+
+
 def test_a_new_incident_overtakes_the_cards_that_wait_for_its_channel(shop: Shop) -> None:
     taken = shop.fires(SEARCH.replace("critical", "high"))
     for each in range(12):
@@ -560,7 +857,7 @@ def test_a_deployment_that_only_ecs_told_of_has_the_revision_and_who_from_the_in
         state=DeploymentState.SUCCEEDED,
         at=NOW - timedelta(minutes=2),
     )
-    shop.alerts.receive([told], NoTags())
+    shop.intake.receive([told], NoTags())
     alert = shop.fires(ERRORS)
     cards = AlertCards(shop.store, shop.rules, Config())
     assert [(each.version, each.by) for each in cards.facts(alert).deployments] == [("", "")]
@@ -584,6 +881,27 @@ def test_what_passes_by_itself_is_on_no_card(shop: Shop) -> None:
         assert told == ([] if error in passing else [error])
 
 
+@pytest.mark.parametrize("kind", [OwedKind.TOPIC, OwedKind.PAGER, OwedKind.PAGE, OwedKind.MAIL])
+def test_an_incidents_card_is_silent_about_a_try_that_is_made_again_within_seconds(shop: Shop, kind: OwedKind) -> None:
+    shop.incidents.declare(ANA, Declaration("search", "it is slow", Severity.SEV3))
+    shop.store.save(Change(owed=(Owed(kind=kind, lane="a lane", subject="INC-1"),)), shop.now)
+    told = []
+    for _ in range(3):
+        delivery = next(each for each in claimed_of(shop, kind))
+        shop.store.postpone(delivery, shop.now, error="connection", in_doubt=False)
+        shop.store.release_claims("me")
+        told.append(bool(shop.cards.facts(shop.store.incident(1)).troubles))
+    assert told == ([True, True, True] if kind is OwedKind.PAGE else [False, False, True])
+
+
+def test_an_incidents_card_says_at_once_what_does_not_pass_by_itself(shop: Shop) -> None:
+    shop.incidents.declare(ANA, Declaration("search", "it is slow", Severity.SEV3))
+    delivery = next(each for each in claimed_of(shop, OwedKind.DECLARED))
+    shop.store.postpone(delivery, shop.now, error="not_in_channel", in_doubt=False, aside=True)
+    (trouble,) = shop.cards.facts(shop.store.incident(1)).troubles
+    assert trouble.error == "not_in_channel"
+
+
 @pytest.mark.parametrize(
     ("code", "level"),
     [("card_not_posted", logging.DEBUG), ("ratelimited", logging.INFO), ("channel_not_found", logging.WARNING)],
@@ -600,7 +918,7 @@ def test_how_loud_the_log_is_about_a_message_that_was_not_taken(
 
     caplog.set_level(logging.DEBUG)
     shop.fires(ERRORS)
-    Outbox(shop.store, lambda: shop.now, "me")._carry(Refusing(), next(claimed(shop)))
+    Outbox(shop.store, lambda: shop.now, "me").carry(Refusing(), next(claimed(shop)))
     assert [each.levelno for each in caplog.records if "not taken" in each.message] == [level]
 
 
@@ -657,6 +975,12 @@ class Life(RuleBasedStateMachine):
             return call(*args, **more)
         except UserError:
             return None
+
+    @rule(state=st.sampled_from((FIRES, OK)), severity=st.sampled_from(("critical", "high")))
+    def composite_alarm_changes(self, state: AlarmState, severity: str) -> None:
+        self.shop.now += timedelta(seconds=1)
+        about = {"kind": AlarmKind.COMPOSITE, "children": (LATENCY, ERRORS, SEARCH)}
+        self.shop.hear(f"prod-checkout-down-{severity}", state, alarm=about)
 
     @initialize()
     def begins(self) -> None:
@@ -798,6 +1122,16 @@ class Life(RuleBasedStateMachine):
             lead = alerts[alert.lead] if alert.lead is not None else alert
             if alert.awaits and alert.shown.has_card and alert.severity <= Severity.SEV2:
                 assert alert.pages or (lead.pages and lead.awaits), f"nobody is paged for {alert.id}"
+
+    @invariant()
+    def a_composite_alarm_hides_what_is_no_worse_than_itself_and_fires(self) -> None:
+        alerts = {one.number: one for one in self.shop.all()}
+        for alert in alerts.values():
+            if alert.is_firing and alert.shown is Shown.INHIBITED and alert.parent is not None:
+                parent = alerts[alert.parent]
+                assert parent.is_firing, alert.id
+                assert not alert.pages, alert.id
+                assert alert.severity >= parent.severity or alert.is_acknowledged, alert.id
 
     @invariant()
     def what_is_over_is_over_and_what_fires_is_not(self) -> None:

@@ -17,6 +17,7 @@ from botocore.loaders import Loader
 from bot.errors import CloudError, Outcome, SettingsError
 from bot.integrations.aws import clients as module
 from bot.integrations.aws.clients import Clients, cloud_errors
+from tests.bot.aws import credentials
 
 SECRET = "not-for-anyone-to-read"
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/alerts"
@@ -25,16 +26,8 @@ ARN = "arn:aws:sqs:eu-west-1:123456789012:alerts"
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Made-up credentials, no files and no metadata service: nothing outside decides what happens here."""
-    nowhere = tmp_path_factory.mktemp("aws")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    """Made-up credentials: nothing outside decides what happens here."""
+    with credentials(tmp_path_factory.mktemp("aws"), "AKIATEST", SECRET):
         yield
 
 
@@ -191,14 +184,26 @@ def test_models_read_as_plain_dicts_are_those_that_botocore_reads() -> None:
         ours.load_data("no-such-model")
 
 
-def test_credentials_that_come_later_are_found(new_clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("endpoint", [None, "https://vpce-1.sqs.us-east-1.vpce.amazonaws.com"])
+def test_credentials_that_come_later_are_found(endpoint: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    for _ in range(2):
-        error = failed(new_clients)
-        assert (error.code, error.retryable, error.outcome) == ("no_credentials", False, Outcome.NOT_DONE)
-        assert "credentials" in error.detail
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+    with closing(Clients("us-east-1", endpoint)) as clients:
+        for _ in range(2):
+            with pytest.raises(CloudError) as failure:
+                clients.get("sqs")
+            error = failure.value
+            assert (error.code, error.retryable, error.outcome) == ("no_credentials", False, Outcome.NOT_DONE)
+            assert "credentials" in error.detail
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
+        assert clients.get("sqs")
+
+
+def test_what_stands_in_for_aws_is_asked_without_credentials(
+    stub: Stub, new_clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert new_clients.get("sqs").receive_message(QueueUrl=QUEUE)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert stub.calls == 1
 
 
 # -- answers

@@ -24,7 +24,8 @@ from bot.integrations.aws.topics import SnsMailer, ascii_subject
 from bot.integrations.nothing import NoAlarms, NoBus, NoMailer
 from bot.ports import Alarms, Event, EventBus, Inbox, Mailer, Standing
 from bot.signals import AlarmState
-from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, SECRET, AwsServer
+from sandbox.aws.server import ACCOUNT, REGION, AwsServer
+from tests.bot.aws import credentials
 from tests.bot.make import NOW
 
 numbers = count(1)
@@ -44,16 +45,7 @@ def aws(server: AwsServer) -> Iterator[AwsServer]:
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The sandbox's credentials, no files and no metadata service."""
-    nowhere = tmp_path_factory.mktemp("aws")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", BOT_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    with credentials(tmp_path_factory.mktemp("aws")):
         yield
 
 

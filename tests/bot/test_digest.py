@@ -282,7 +282,6 @@ def test_automation_saves_the_time_that_people_take_where_it_helped() -> None:
             fix(17, status.VERIFIED),
             fix(18, status.VERIFIED, took=10**6, approval="rollback/checkout"),
             fix(19, status.NOT_RECOVERED),
-            fix(19, status.REHEARSED),
             fix(19, status.REJECTED, started_at=None),
             fix(10, status.VERIFIED),
         ]

@@ -19,9 +19,10 @@ from bot.queries import queries
 from bot.resources import Resources
 from bot.signals import Alarm, Deployment
 from sandbox.aws.clock import CLOCK, utc
-from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, SECRET, AwsServer
+from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, AwsServer
 from sandbox.shop.catalogue import CLUSTER, LOAD_BALANCER
 from sandbox.shop.shop import Shop
+from tests.bot.aws import credentials
 
 PAGE = Path("docs/runbooks/cloudwatch-insights-queries.md")
 ALARM = Alarm(
@@ -39,16 +40,7 @@ Found = Mapping[Source, Gathered]
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The sandbox's credentials, no files and no metadata service."""
-    nowhere = tmp_path_factory.mktemp("aws")
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-            patch.delenv(name, raising=False)
-        patch.setenv("AWS_ACCESS_KEY_ID", BOT_KEY)
-        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    with credentials(tmp_path_factory.mktemp("aws")):
         yield
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.integrations.aws.evidence import console, lines, prices, revisions
-from bot.integrations.aws.evidence.metrics import slope
+from bot.integrations.aws.evidence.climbing import slope
 from bot.integrations.aws.evidence.ourselves import same_session
 from bot.models import LogClass
 from tests.bot.make import NOW
@@ -155,6 +155,27 @@ def test_the_slope_of_a_line_is_its_rise_a_minute(rise: float, start: float, cou
     points = {NOW + timedelta(minutes=n): start + rise * n for n in range(count)}
     assert slope(points) == pytest.approx(rise, abs=1e-6)
     assert slope({datetime(2026, 1, 1, tzinfo=UTC): 5.0}) == 0.0
+
+
+LEVEL = [50.0, 50.6, 49.3, 50.2, 49.7] * 13
+
+
+@pytest.mark.parametrize(
+    ("after", "low", "high"),
+    [
+        ([56.0, 60, 66, 71, 75, 81], 4.5, 5.5),
+        ([51.0, 52.3, 53.4, 55, 56.1, 57.2, 58.4, 59.7, 61, 62.1, 63.4, 64.4], 1.1, 1.3),
+        ([75.0, 75.6, 74.3, 75.2, 74.7, 75.4, 75.1], 0, 0),
+        ([90.0], -0.1, 0.1),
+        ([74.8, 75.3], -0.1, 0.1),
+        ([30.0, 38, 45, 54, 62, 70], 7, 9),
+        ([], -0.01, 0.01),
+    ],
+    ids=["fast", "slow", "higher but level", "one that stands out", "too few to tell", "after a restart", "level"],
+)
+def test_a_rise_is_measured_since_it_began(after: list[float], low: float, high: float) -> None:
+    points = {NOW + timedelta(minutes=n): value for n, value in enumerate([*LEVEL, *after])}
+    assert low <= slope(points) <= high
 
 
 def test_sessions_of_one_role_are_the_same_caller() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.errors import ChatError, CloudError, Outcome, Refused
 from bot.models import (
+    Action,
     AlertStatus,
     Change,
     Investigation,
@@ -178,6 +179,22 @@ def test_the_card_is_edited_as_it_goes(works: Works) -> None:
     assert card.thread_ts == "1.AL-1"
 
 
+def test_the_card_is_left_alone_while_there_is_no_news(works: Works) -> None:
+    works.world.aws.answers = [Progress(said="3 of 6 tasks run web:56")] * 5
+    works.runs(works.firing())
+    works.deliver()
+    for _ in range(5):
+        later(works, seconds=4)
+    told = len(works.world.chat.edits)
+    works.world.aws.answers = [Progress(said="3 of 6 tasks run web:56", state={"seen": 3})] * 2
+    for _ in range(2):
+        later(works, seconds=4)
+    assert len(works.world.chat.edits) == told
+    works.world.aws.answers = [Progress(said="4 of 6 tasks run web:56")]
+    later(works, seconds=4)
+    assert len(works.world.chat.edits) == told + 1
+
+
 # -- verify
 
 
@@ -234,7 +251,10 @@ def test_without_an_alarm_the_metrics_have_the_word(works: Works) -> None:
 
 def test_without_alarm_and_metrics_nothing_speaks_for_it(works: Works) -> None:
     done = verified(works, works.finished())
-    assert (done.status, done.verdict) == (S.NOT_RECOVERED, ("neither the alarm's state nor a metric could be read",))
+    assert (done.status, done.verdict) == (
+        S.NOT_RECOVERED,
+        ("neither the alarm, a metric nor the deployment could be read",),
+    )
 
 
 def test_metrics_are_looked_at_since_it_should_be_felt(works: Works) -> None:
@@ -248,6 +268,57 @@ def test_metrics_are_looked_at_since_it_should_be_felt(works: Works) -> None:
     assert (scope.service, scope.alarm) == (SERVICE, works.store.alert(1).alarm)
 
 
+def test_how_it_is_deployed_counts_and_is_shown(works: Works) -> None:
+    fix = works.finished(works.firing())
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    works.world.aws.stands = Progress(said="", problem="web is on web:58 by now, not on web:56")
+    done = verified(works, fix)
+    assert (done.status, done.verdict) == (
+        S.NOT_RECOVERED,
+        ("web is on web:58 by now, not on web:56", "the alarm is OK"),
+    )
+
+
+def test_what_stands_as_it_should_is_enough_where_nothing_else_is_known(works: Works) -> None:
+    works.world.aws.stands = Progress(said="6 of 6 tasks run web:56")
+    done = verified(works, works.finished())
+    assert (done.status, done.verdict) == (S.VERIFIED, ("6 of 6 tasks run web:56",))
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (DENIED, S.VERIFIED, "how it is deployed could not be read: AccessDeniedException: ecs:UpdateService on"),
+        (Refused("There is no ECS service shop/web."), S.NOT_RECOVERED, "There is no ECS service shop/web."),
+    ],
+)
+def test_a_deployment_that_can_not_be_read_is_told_and_one_that_is_gone_is_a_no(
+    works: Works, error: Exception, status: RemediationStatus, line: str
+) -> None:
+    fix = works.finished(works.firing())
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    works.world.aws.unseen = error
+    done = verified(works, fix)
+    assert done.status is status
+    assert any(each.startswith(line) for each in done.verdict)
+
+
+def test_a_runbook_is_measured_at_what_it_acts_on(works: Works) -> None:
+    catalogue = {"cluster": "shop", "ecs_service": SERVICE, "dead_letter_queue": "work-dlq", "function": "hook"}
+    with closing(Works(SqliteStore(":memory:"), World(), more={"services": {SERVICE: catalogue}})) as made:
+        for name, kept in (
+            ("AIOps-PurgeSQSDLQ", ()),
+            ("AIOps-RotateLambdaAlias", ("function",)),
+            ("", tuple(catalogue)),
+        ):
+            action = Action.RUNBOOK if name else Action.RESTART
+            verified(made, made.finished(action=action, runbook=name))
+            scope = made.world.metrics.asked[-1]
+            known = [field for field in catalogue if getattr(scope.resources, field)]
+            assert known == list(kept), name
+            made.world.clock.move(hours=1)
+
+
 # -- by itself
 
 
@@ -257,7 +328,7 @@ def propose(works: Works, subject: str) -> None:
 
 
 def test_a_proposal_begins_and_a_second_one_of_the_same_does_not(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, timedelta(days=1))
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, timedelta(days=1))
     subject = works.firing()
     propose(works, subject.id)
     works.deliver()
@@ -269,7 +340,7 @@ def test_a_proposal_begins_and_a_second_one_of_the_same_does_not(works: Works) -
 
 
 def test_a_proposal_that_was_carried_twice_begins_once(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, timedelta(days=1))
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, timedelta(days=1))
     works.deliver()
     propose(works, works.firing().id)
     (row,) = works.claim()
@@ -283,7 +354,7 @@ def test_a_proposal_that_was_carried_twice_begins_once(works: Works) -> None:
 
 
 def test_a_throttled_proposal_waits_a_little_and_begins(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, timedelta(days=1))
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, timedelta(days=1))
     propose(works, works.firing().id)
     works.world.aws.refuse = THROTTLED
     works.deliver()

@@ -20,7 +20,8 @@ from bot.resources import Resources
 from sandbox.aws.clock import CLOCK
 from sandbox.aws.ecs import fleet
 from sandbox.aws.ecs.tasks import PACE
-from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, SECRET, SHOP_KEY, AwsServer
+from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, SHOP_KEY, AwsServer
+from tests.bot.aws import credentials
 from tests.bot.make import BOB, NOW, after
 
 TOKEN = "5f0f6d1e-2b6e-4b52-9d3a-3f1a5c1f7a10"
@@ -174,32 +175,8 @@ def server() -> Iterator[AwsServer]:
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with credentials(tmp_path_factory) as patch:
-        yield patch
-
-
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The sandbox's credentials, no files and no metadata service."""
-    nowhere = tmp_path_factory.mktemp("aws")
-    patch = pytest.MonkeyPatch()
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN"):
-        patch.delenv(name, raising=False)
-    patch.setenv("AWS_ACCESS_KEY_ID", BOT_KEY)
-    patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    patch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
-    patch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
-    return _Undone(patch)
-
-
-class _Undone:
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._patch = patch
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None:
-        self._patch.undo()
+    with credentials(tmp_path_factory.mktemp("aws")):
+        yield
 
 
 @pytest.fixture
@@ -601,3 +578,39 @@ def test_a_plan_of_another_version_is_refused(world: World) -> None:
     other = asked.changed(plan=asked.plan.model_copy(update={"state": {"fix": "teleport"}}))
     with pytest.raises(Refused, match="made by another version of the bot"):
         world.fixes.start(other)
+
+
+# How it stands some time later
+
+
+def standing(world: World, remediation: Remediation) -> Progress:
+    found = world.fixes.standing(remediation)
+    assert found is not None
+    return found
+
+
+def test_a_service_that_went_back_stands_well_until_something_else_is_deployed(world: World) -> None:
+    world.deploy("web:v2")
+    done, _, problem = world.carry_out(world.plan(Action.ROLLBACK))
+    assert problem == ""
+    assert standing(world, done) == Progress(said="3 of 3 tasks run web:1")
+    world.deploy("web:v3")
+    assert standing(world, done).problem == "web is on web:3 by now, not on web:1"
+
+
+def test_a_service_that_is_not_steady_has_a_problem(world: World) -> None:
+    done, _, _ = world.carry_out(world.plan(Action.SCALE_UP))
+    restarted = world.plan(Action.RESTART)
+    for each in (done, restarted):
+        assert standing(world, each) == Progress(said="4 of 4 tasks run web:1")
+    world.update(forceNewDeployment=True)
+    for each in (done, restarted):
+        assert "a deployment is in progress" in standing(world, each).problem
+    world.server.advance(600)
+    world.update(desiredCount=6)
+    world.server.advance(600)
+    assert standing(world, done).problem == "", "auto scaling may have added more"
+    world.update(desiredCount=3)
+    world.server.advance(600)
+    assert standing(world, done).problem == "web wants 3 tasks again, not 4"
+    assert standing(world, restarted).problem == ""

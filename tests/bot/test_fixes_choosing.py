@@ -171,8 +171,10 @@ def test_images_as_short_as_they_may_be(old: str, new: str, expected: str) -> No
 
 def test_the_version_before() -> None:
     versions = [Version(number, None, {}) for number in (11, 10, 9, 2, 1)]
-    assert before(Alias("11", "", {}), versions) == "10"
-    assert before(Alias("9", "", {}), versions) == "2", "2 comes before 9, what was deleted does not count"
-    assert before(Alias("10", "", {"11": 0.1}), versions) == "10", "a canary is taken back"
-    assert before(Alias("1", "", {}), versions) is None
-    assert before(Alias("$LATEST", "", {}), versions) is None
+    assert before(Alias("11", "", {}), versions, ()) == "10"
+    assert before(Alias("9", "", {}), versions, ()) == "2", "2 comes before 9, what was deleted does not count"
+    assert before(Alias("10", "", {"11": 0.1}), versions, ()) == "10", "a canary is taken back"
+    assert before(Alias("1", "", {}), versions, ()) is None
+    assert before(Alias("$LATEST", "", {}), versions, ()) is None
+    assert before(Alias("11", "", {}), versions, {"10", "9"}) == "2"
+    assert before(Alias("2", "", {}), versions, {"1"}) is None

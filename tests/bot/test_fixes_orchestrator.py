@@ -13,11 +13,13 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.integrations.aws.clients import Clients
-from bot.integrations.aws.fixes import AwsFixes
+from bot.integrations.aws.fixes import AwsFixes, RunAs
 from bot.models import Action, Order, Progress, Remediation
 from bot.resources import Resources
 from sandbox.aws.server import ACCOUNT, REGION, AwsServer
-from tests.bot.test_fixes import credentials, fix, kept
+from tests.bot.aws import credentials
+from tests.bot.make import NOW
+from tests.bot.test_fixes import fix, kept
 from tests.test_infra_orchestrator import DEAD, RUNBOOK, Account, execute_machines
 
 DEADLINE = 30.0
@@ -26,7 +28,7 @@ PAYMENTS = Resources(account=ACCOUNT, region=REGION, dead_letter_queue=DEAD)
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with credentials(tmp_path_factory):
+    with credentials(tmp_path_factory.mktemp("aws")):
         yield
 
 
@@ -46,7 +48,7 @@ def account(environment: None) -> Iterator[Account]:
 @pytest.fixture
 def fixes(account: Account) -> Iterator[AwsFixes]:
     with closing(Clients(REGION, account.aws.url)) as clients:
-        yield AwsFixes(clients, lambda: datetime.now(UTC), state_machine=account.machine)
+        yield AwsFixes(clients, lambda: datetime.now(UTC), run_as=RunAs(state_machine=account.machine))
 
 
 def to_the_end(fixes: AwsFixes, remediation: Remediation) -> Progress:
@@ -62,7 +64,7 @@ def to_the_end(fixes: AwsFixes, remediation: Remediation) -> Progress:
 def test_the_state_machine_runs_what_a_person_approved(account: Account, fixes: AwsFixes) -> None:
     account.sqs.send_message(QueueUrl=account.dead, MessageBody='{"payment": 7}')
     order = Order(action=Action.RUNBOOK, service="payments", runbook=RUNBOOK)
-    asked = fix(order, fixes.plan(order, PAYMENTS), token=str(uuid.uuid4())).changed(approved_by=("U0ANA",))
+    asked = fix(order, fixes.plan(order, PAYMENTS), token=str(uuid.uuid4())).changed(approved_by={"U0ANA": NOW})
     for _ in range(2):
         fixes.start(asked)
     assert to_the_end(fixes, asked).problem == ""

@@ -16,11 +16,15 @@ import pytest
 from botocore.stub import Stubber
 
 from bot.errors import CloudError, Refused
+from bot.integrations.aws.fixes import RunAs
 from bot.integrations.aws.fixes.subjects import FROM_CATALOGUE
-from bot.models import Action, Progress, Remediation
+from bot.models import Action, Order, Progress, Remediation
+from bot.models import RemediationStatus as S
 from bot.resources import Resources
 from sandbox.aws.server import ACCOUNT, BOT_KEY, REGION, AwsServer
-from tests.bot.test_fixes import TOKEN, WEB, World, credentials, fix, kept
+from tests.bot.aws import credentials
+from tests.bot.make import NOW
+from tests.bot.test_fixes import TOKEN, WEB, World, fix, kept
 
 FOLDER = Path("scripts/ssm")
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/AIOps-Automation"
@@ -37,7 +41,7 @@ class Account(World):
 
     def __init__(self, server: AwsServer) -> None:
         super().__init__(server)
-        self.more = {"role": ROLE}
+        self.more = {"run_as": RunAs(ROLE)}
         for path in sorted(FOLDER.glob("*.yml")):
             self.shop("ssm").create_document(
                 Name=path.stem, Content=path.read_text(), DocumentType="Automation", DocumentFormat="YAML"
@@ -141,7 +145,7 @@ def server() -> Iterator[AwsServer]:
 
 @pytest.fixture(autouse=True, scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with credentials(tmp_path_factory):
+    with credentials(tmp_path_factory.mktemp("aws")):
         yield
 
 
@@ -218,6 +222,92 @@ def test_versions_by_name(account: Account) -> None:
     assert [choice.revision for choice in choices] == ["3", "2", "1"]
     assert choices[0].differences == ("code differs",)
     assert choices[0].registered_at is not None
+
+
+def turned(account: Account, number: int, status: S = S.VERIFIED, **values: Any) -> Remediation:
+    """The alias, back by one version, by a remediation that stands like this since."""
+    asked = fix(order := Order(action=Action.ROLLBACK, service="web"), account.fixes.plan(order, HOOK), number)
+    done = account.fixes.start(asked)
+    return kept(asked, done).changed(status=status, **values)
+
+
+def knows(account: Account, *past: Remediation) -> None:
+    account.more["past"] = lambda: past
+
+
+def test_an_alias_never_goes_back_to_a_version_that_is_known_to_be_bad(account: Account) -> None:
+    account.function(versions=5)
+    account.point(3)
+    knows(account, turned(account, 1))
+    account.point(4)
+    asked = account.plan(Action.ROLLBACK, HOOK)
+    assert asked.plan.after == "live: 2", "FIX-1 went back from 3"
+    assert account.plan(Action.RUNBOOK, HOOK, runbook=ROTATE).plan.after == "live: 2"
+    named = account.plan(Action.ROLLBACK, HOOK, revision="3")
+    assert named.plan.after == "live: 3", "people decide"
+    assert "3 is known to be bad: FIX-1 went back from it" in named.plan.radius
+
+
+def test_a_version_that_did_not_help_or_was_live_when_an_alarm_fired_is_bad_too(account: Account) -> None:
+    account.function(versions=5)
+    in_vain = turned(account, 1, S.NOT_RECOVERED)
+    asked = account.plan(Action.ROLLBACK, HOOK)
+    assert asked.plan.before == "live: 4"
+    only_planned = asked.changed(number=2, subject="AL-7", status=S.EXPIRED)
+    account.point(3)
+    live_then = account.plan(Action.ROLLBACK, HOOK).changed(number=3, subject="AL-8", status=S.REJECTED)
+    account.point(5)
+    knows(account, live_then, only_planned, in_vain)
+    assert account.plan(Action.ROLLBACK, HOOK).plan.after == "live: 2"
+
+
+def test_where_no_version_is_good_it_says_why_of_each(account: Account) -> None:
+    account.function(versions=3)
+    second = turned(account, 1)
+    first = turned(account, 2, S.NOT_RECOVERED)
+    account.point(3)
+    knows(account, first, second)
+    for how in ({"action": Action.ROLLBACK}, {"action": Action.RUNBOOK, "runbook": ROTATE}):
+        said = account.refused(resources=HOOK, **how)
+        assert said == (
+            "hook:live points at 3, and no version was published before that is not known to be bad: 2 (FIX-2 went "
+            "back from it), 1 (FIX-2 went there, and it did not help). There is 3, 2, 1."
+        )
+
+
+def test_what_was_taken_back_or_is_of_another_alias_says_nothing(account: Account) -> None:
+    account.function(versions=4)
+    taken_back = turned(account, 1, undone_by=2)
+    account.point(4)
+    other = turned(account, 3)
+    elsewhere = other.changed(
+        plan=other.plan.model_copy(update={"target": other.plan.target.model_copy(update={"alias": "beta"})})
+    )
+    account.point(4)
+    account.publish(5)
+    account.point(5)
+    knows(account, elsewhere, taken_back)
+    assert account.plan(Action.ROLLBACK, HOOK).plan.after == "live: 4"
+
+
+def test_how_a_function_and_a_queue_stand_later(account: Account) -> None:
+    account.function(versions=3)
+    asked = account.plan(Action.ROLLBACK, HOOK)
+    account.fixes.start(asked)
+    assert account.fixes.standing(asked) == Progress(said="live points at 2", is_over=True, state=asked.plan.state)
+    by_runbook = account.plan(Action.RUNBOOK, HOOK, runbook=ROTATE)
+    account.point(3)
+    for each, wanted in ((asked, 2), (by_runbook, 1)):
+        found = account.fixes.standing(each)
+        assert found is not None
+        assert f"live points at 3, not at {wanted}" in found.problem
+    account.queues(count=2)
+    redrive = account.plan(Action.RUNBOOK, DEAD, runbook=PURGE)
+    assert account.fixes.standing(redrive) == Progress(
+        said="2 dead letters in work-dlq", problem="2 dead letters in work-dlq again"
+    )
+    account.shop("sqs").purge_queue(QueueUrl=account.shop("sqs").get_queue_url(QueueName="work-dlq")["QueueUrl"])
+    assert account.fixes.standing(redrive) == Progress(said="0 dead letters in work-dlq")
 
 
 def test_functions_without_a_way_back(account: Account) -> None:
@@ -497,7 +587,7 @@ def test_every_document_and_parameter_is_known() -> None:
 
 @pytest.fixture
 def orchestrated(account: Account) -> Iterator[tuple[Account, Stubber]]:
-    account.more = {"role": ROLE, "state_machine": MACHINE}
+    account.more = {"run_as": RunAs(ROLE, MACHINE)}
     account.queues()
     with Stubber(account.clients.get("stepfunctions", region=REGION)) as states:
         yield account, states
@@ -506,7 +596,8 @@ def orchestrated(account: Account) -> Iterator[tuple[Account, Stubber]]:
 
 def test_the_state_machine_is_told_all(orchestrated: tuple[Account, Stubber]) -> None:
     account, states = orchestrated
-    asked = account.plan(Action.RUNBOOK, DEAD, runbook=PURGE).changed(subject="INC-42", approved_by=("U0ANA", "U0CY"))
+    asked = account.plan(Action.RUNBOOK, DEAD, runbook=PURGE)
+    asked = asked.changed(subject="INC-42", approved_by={"U0ANA": NOW, "U0CY": NOW})
     given = {
         "remediation_id": TOKEN,
         "document": PURGE,
@@ -565,6 +656,6 @@ def test_the_state_machine_is_for_its_own_region(orchestrated: tuple[Account, St
     states.add_client_error("start_execution", "StateMachineDoesNotExist")
     with pytest.raises(Refused, match="There is no state machine"):
         account.fixes.start(asked)
-    account.more = {"role": ROLE, "state_machine": MACHINE.replace(REGION, "eu-west-1")}
+    account.more = {"run_as": RunAs(ROLE, MACHINE.replace(REGION, "eu-west-1"))}
     assert account.to_the_end(asked)[1].problem == ""
     assert account.server.log.since(caller=BOT_KEY, operation="StartAutomationExecution")

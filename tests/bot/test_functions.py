@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from bot import functions
+from bot.alone import Alone
+from bot.config import Config
 from bot.errors import CloudError, InvalidInput, Refused
-from bot.functions import Pace, is_well, rca, rollback
-from bot.models import Progress, Remediation
+from bot.functions import is_well, planned, rca, rollback_payload, rolled_back
+from bot.models import OwedKind, Progress, Remediation
+from bot.models import RemediationStatus as S
+from bot.resources import Resources
+from bot.store.sqlite import SqliteStore
 from tests.bot.fixing import FakeFixes
-from tests.bot.make import NOW
+from tests.bot.make import NOW, after
 
 ASKED = {"cluster": "aiops-platform-cluster", "service": "aiops-platform-service", "reason": "Test"}
 
 
-class Time:
-    """A clock that sleeping moves."""
+CATALOGUE = {
+    "platform": {
+        "environment": "prod",
+        "cluster": f"arn:aws:ecs:us-east-1:123456789012:cluster/{ASKED['cluster']}",
+        "ecs_service": ASKED["service"],
+    }
+}
+CONFIG = Config.model_validate({"services": CATALOGUE})
 
-    def __init__(self) -> None:
-        self.now = NOW
-        self.slept = 0
+
+class Place:
+    """A store, an AWS, and a clock that sleeping moves."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store, self.config, self.fixes = store, CONFIG, FakeFixes()
+        self.now, self.slept = NOW, 0
 
     def clock(self) -> datetime:
         return self.now
@@ -32,19 +49,11 @@ class Time:
         self.slept += 1
         self.now += timedelta(seconds=seconds)
 
-    @property
-    def pace(self) -> Pace:
-        return Pace(self.clock, self.sleep)
-
 
 @pytest.fixture
-def fixes() -> FakeFixes:
-    return FakeFixes()
-
-
-@pytest.fixture
-def time() -> Time:
-    return Time()
+def place() -> Iterator[Place]:
+    with closing(SqliteStore(":memory:")) as store:
+        yield Place(store)
 
 
 # -- root cause
@@ -63,6 +72,16 @@ def test_anomalies_or_metrics_alone_are_enough() -> None:
     assert rca({"anomalies": ["Errors: 25 (expected 0)"], "metrics": None}, at=NOW)["severity"] == "CRITICAL"
 
 
+def test_what_a_payload_names_beside_is_not_read_and_told() -> None:
+    given = {"metrics": {"cpu_utilization": 95}, "TopicArn": "arn:aws:sns:eu-west-1:666:loot", "cluster": "theirs"}
+    answer, plain = rca(given, at=NOW), rca({"metrics": given["metrics"]}, at=NOW)
+    assert answer["not_seen"][-1] == "payload — not read: TopicArn, cluster; anomalies and metrics are"
+    assert {**answer, "not_seen": answer["not_seen"][:-1]} == plain
+    many = rca({**given, **{f"x{n:02}" * 40: n for n in range(500)}}, at=NOW)["not_seen"][-1]
+    assert "and 492 more" in many
+    assert len(many) < 1000
+
+
 @pytest.mark.parametrize(
     ("payload", "field"),
     [
@@ -76,6 +95,10 @@ def test_anomalies_or_metrics_alone_are_enough() -> None:
         ({"anomalies": {"CPU": 60}}, "anomalies"),
         ({"metrics": {"cpu_utilization": "high"}}, "metrics"),
         ({"metrics": [60]}, "metrics"),
+        ({"metrics": 0, "anomalies": ["CPU: 60%"]}, "metrics"),
+        ({"metrics": "", "anomalies": ["CPU: 60%"]}, "metrics"),
+        ({"anomalies": False, "metrics": {"cpu_utilization": 60}}, "anomalies"),
+        ({"anomalies": "", "metrics": {"cpu_utilization": 60}}, "anomalies"),
     ],
 )
 def test_a_wrong_rca_payload_is_told_by_its_field(payload: Any, field: str) -> None:
@@ -87,38 +110,92 @@ def test_a_wrong_rca_payload_is_told_by_its_field(payload: Any, field: str) -> N
 # -- rollback
 
 
-def test_a_rollback_is_planned_and_changes_nothing(fixes: FakeFixes, time: Time) -> None:
-    answer = rollback(ASKED, fixes, time.pace, execute=False)
+def plan(fixes: FakeFixes, **change: str) -> dict[str, Any]:
+    return planned(rollback_payload({**ASKED, **change}), fixes, CONFIG)
+
+
+def rollback(place: Place, **change: str) -> dict[str, Any]:
+    asked = rollback_payload({**ASKED, **change})
+    hands = Alone(place.store, place.config, place.fixes, place.clock)
+    return rolled_back(asked, hands, place.config, "ana on the command line", place.sleep)
+
+
+def test_a_rollback_is_planned_and_changes_nothing(place: Place) -> None:
+    answer = plan(place.fixes)
     assert {name: answer[name] for name in ASKED} == ASKED
     assert (answer["status"], answer["from"], answer["to"]) == ("planned", "web:57", "web:56")
     assert answer["undo"] == "back to web:57"
     assert is_well(answer)
-    assert fixes.begun == []
+    assert place.fixes.begun == []
     assert json.loads(json.dumps(answer)) == answer
 
 
-def test_a_rollback_is_carried_out_and_followed(fixes: FakeFixes, time: Time) -> None:
-    fixes.answers = [Progress(said="2 of 6", state={"seen": 1}), Progress(said="6 of 6", is_over=True)]
-    answer = rollback({**ASKED, "task_definition": "web:40"}, fixes, time.pace, execute=True)
+def test_a_rollback_is_carried_out_followed_and_on_record(place: Place) -> None:
+    place.fixes.answers = [Progress(said="2 of 6", state={"seen": 1}), Progress(said="6 of 6", is_over=True)]
+    answer = rollback(place, task_definition="web:40")
     assert (answer["status"], answer["said"], answer["problem"]) == ("succeeded", "6 of 6", "")
-    assert (len(fixes.begun), time.slept) == (1, 2)
-    assert fixes.orders[0].revision == "web:40"
+    assert (answer["remediation"], place.fixes.begun, place.slept) == ("FIX-1", [1], 2)
+    assert place.fixes.orders[0].revision == "web:40"
+    assert json.loads(json.dumps(answer)) == answer
+    fix = place.store.remediation(1)
+    assert (fix.status, fix.requested_by, fix.via) == (S.VERIFYING, None, "ana on the command line: Test")
+    owed = place.store.claim_deliveries("a bot", after(3600), lease=60, limit=9)
+    assert {(each.owed.kind, each.owed.body.get("step")) for each in owed} == {
+        (OwedKind.FIX_CARD, None),
+        (OwedKind.FIX, "verify"),
+        (OwedKind.EVENTS, None),
+    }, "its card and what is looked at later are the bot's"
 
 
-def test_a_rollback_that_fails_says_why(fixes: FakeFixes, time: Time) -> None:
-    fixes.answers = [Progress(said="stopped", is_over=True, problem="the tasks do not start")]
-    answer = rollback(ASKED, fixes, time.pace, execute=True)
+def test_it_waits_for_what_runs_for_its_cool_down_and_for_the_hourly_cap(place: Place) -> None:
+    place.config = Config.model_validate({"services": CATALOGUE, "remediation": {"per_hour": 2}})
+    hands = Alone(place.store, place.config, place.fixes, place.clock)
+    order = rollback_payload(ASKED).order(place.config)
+    assert (order.service, order.environment) == ("platform", "prod"), "as the catalogue calls it"
+    running = hands.begin(order, Resources(), "cy")
+    with pytest.raises(Refused, match="FIX-1 runs for platform right now; one at a time"):
+        rollback(place)
+    while hands.look(running.number).status is S.RUNNING:
+        place.sleep(3)
+    with pytest.raises(Refused, match=r"rollback was done for platform .* it can be done again in"):
+        rollback(place)
+    place.now += timedelta(minutes=11)
+    assert rollback(place)["status"] == "succeeded"
+    place.now += timedelta(minutes=11)
+    with pytest.raises(Refused, match="2 remediations were done for platform within the hour"):
+        rollback(place)
+    assert len(place.fixes.begun) == 2
+
+
+def test_where_others_have_to_approve_it_refuses(place: Place) -> None:
+    place.config = Config.model_validate({"remediation": {"approvals": [{"people": 1}]}})
+    with pytest.raises(Refused, match=r"needs the approval of others \(config\.yml: remediation\.approvals\[0\]\)"):
+        rollback(place)
+    assert place.store.remediations() == []
+
+
+def test_a_service_of_another_cluster_is_another_one(place: Place) -> None:
+    asked = rollback_payload({**ASKED, "cluster": "staging"})
+    assert asked.order(place.config).service == "staging/aiops-platform-service"
+
+
+def test_a_rollback_that_fails_says_why(place: Place) -> None:
+    place.fixes.answers = [Progress(said="stopped", is_over=True, problem="the tasks do not start")]
+    answer = rollback(place)
     assert (answer["status"], answer["problem"]) == ("failed", "the tasks do not start")
     assert not is_well(answer)
 
 
-def test_a_rollback_that_never_ends_is_let_go_of(fixes: FakeFixes, time: Time) -> None:
-    fixes.answers = [Progress(said="1 of 6")] * 400
-    answer = rollback(ASKED, fixes, time.pace, execute=True)
-    assert (answer["status"], answer["said"]) == ("timed out", "1 of 6")
-    assert "15 min" in answer["problem"]
-    assert time.now - NOW == timedelta(minutes=15)
-    assert len(fixes.stopped) == 1
+def test_a_rollback_that_never_ends_is_let_go_of(place: Place) -> None:
+    place.fixes.answers = [Progress(said="1 of 6")] * 400
+    answer = rollback(place)
+    assert (answer["status"], answer["said"], answer["problem"]) == (
+        "timed out",
+        "1 of 6",
+        "it took longer than it may",
+    )
+    assert timedelta(minutes=15) <= place.now - NOW < timedelta(minutes=16)
+    assert place.fixes.stopped == [1]
 
 
 class Flaky(FakeFixes):
@@ -134,30 +211,31 @@ class Flaky(FakeFixes):
         return super().follow(remediation)
 
 
-def test_what_may_pass_is_tried_again(time: Time) -> None:
-    fixes = Flaky(CloudError("timeout", retryable=True), CloudError("Throttling", retryable=True))
-    fixes.fail = CloudError("connection", retryable=True)
-    assert rollback(ASKED, fixes, time.pace, execute=True)["status"] == "succeeded"
-    assert (len(fixes.begun), time.slept) == (1, 4)
+def test_what_may_pass_is_tried_again(place: Place) -> None:
+    place.fixes = Flaky(CloudError("timeout", retryable=True), CloudError("Throttling", retryable=True))
+    place.fixes.fail = CloudError("connection", retryable=True)
+    assert rollback(place)["status"] == "succeeded"
+    assert place.fixes.begun == [1]
 
 
 @pytest.mark.parametrize("error", [CloudError("AccessDenied", detail="ecs:DescribeServices"), Refused("It is gone.")])
-def test_what_does_not_pass_ends_it_with_an_answer(error: Exception, time: Time) -> None:
-    answer = rollback(ASKED, Flaky(error), time.pace, execute=True)
+def test_what_does_not_pass_ends_it_with_an_answer(error: Exception, place: Place) -> None:
+    place.fixes = Flaky(error)
+    answer = rollback(place)
     assert (answer["status"], answer["problem"], answer["said"]) == ("failed", str(error), "begun")
 
 
-def test_a_start_that_is_refused_changed_nothing(fixes: FakeFixes, time: Time) -> None:
-    fixes.fail = Refused("Somebody deployed since.")
-    answer = rollback(ASKED, fixes, time.pace, execute=True)
-    assert (answer["status"], answer["said"]) == ("failed", "not begun")
+def test_a_start_that_is_refused_changed_nothing(place: Place) -> None:
+    place.fixes.fail = Refused("Somebody deployed since.")
+    answer = rollback(place)
+    assert (answer["status"], answer["said"]) == ("failed", "")
 
 
-def test_what_can_not_be_planned_is_raised(fixes: FakeFixes, time: Time) -> None:
-    fixes.refuse = Refused("There is no other revision.")
+def test_what_can_not_be_planned_is_raised(place: Place) -> None:
+    place.fixes.refuse = Refused("There is no other revision.")
     with pytest.raises(Refused):
-        rollback(ASKED, fixes, time.pace, execute=True)
-    assert fixes.begun == []
+        rollback(place)
+    assert (place.fixes.begun, place.store.remediations()) == ([], [])
 
 
 @pytest.mark.parametrize(
@@ -175,30 +253,26 @@ def test_what_can_not_be_planned_is_raised(fixes: FakeFixes, time: Time) -> None
         ({"taskDefinition": "web:40"}, "taskDefinition"),
     ],
 )
-def test_a_wrong_rollback_payload_is_told_by_its_field(
-    change: dict[str, Any], field: str, fixes: FakeFixes, time: Time
-) -> None:
+def test_a_wrong_rollback_payload_is_told_by_its_field(change: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as raised:
-        rollback({**ASKED, **change}, fixes, time.pace, execute=True)
+        rollback_payload({**ASKED, **change})
     assert raised.value.field == field
-    assert fixes.orders == []
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_what_is_missing_is_named(name: str, fixes: FakeFixes, time: Time) -> None:
+def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(InvalidInput, match=f"{name} is missing") as raised:
-        rollback({key: value for key, value in ASKED.items() if key != name}, fixes, time.pace, execute=False)
+        rollback_payload({key: value for key, value in ASKED.items() if key != name})
     assert raised.value.field == name
 
 
 @pytest.mark.parametrize("payload", [None, [], "{}", 3])
-def test_a_payload_that_is_no_object(payload: Any, fixes: FakeFixes, time: Time) -> None:
+def test_a_payload_that_is_no_object(payload: Any) -> None:
     with pytest.raises(InvalidInput, match=functions.ROLLBACK):
-        rollback(payload, fixes, time.pace, execute=False)
+        rollback_payload(payload)
 
 
 @pytest.mark.parametrize("name", [functions.RCA, functions.ROLLBACK])
-def test_the_examples_are_right(name: str, fixes: FakeFixes, time: Time) -> None:
+def test_the_examples_are_right(name: str) -> None:
     given = json.loads(functions.EXAMPLES[name])
-    answer = rca(given, at=NOW) if name == functions.RCA else rollback(given, fixes, time.pace, execute=False)
-    assert answer
+    assert rca(given, at=NOW) if name == functions.RCA else rollback_payload(given)

@@ -127,6 +127,24 @@ def test_an_answer_that_comes_too_late_makes_no_second_issue(here: Here, monkeyp
     assert len(here.seen()["issues"]) == 1
 
 
+def test_an_issue_is_closed_as_done_and_closing_it_again_changes_nothing(here: Here) -> None:
+    here.open()
+    here.fault(f"{REPO}/issues/1", "drop_after", method="PATCH")
+    error = refused(lambda: here.tracker.close_issue(1))
+    assert (error.code, error.retryable) == ("connection", True)
+    here.tracker.close_issue(1)
+    assert here.tracker.issue(1).is_open is False
+    (issue,) = here.seen()["issues"]
+    assert issue["state_reason"] == "completed"
+
+
+def test_an_issue_that_was_deleted_can_not_be_closed(here: Here) -> None:
+    here.fault(f"{REPO}/issues/1", "error", method="PATCH", status=410)
+    assert refused(lambda: here.tracker.close_issue(1)).code == "gone"
+    error = refused(lambda: here.tracker.close_issue(9))
+    assert (error.code, "close issue #9" in error.detail) == ("not_found", True)
+
+
 def test_it_is_found_while_the_search_does_not_know_it(here: Here) -> None:
     here.open()
     assert here.open().number == 1

@@ -104,11 +104,45 @@ def test_an_export_as_csv_has_a_header_and_no_formulas(said: Said, what: str) ->
         assert rows[0]["impact"] == '\'=HYPERLINK("https://evil.example")'
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_text_of_anybody_becomes_a_formula(said: Said, first: str) -> None:
+    at = datetime.now(UTC)
+    with closing(SqliteStore("var/aiops.db")) as store:
+        store.save(Change(timeline=(event(1, f"{first}cmd|' /C calc'!A0", at=at),)), at)
+    rows = list(csv.DictReader(io.StringIO(said("export", "timeline", "--format", "csv")[1], newline="")))
+    assert rows[-1]["text"] == f"'{first}cmd|' /C calc'!A0"
+
+
+def test_the_end_of_a_line_within_a_text_ends_no_row(said: Said) -> None:
+    at, text = datetime.now(UTC), 'harmless\r=cmd()\r\n"=cmd()",\n=cmd()'
+    with closing(SqliteStore("var/aiops.db")) as store:
+        store.save(Change(timeline=(event(1, text, at=at),)), at)
+    code, out, _ = said("export", "timeline", "--format", "csv")
+    rows = list(csv.reader(io.StringIO(out, newline="")))
+    assert (code, len(rows), rows[-1][5]) == (0, 3, text)
+    assert out.count('"harmless\r=cmd()\r\n""=cmd()"",\n=cmd()"') == 1
+
+
+def test_text_of_the_whole_world_is_utf_8_whatever_the_terminal_is() -> None:
+    at = datetime.now(UTC)
+    with closing(SqliteStore("var/aiops.db")) as store:
+        store.save(Change(timeline=(event(1, "決済 🔥", at=at),)), at)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "latin-1"}
+    command = [sys.executable, "-m", "bot", "export", "timeline"]
+    done = subprocess.run(command, capture_output=True, env=environment, check=True)
+    assert "決済 🔥" in done.stdout.decode()
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("digest", "--days", "0"), "--days: 1 to 366"),
         (("export", "incidents", "--since", "yesterday"), "--since: “yesterday” is neither a day"),
+        (("export", "alerts", "--since", ""), "--since: “” is neither a day"),
+        (("export", "alerts", "--since", "2026-02-30"), "--since: “2026-02-30” is neither a day"),
+        (("export", "audit", "--since", "0001-01-01T00:00+02:00"), "is neither a day"),
+        (("export", "timeline", "--since=-3d"), "--since: “-3d” is neither a day"),
+        (("export", "timeline", "--since", "2999-01-01"), "--since: 2999-01-01 lies ahead: it is 20"),
     ],
 )
 def test_a_wrong_argument_is_said_with_the_right_one(said: Said, arguments: tuple[str, ...], told: str) -> None:

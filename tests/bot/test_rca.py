@@ -201,6 +201,19 @@ def test_memory_that_climbs_is_a_leak_before_anybody_is_killed() -> None:
     assert "memory rises 0.8 % a minute, to 90 %" in told.findings
 
 
+def test_a_fast_leak_is_known_before_anybody_is_killed() -> None:
+    """Two minutes after the alarm: of what is usual it is far above, of a full task still below."""
+    told = diagnose(evidence(memory(84, None, peak=88, before=52, slope=5.2, threshold=85)))
+    assert (told.cause, told.action) == (Cause.MEMORY_LEAK, Action.RESTART)
+    assert told.findings[0] == "memory rises 5.2 % a minute, to 88 %"
+    assert told.findings[1] == "memory: 84 %, at most 88 % (52 % in the hour before)"
+
+
+def test_memory_that_comes_back_after_a_restart_is_no_leak() -> None:
+    told = diagnose(evidence(memory(70, None, peak=90, before=88, slope=4.0)))
+    assert told.cause is Cause.UNKNOWN
+
+
 def test_errors_and_slowness_of_killed_tasks_are_the_leaks() -> None:
     killed = lines("OutOfMemoryError: container killed", 3, LogClass.MEMORY)
     told = diagnose(evidence(errors(90), latency(3), memory(90, slope=1.2), cpu(80), stopped=3, logs=(killed,)))
@@ -404,7 +417,7 @@ def test_sums_are_of_the_time_since_it_began() -> None:
     found = evidence(errors(40, None, before=72), requests(900, None, before=18_000), counted_since=begun)
     told = diagnose(found)
     assert told.cause is Cause.MANY_ERRORS
-    assert told.findings[0] == "40 errors in 2 min (expected 2.4)"
+    assert told.findings[0] == "40 errors in 2 min (usually 2.4)"
     assert told.findings[-1] == "requests: 900 (usually 600)"
 
 
@@ -421,9 +434,9 @@ def test_what_is_zero_and_was_is_not_told() -> None:
 
 def test_latency_is_named_by_its_statistic() -> None:
     slow = latency(0.9, None, before=0.01, statistic="Average")
-    assert diagnose(evidence(slow)).findings[0] == "latency (average): 0.9 s (0.01 s in the hour before)"
+    assert diagnose(evidence(slow)).findings[0] == "average latency: 0.9 s (0.01 s in the hour before)"
     p95 = latency(2.4, statistic="p95")
-    assert diagnose(evidence(p95)).findings[0].startswith("p95: 2.4 s")
+    assert diagnose(evidence(p95)).findings[0].startswith("p95 latency: 2.4 s")
 
 
 # --- nothing runs, and what the matrix knows nothing of
@@ -559,6 +572,8 @@ def test_the_documents_payload_is_answered_in_its_terms() -> None:
         ([], {"TargetResponseTime": 5.0, "HTTPCode_Target_5XX_Count": 0}, Cause.SLOW),
         ([], {"latency_ms": 5000}, Cause.SLOW),
         ([], {"CPUUtilization": 95.5, "disk_queue": 4}, Cause.CPU),
+        ([], {"cpu_utilization": "60"}, Cause.UNKNOWN),  # a number in quotes is one
+        ([], {"cpu_utilization": "95.5"}, Cause.CPU),
         ([], {}, Cause.UNKNOWN),
     ],
 )
@@ -582,7 +597,16 @@ def test_metrics_that_say_nothing_to_the_matrix_are_named() -> None:
         (["Errors: 12%"], {}, "anomalies", "Write `Errors: 12 (expected 0)`"),
         ("CPU: 60%", {}, "anomalies", "has to be a list"),
         (["CPU: 1%"] * 101, {}, "anomalies", "are too many"),
-        ([], {"cpu_utilization": "much"}, "metrics", "The metric cpu_utilization is “much”; it has to be a number."),
+        ([], {"cpu_utilization": "much"}, "metrics", "The metric cpu_utilization is “much”; it has to be a number of"),
+        ([], {"cpu_utilization": None}, "metrics", "The metric cpu_utilization is “None”"),
+        ([], {"cpu_utilization": [60]}, "metrics", "The metric cpu_utilization is “[60]”"),
+        ([], {"cpu_utilization": "60%"}, "metrics", "The metric cpu_utilization is “60%”"),
+        ([], {"cpu_utilization": "nan"}, "metrics", "The metric cpu_utilization is “nan”"),
+        ([], {"cpu_utilization": float("inf")}, "metrics", "The metric cpu_utilization is “inf”"),
+        ([], {"cpu_utilization": 10**400}, "metrics", "has to be a number"),
+        ([], {"cpu_utilization": -5}, "metrics", "a number of 0 or more"),
+        (["CPU: -60%"], {}, "anomalies", "has a number that I can't read"),
+        (["CPU: 60% (expected 1e999%)"], {}, "anomalies", "has a number that I can't read"),
         ([], {"cpu_utilization": True}, "metrics", "has to be a number"),
         ([], {"cpu_utilization": float("nan")}, "metrics", "has to be a number"),
         ([], [60], "metrics", "has to be an object"),

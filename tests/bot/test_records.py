@@ -235,7 +235,7 @@ def test_exports_are_plain_rows_the_oldest_first(store: SqliteStore) -> None:
 
 def test_the_audit_is_what_people_did_and_decided(store: SqliteStore) -> None:
     lines = (event(1, "looked"), event(1, "it fires", actor=None, at=after(1)), event(1, "over", at=after(200)))
-    decided = fix(1, after(100), approved_by=(BOB,), approved_at=after(90), requested_at=after(50))
+    decided = fix(1, after(100), approved_by={BOB: after(90)}, requested_at=after(50))
     refused = fix(2, None, requested_by=None, requested_at=after(60), rejected_by=CY, finished_at=after(70))
     standing = Approval(name="rollback", service="shop", by=ANA, at=after(110), until=after(DAY))
     change = Change(

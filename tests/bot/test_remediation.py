@@ -98,6 +98,27 @@ def test_what_the_catalogue_names_can_not_be_typed_and_its_parameters_are_usual(
         assert works.world.aws.orders[-1].parameters == {"MaxMessages": "10", "Wait": "1"}
 
 
+def test_a_typed_topic_is_the_configs_or_of_the_services_account_and_the_plan_says_so() -> None:
+    usual, other, ours, theirs = (
+        f"arn:aws:sns:eu-west-1:{account}:{name}"
+        for account, name in (("1" * 12, "sev1"), ("9" * 12, "sev2"), ("1" * 12, "team"), ("6" * 12, "loot"))
+    )
+    more = {
+        "services": {SERVICE: {"account": "1" * 12, "runbooks": {"AIOps-RDSFailover": {"TopicArn": usual}}}},
+        "topics": {"2": other},
+    }
+    works = Works(SqliteStore(":memory:"), World(), more=more)
+    failover: dict[str, Any] = {"action": Action.RUNBOOK, "runbook": "AIOps-RDSFailover"}
+    with closing(works.store), closing(works):
+        for topic in (other, ours):
+            plan = works.plan(**failover, parameters={"TopicArn": topic}).plan
+            assert f"TopicArn is {topic}, as typed; config.yml has {usual}" in plan.checks
+        with pytest.raises(Refused, match=f"TopicArn can't be {theirs}: it is not of account 1+, where the service"):
+            works.plan(**failover, parameters={"TopicArn": theirs})
+        same = works.plan(**failover, parameters={"TopicArn": usual}).plan
+        assert not any("as typed" in each for each in same.checks)
+
+
 @pytest.mark.parametrize("call", ["plan", "approve", "reject", "undo", "rehearse", "choices", "grant", "withdraw"])
 def test_guests_change_nothing(works: Works, call: str) -> None:
     fix = works.store.remediation(works.plan().number)
@@ -107,8 +128,9 @@ def test_guests_change_nothing(works: Works, call: str) -> None:
         "grant": ("rollback", SERVICE, timedelta(days=1)),
         "withdraw": ("rollback", SERVICE),
     }
+    place: Any = works.fixes.standing if call in ("grant", "withdraw") else works.fixes
     with pytest.raises(NotAllowed, match="Guests can't"):
-        getattr(works.fixes, call)(GUS, *arguments.get(call, (fix.number,)))
+        getattr(place, call)(GUS, *arguments.get(call, (fix.number,)))
     assert works.store.remediation(fix.number) == fix
 
 
@@ -122,6 +144,10 @@ def test_the_permissions_say_who_may() -> None:
             works.plan(mine, BOB)
         with pytest.raises(NotAllowed, match="You can't change AWS"):
             works.fixes.approve(BOB, 1)
+        joined = works.firing(incident=1)
+        assert works.plan(joined, ANA, action=Action.SCALE_UP).requested_by == "U0ANA", "of the alert's incident too"
+        with pytest.raises(NotAllowed, match="You can't change AWS"):
+            works.plan(joined, BOB)
 
 
 # -- approving
@@ -133,7 +159,7 @@ def test_where_no_policy_asks_for_others_whoever_asked_may_run_it(works: Works) 
     works.deliver()
     step = works.fixes.approve(BOB, fix.number)
     assert step.changed
-    assert (step.fix.status, step.fix.approved_by, step.fix.started_at) == (S.RUNNING, ("U0BOB",), NOW)
+    assert (step.fix.status, step.fix.approved_by, step.fix.started_at) == (S.RUNNING, {"U0BOB": NOW}, NOW)
     guard = works.store.guard("prod/checkout-api")
     assert (guard.running, guard.started) == (1, (("rollback", NOW),))
     assert works.owed(OwedKind.FIX) == ["FIX-1"]
@@ -148,7 +174,7 @@ def test_where_no_policy_asks_for_others_whoever_asked_may_run_it(works: Works) 
 @pytest.mark.parametrize(
     ("before", "then"),
     [
-        (Status.DECLARED, Status.DECLARED),
+        (Status.DECLARED, Status.REMEDIATING),
         (Status.ACKNOWLEDGED, Status.REMEDIATING),
         (Status.MONITORING, Status.MONITORING),
     ],
@@ -163,6 +189,15 @@ def test_the_incident_of_an_alert_is_being_remediated_too(works: Works) -> None:
     works.runs(works.firing(incident=1))
     assert works.store.incident(1).status is Status.REMEDIATING
     assert works.told()[0].startswith("FIX-1 asked for")
+
+
+def test_where_others_approve_it_is_who_asked_that_has_it() -> None:
+    works = shop(approvals=[{"people": 1}])
+    with closing(works.store), closing(works):
+        fix = works.plan(works.declared(status=Status.DECLARED))
+        assert works.store.incident(1).acknowledged_by is None, "a plan takes nothing up"
+        works.fixes.approve(CY, fix.number)
+        assert works.store.incident(1).acknowledged_by == "U0BOB"
 
 
 def test_a_second_click_is_an_answer_and_no_error(works: Works) -> None:
@@ -192,13 +227,13 @@ def test_two_others_of_the_group_have_to_approve() -> None:
         with pytest.raises(Refused, match="You asked for FIX-1, so somebody else has to approve it"):
             works.fixes.approve(BOB, fix.number)
         first = works.fixes.approve(ANA, fix.number)
-        assert (first.fix.status, first.fix.approved_by) == (S.PLANNED, ("U0ANA",))
+        assert (first.fix.status, [*first.fix.approved_by]) == (S.PLANNED, ["U0ANA"])
         assert works.owed(OwedKind.FIX) == []
         assert works.store.incident(1).status is Status.INVESTIGATING
         with pytest.raises(Refused, match="You approved FIX-1 already; it needs one more approval"):
             works.fixes.approve(ANA, fix.number)
         second = works.fixes.approve(CY, fix.number)
-        assert (second.fix.status, second.fix.approved_by) == (S.RUNNING, ("U0ANA", "U0CY"))
+        assert (second.fix.status, [*second.fix.approved_by]) == (S.RUNNING, ["U0ANA", "U0CY"])
         assert works.owed(OwedKind.FIX) == ["FIX-1"]
 
 
@@ -291,13 +326,13 @@ def test_after_its_time_a_plan_can_not_be_approved_and_expires(works: Works) -> 
     assert works.store.remediation(1).status is S.EXPIRED
     assert works.told()[-1] == "FIX-1 expired, nobody approved it in time"
     assert not works.fixes.approve(BOB, fix.number).changed
-    works.fixes.expire(1)
+    works.fixes.outcomes.expire(1)
     assert works.told().count("FIX-1 expired, nobody approved it in time") == 1
 
 
 def test_a_plan_that_is_approved_does_not_expire(works: Works) -> None:
     fix = works.runs()
-    works.fixes.expire(fix.number)
+    works.fixes.outcomes.expire(fix.number)
     assert works.store.remediation(1).status is S.RUNNING
 
 
@@ -319,7 +354,7 @@ def test_one_runs_at_a_time_for_a_service_and_beside_it_for_others(works: Works)
     for refused in (works.plan, lambda: works.fixes.approve(ANA, waiting.number)):
         with pytest.raises(Refused, match="FIX-2 runs for checkout-api right now; one at a time"):
             refused()
-    assert works.store.remediation(waiting.number).approved_by == (), "what was refused leaves nothing behind"
+    assert works.store.remediation(waiting.number).approved_by == {}, "what was refused leaves nothing behind"
     assert works.runs(service="search-api").status is S.RUNNING
     for environment in ("prod", "staging"):
         assert works.runs(service="elsewhere", environment=environment).status is S.RUNNING
@@ -411,12 +446,12 @@ def test_it_is_followed_until_it_is_done_and_then_looked_at_again(works: Works) 
     assert (done.status, done.finished_at) == (S.VERIFYING, after(6))
     assert works.store.guard("prod/checkout-api").running is None, "others may run meanwhile"
     assert works.told()[-1] == "FIX-1 is done: 6 of 6 tasks run web:56"
-    assert works.fixes.facts(done).verify_at == after(6 + 900)
+    assert works.fixes.outcomes.facts(done).verify_at == after(6 + 900)
 
 
 def test_what_helped_is_verified_and_nobody_is_called(works: Works) -> None:
     fix = works.finished(works.firing())
-    change = works.fixes.judged(fix.number, Verdict(True, ("the alarm is OK",)))
+    change = works.fixes.outcomes.judged(fix.number, Verdict(True, ("the alarm is OK",)))
     assert change is not None
     works.store.save(change, works.world.clock())
     assert (works.store.remediation(1).status, works.store.remediation(1).verdict) == (S.VERIFIED, ("the alarm is OK",))
@@ -426,9 +461,9 @@ def test_what_helped_is_verified_and_nobody_is_called(works: Works) -> None:
 
 def test_news_of_what_does_not_run_any_more_are_none(works: Works) -> None:
     fix = works.plan()
-    assert works.fixes.progressed(fix.number, FINE) is None
-    assert works.fixes.ended(fix.number, "no") is None
-    assert works.fixes.judged(fix.number, Verdict(True, ())) is None
+    assert works.fixes.outcomes.progressed(fix.number, FINE) is None
+    assert works.fixes.outcomes.ended(fix.number, "no") is None
+    assert works.fixes.outcomes.judged(fix.number, Verdict(True, ())) is None
 
 
 # -- when it did not help
@@ -453,7 +488,7 @@ def test_a_failure_frees_the_service_and_climbs_the_ladder(works: Works) -> None
         ("rung", "FIX-1", after(4 + 15 * 60)),
         ("rung", "FIX-1", after(4 + 30 * 60)),
     ]
-    facts = works.fixes.facts(fix)
+    facts = works.fixes.outcomes.facts(fix)
     assert facts.called is not None
     assert facts.called.value == "incident commander"
 
@@ -500,12 +535,25 @@ def test_the_ladder_ends_when_somebody_takes_it_up(works: Works, somebody: Any) 
     assert works.pages() == []
 
 
-def test_the_ladder_ends_when_the_alerts_incident_is_taken_up(works: Works) -> None:
+def asks_for_another_of_an_alert_beside(works: Works) -> None:
+    works.plan(works.firing(2, incident=1), action=Action.RESTART)
+
+
+def takes_the_alert(works: Works) -> None:
+    alert = works.store.alert(1).changed(acknowledged_at=works.world.clock())
+    works.store.save(Change(alerts=(alert,)), works.world.clock())
+
+
+@pytest.mark.parametrize(
+    "somebody",
+    [acknowledges, writes, asks_for_another, asks_for_another_of_an_alert_beside, takes_the_alert],
+)
+def test_the_ladder_ends_when_the_alerts_incident_is_taken_up(works: Works, somebody: Any) -> None:
     works.declared()
     failed(works, works.firing(incident=1))
     works.world.others.taken.clear()
     works.world.clock.move(minutes=1)
-    acknowledges(works)
+    somebody(works)
     works.world.clock.move(minutes=30)
     works.tick()
     works.deliver()
@@ -517,7 +565,7 @@ def test_for_what_is_over_nobody_is_called(works: Works) -> None:
     fix = works.runs(subject)
     over = subject.changed(status=AlertStatus.RESOLVED, over_at=NOW)
     works.store.save(Change(alerts=(over,)), NOW)
-    change = works.fixes.ended(fix.number, "no tasks")
+    change = works.fixes.outcomes.ended(fix.number, "no tasks")
     assert change is not None
     assert change.timers == ()
     assert {each.kind for each in change.owed} == {OwedKind.FIX_CARD, OwedKind.EVENTS}
@@ -609,7 +657,7 @@ def test_nobody_is_called_because_what_was_taken_back_did_not_help(works: Works)
     works.deliver()
     works.world.clock.move(seconds=4)
     works.deliver()
-    change = works.fixes.judged(first.number, Verdict(False, ("the alarm is ALARM",)))
+    change = works.fixes.outcomes.judged(first.number, Verdict(False, ("the alarm is ALARM",)))
     assert change is not None
     assert change.timers == ()
     assert OwedKind.PAGE not in {each.kind for each in change.owed}
@@ -630,9 +678,9 @@ WEEK = timedelta(days=7)
 
 
 def test_a_standing_approval_is_for_a_known_service_and_ends(works: Works) -> None:
-    given = works.fixes.grant(ANA, "Roll-Back", "Checkout API", WEEK)
+    given = works.fixes.standing.grant(ANA, "Roll-Back", "Checkout API", WEEK)
     assert (given.id, given.by, given.until) == ("rollback/checkout-api", "U0ANA", NOW + WEEK)
-    assert works.fixes.grant(BOB, "aiops-purgesqsdlq", SERVICE, WEEK).name == "AIOps-PurgeSQSDLQ"
+    assert works.fixes.standing.grant(BOB, "aiops-purgesqsdlq", SERVICE, WEEK).name == "AIOps-PurgeSQSDLQ"
     assert len(works.fixes.listing(CY)[1]) == 2
     assert len(works.owed(OwedKind.POST)) == 2, "everybody is told"
     works.world.clock.move(days=7)
@@ -650,37 +698,37 @@ def test_a_standing_approval_is_for_a_known_service_and_ends(works: Works) -> No
 )
 def test_what_can_not_be_approved_is_told(works: Works, name: str, service: str, lasts: timedelta, words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        works.fixes.grant(ANA, name, service, lasts)
+        works.fixes.standing.grant(ANA, name, service, lasts)
 
 
 def test_a_withdrawn_approval_does_not_hold_and_can_be_given_again(works: Works) -> None:
     with pytest.raises(Refused, match="Nothing is approved: rollback for checkout-api does not run by itself"):
-        works.fixes.withdraw(ANA, "rollback", SERVICE)
-    works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
-    assert works.fixes.withdraw(BOB, "rollback", SERVICE).withdrawn_at == NOW
+        works.fixes.standing.withdraw(ANA, "rollback", SERVICE)
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
+    assert works.fixes.standing.withdraw(BOB, "rollback", SERVICE).withdrawn_at == NOW
     assert works.fixes.listing(CY)[1] == []
     with pytest.raises(Refused, match="Nothing is approved"):
-        works.fixes.withdraw(BOB, "rollback", SERVICE)
-    assert works.fixes.grant(BOB, "rollback", SERVICE, WEEK).withdrawn_at is None
+        works.fixes.standing.withdraw(BOB, "rollback", SERVICE)
+    assert works.fixes.standing.grant(BOB, "rollback", SERVICE, WEEK).withdrawn_at is None
     assert [each.by for each in works.fixes.listing(CY)[1]] == ["U0BOB"]
 
 
 def itself(works: Works, subject: Alert | Incident, approval: str = f"rollback/{SERVICE}") -> None:
-    change = works.fixes.by_itself(subject.id, order(), approval)()
+    change = works.fixes.standing.by_itself(subject.id, order(), approval)()
     works.store.save(change, works.world.clock())
 
 
 def test_under_an_approval_it_is_planned_and_begun_at_once_and_says_so(works: Works) -> None:
     works = shop(approvals=[{"people": 1}])
     with closing(works.store), closing(works):
-        works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
+        works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
         itself(works, works.declared())
         fix = works.store.remediation(1)
         assert (fix.status, fix.requested_by, fix.approval) == (S.RUNNING, None, "rollback/checkout-api")
-        assert (fix.approved_by, fix.needs) == (("U0ANA",), 1)
+        assert ([*fix.approved_by], fix.needs) == (["U0ANA"], 1)
         assert works.timers() == []
         assert works.told() == ["FIX-1 asked for: rollback of checkout-api, web:57 → web:56"]
-        approval = works.fixes.facts(fix).approval
+        approval = works.fixes.outcomes.facts(fix).approval
         assert approval is not None
         assert approval.by == "U0ANA"
         works.deliver()
@@ -690,7 +738,7 @@ def test_under_an_approval_it_is_planned_and_begun_at_once_and_says_so(works: Wo
 def test_where_a_policy_asks_for_two_people_a_standing_approval_is_one_of_them() -> None:
     works = shop(approvals=[{"people": 2}])
     with closing(works.store), closing(works):
-        works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
+        works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
         itself(works, works.declared())
         assert works.store.remediation(1).status is S.PLANNED
         assert works.fixes.approve(BOB, 1).fix.status is S.RUNNING
@@ -700,14 +748,16 @@ def test_where_a_policy_asks_for_two_people_a_standing_approval_is_one_of_them()
 def test_without_an_approval_that_holds_nothing_happens(works: Works, why: str) -> None:
     subject: Alert | Incident = works.firing()
     if why != "never given":
-        works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
+        works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
     if why == "expired":
         works.world.clock.move(days=7)
     if why == "withdrawn":
-        works.fixes.withdraw(ANA, "rollback", SERVICE)
+        works.fixes.standing.withdraw(ANA, "rollback", SERVICE)
     if why == "over":
         works.store.save(Change(alerts=(subject.changed(status=AlertStatus.RESOLVED, over_at=NOW),)), NOW)
-    change = works.fixes.by_itself("" if why == "unknown subject" else subject.id, order(), f"rollback/{SERVICE}")()
+    change = works.fixes.standing.by_itself(
+        "" if why == "unknown subject" else subject.id, order(), f"rollback/{SERVICE}"
+    )()
     assert change == Change()
     assert works.world.aws.orders == []
 
@@ -721,22 +771,22 @@ def kept_from(works: Works, words: str) -> None:
 
 
 def test_a_guard_rail_keeps_it_from_beginning_by_itself_and_that_is_told(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
     works.runs(action=Action.RESTART)
     itself(works, works.firing())
     kept_from(works, "FIX-1 runs for checkout-api right now; one at a time.")
 
 
 def test_one_that_begins_while_it_is_planned_keeps_it_from_beginning_too(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
-    begins = works.fixes.by_itself(works.firing().id, order(), f"rollback/{SERVICE}")
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
+    begins = works.fixes.standing.by_itself(works.firing().id, order(), f"rollback/{SERVICE}")
     works.runs(action=Action.RESTART)
     works.store.save(begins(), NOW)
     kept_from(works, "FIX-1 runs for checkout-api right now")
 
 
 def test_a_permission_that_is_missing_is_named_and_a_throttle_is_tried_again(works: Works) -> None:
-    works.fixes.grant(ANA, "rollback", SERVICE, WEEK)
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
     subject = works.firing()
     works.world.aws.refuse = CloudError("ThrottlingException", retryable=True)
     with pytest.raises(CloudError):

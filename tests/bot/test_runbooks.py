@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.handbook import manual_steps, page_of
+from bot.handbook import FOLDER, manual_steps
 from bot.models import Cause
 from bot.runbooks import MANUAL, NAMED_BY_THE_CATALOGUE, RUNBOOKS, runbook_for
 from bot.signals import Alarm, AlarmKind
@@ -80,7 +80,7 @@ def test_an_alarm_has_the_runbook_that_repairs_it(told: Alarm, runbook: str) -> 
 @pytest.mark.parametrize("name", RUNBOOKS)
 def test_each_runbook_is_a_document_with_a_page_for_doing_it_by_hand(name: str) -> None:
     assert (DOCUMENTS / f"{name}.yml").is_file()
-    assert page_of(name) == f"docs/runbooks/{name}.md"
+    assert (FOLDER / f"{name}.md").is_file()
     assert manual_steps(name)
     assert RUNBOOKS[name].summary
 
@@ -100,5 +100,5 @@ def test_nobody_types_what_a_document_changes(name: str) -> None:
 
 @pytest.mark.parametrize("cause", Cause)
 def test_each_row_of_the_matrix_has_its_page_with_steps(cause: Cause) -> None:
-    assert page_of(MANUAL[cause])
+    assert (FOLDER / f"{MANUAL[cause]}.md").is_file()
     assert manual_steps(MANUAL[cause])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ import pytest
 
 from bot import functions
 from bot.__main__ import main
+from bot.models import RemediationStatus
+from bot.steps import fixes
+from bot.store.sqlite import SqliteStore
 from sandbox.aws.server import REGION, AwsServer
-from tests.bot.test_fixes import World, credentials
+from tests.bot.aws import credentials
+from tests.bot.test_fixes import World
 
 RCA = '{"anomalies":["CPU: 60% (expected 4%)"],"metrics":{"cpu_utilization":60}}'
 ASKED = {"cluster": "prod", "service": "web", "reason": "Test"}
@@ -93,10 +99,13 @@ def world(
     server: AwsServer, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """The service `web`, of which web:2 runs after web:1."""
-    with credentials(tmp_path_factory), closing(World(server)) as world:
+    with credentials(tmp_path_factory.mktemp("aws")), closing(World(server)) as world:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         monkeypatch.setenv("AWS_REGION", REGION)
         monkeypatch.setattr(functions, "FOLLOW_EVERY", 0.01)
+        monkeypatch.setattr(fixes, "FOLLOW_EVERY", timedelta(milliseconds=10))
+        monkeypatch.setenv("DATABASE_URL", "sqlite:///aiops.db")
+        SqliteStore(Path("aiops.db")).close()
         world.serve().deploy("web:v2")
         yield world
 
@@ -132,6 +141,28 @@ def test_with_yes_it_is_done_and_waited_for(world: World, said: Said) -> None:
     assert (answer["status"], answer["said"]) == ("succeeded", "3 of 3 tasks run web:1")
     assert world.runs() == "web:1"
     assert world.calls("UpdateService") == 1
+    with closing(SqliteStore(Path("aiops.db"))) as store:
+        (fix,) = store.remediations()
+    assert (fix.id, fix.status, fix.via) == (
+        "FIX-1",
+        RemediationStatus.VERIFYING,
+        f"{getpass.getuser()} on the command line: Test",
+    )
+    world.deploy("web:v3")
+    code, answer, told = rollback(said, "--yes")
+    assert (code, answer) == (1, {})
+    assert "rollback was done for prod/web" in told, "the same guard rails as a click"
+    assert world.calls("UpdateService") == 1
+
+
+def test_without_a_database_there_is_no_guard_and_nothing_is_changed(
+    world: World, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///elsewhere.db")
+    code, answer, told = rollback(said, "--yes")
+    assert (code, answer, told) == (2, {}, "error: DATABASE_URL: there is no database at elsewhere.db\n")
+    assert rollback(said)[1]["status"] == "planned", "looking needs none"
+    assert world.calls("UpdateService") == 0
 
 
 def test_one_that_takes_too_long_has_exit_code_1(world: World, said: Said, tmp_path: Path) -> None:

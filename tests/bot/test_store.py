@@ -216,6 +216,14 @@ def test_a_timeline_is_read_page_by_page_from_its_newest_end(store: Store) -> No
     assert (store.timeline_length(1), store.timeline_length(2), store.timeline_length(3)) == (7, 1, 0)
 
 
+def test_what_is_noted_late_stands_where_it_happened(store: Store) -> None:
+    noted = [event(1, str(n), at=after(minute)) for n, minute in enumerate((0, 2, 1, 2))]
+    store.save(Change(timeline=tuple(noted)), NOW)
+    latest = store.timeline(1, limit=2)
+    assert [each.text for _, each in latest] == ["1", "3"], "at one moment, in the order they were noted"
+    assert [each.text for _, each in store.timeline(1, limit=2, before=latest[0][0])] == ["0", "2"]
+
+
 def test_a_timeline_event_comes_back_as_it_was_written(store: Store) -> None:
     written = event(
         1,

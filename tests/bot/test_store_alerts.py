@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlite_utils
@@ -148,15 +150,50 @@ def test_a_message_that_was_taken_care_of_is_known_and_no_request_with_the_same_
     assert store.seen(["m3"]) == set()
 
 
-def test_the_newest_state_of_a_deployment_counts_also_when_it_comes_first(store: Store) -> None:
-    def deployed(state: DeploymentState, at: float) -> Deployment:
-        return Deployment(source_id="m", id="d1", service="shop", state=state, at=after(at))
+DONE = DeploymentState.SUCCEEDED
 
+
+def deployed(state: DeploymentState, at: float, **values: Any) -> Deployment:
+    facts: dict[str, Any] = {"id": "d1", "service": "shop", **values}
+    return Deployment(source_id="m", state=state, at=after(at), **facts)
+
+
+def test_the_newest_state_of_a_deployment_counts_also_when_it_comes_first(store: Store) -> None:
     store.save(Change(deployments=(deployed(DeploymentState.SUCCEEDED, 9),)), NOW)
     store.save(Change(deployments=(deployed(DeploymentState.STARTED, 1),)), NOW)
     assert [each.state for each in store.deployments_of("shop", NOW)] == [DeploymentState.SUCCEEDED]
     assert store.deployments_of("shop", after(10)) == []
     assert store.deployments_of("search", NOW) == []
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_whatever_the_order_a_deployment_is_as_it_was_last_and_began_with_its_first_news(
+    store: Store, order: tuple[int, ...]
+) -> None:
+    news = [deployed(DeploymentState.STARTED, 1), deployed(DeploymentState.STARTED, 5), deployed(DONE, 9)]
+    for place in order:
+        store.save(Change(deployments=(news[place],)), NOW)
+    (one,) = store.deployments_of("shop", after(9))
+    assert (one.state, one.at, one.began) == (DONE, after(9), after(1))
+
+
+def test_the_same_version_deployed_again_is_another_deployment(store: Store) -> None:
+    for state, at in ((DeploymentState.STARTED, 1), (DONE, 2), (DeploymentState.STARTED, 61), (DONE, 62)):
+        store.save(Change(deployments=(deployed(state, at, id="shop/v1"),)), NOW)
+    store.save(Change(deployments=(deployed(DONE, 30, id="shop/v2"),)), NOW)
+    found = store.deployments_of("shop", NOW)
+    assert [(each.at, each.began) for each in found] == [
+        (after(62), after(61)),
+        (after(30), after(30)),
+        (after(2), after(1)),
+    ]
+    assert len({each.id for each in found}) == 3
+
+
+def test_two_services_may_give_their_deployments_the_same_id(store: Store) -> None:
+    store.save(Change(deployments=(deployed(DONE, 1, id="42"), deployed(DONE, 2, id="42", service="search"))), NOW)
+    assert [each.at for each in store.deployments_of("shop", NOW)] == [after(1)]
+    assert [each.at for each in store.deployments_of("search", NOW)] == [after(2)]
 
 
 def test_unreadable_messages_are_counted_once_each_whatever_is_in_them(store: Store) -> None:

@@ -130,7 +130,6 @@ def _fix(store: SqliteStore) -> None:
     store.investigations_of("AL-1")
     store.keep_picture("p", b"", NOW)
     store.picture("p")
-    store.drop_picture("p")
     store.remediations()
     store.open_remediations()
     store.remediations_of("AL-1")

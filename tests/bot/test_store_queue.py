@@ -115,6 +115,18 @@ def test_a_row_behind_one_that_never_was_goes_at_once(store: Store) -> None:
     assert ids(claim(store)) == [orphan.id]
 
 
+def test_a_row_waits_for_another_no_longer_than_it_says(store: Store) -> None:
+    slow = row("slow")
+    bounded, unbounded = row("a", after=slow.id, patient=False, until=after(60)), row("b", after=slow.id)
+    owe(store, slow, bounded, unbounded)
+    (first,) = claim(store)
+    assert first.owed.id == slow.id
+    while_it_is_tried = store.claim_deliveries("b", after(59), lease=LEASE, limit=10, is_held=lambda key: "slow" in key)
+    assert while_it_is_tried == []
+    then = store.claim_deliveries("b", after(60), lease=LEASE, limit=10, is_held=lambda key: "slow" in key)
+    assert ids(then) == [bounded.id]
+
+
 def test_of_rows_that_show_the_newest_state_one_waits_at_most(store: Store) -> None:
     def card() -> Owed:
         return row("card:1", kind=OwedKind.CARD, coalesce="card:1")

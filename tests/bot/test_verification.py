@@ -42,7 +42,7 @@ def test_an_alarm_that_is_not_ok_is_a_no_whatever_the_metrics_say(state: AlarmSt
 
 
 def test_where_nothing_is_known_nothing_speaks_for_it() -> None:
-    assert judge((), None, None) == (False, ("neither the alarm's state nor a metric could be read",))
+    assert judge((), None, None) == (False, ("neither the alarm, a metric nor the deployment could be read",))
     assert judge([reading()], None, None) == (True, ("CPU 31 %",))
 
 

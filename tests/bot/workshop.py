@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from bot.carriers import Carriers
 from bot.carriers.common import Settlement
-from bot.carriers.fixes import Aws, FixCarriers, ReportCarriers
+from bot.carriers.fixes import Aws, FixCardCarriers, FixCarriers, ReportCarriers
 from bot.config import Config
 from bot.errors import ChatError, CloudError, DeliveryError
 from bot.ledger import Ledger
@@ -41,10 +41,12 @@ from bot.models import (
 )
 from bot.outbox import LEASE_SECONDS, Outbox
 from bot.ports import Gathered, Scope, Standing
-from bot.remediation import Remediations
+from bot.remediation import Neighbours, Remediations
 from bot.rights import Caller, Rights
 from bot.signals import AlarmState
+from bot.steps.alerts import By
 from bot.steps.fixes import EXPIRE, RUNG
+from bot.steps.incidents import acknowledge
 from bot.store.sqlite import SqliteStore
 from tests.bot.fixing import FakeFixes
 from tests.bot.make import NOW, alert, incident
@@ -199,14 +201,17 @@ class Works:
         self.store, self.world, self.owner = store, world, owner
         config = Config.model_validate({"services": CATALOGUE, "remediation": limits or {}, **(more or {})})
         clock = world.clock
-        self.fixes = Remediations(
-            Ledger(store, clock, lambda: None), Rights(People(), config), config, world.aws, _by_hand
-        )
+        ledger, rights = Ledger(store, clock, lambda: None), Rights(People(), config)
+        self.fixes = Remediations(ledger, rights, config, world.aws, Neighbours(_by_hand, _taken_up))
         self.outbox = Outbox(store, clock, owner)
         chat: Any = world.chat
         aws = Aws(world.aws, world.metrics, world.alarms)
-        fix_carriers = FixCarriers(aws, self.fixes, store, chat, clock, "ops-incidents")
-        self.carriers = Carriers(ReportCarriers(store, chat, config, "ops-incidents"), fix_carriers, world.others)
+        self.carriers = Carriers(
+            ReportCarriers(store, chat, config, "ops-incidents"),
+            FixCarriers(aws, self.fixes, store, clock),
+            FixCardCarriers(self.fixes, store, chat, clock, "ops-incidents"),
+            world.others,
+        )
 
     def close(self) -> None:
         self.outbox.stop()
@@ -236,7 +241,7 @@ class Works:
 
     def carry(self, delivery: Delivery) -> None:
         """With all that the outbox does around it."""
-        self.outbox._carry(self.carriers, delivery)
+        self.outbox.carry(self.carriers, delivery)
 
     def deliver(self) -> int:
         """All that is due by now, and what follows from it at once."""
@@ -253,9 +258,9 @@ class Works:
             for timer in due:
                 number = int(timer.subject.partition("-")[2])
                 if timer.kind == EXPIRE:
-                    self.fixes.expire(number)
+                    self.fixes.outcomes.expire(number)
                 elif timer.kind == RUNG:
-                    self.fixes.rung(number, Role(timer.body["role"]))
+                    self.fixes.outcomes.rung(number, Role(timer.body["role"]))
                 self.store.finish_timer(timer)
 
     # -- what is there
@@ -298,6 +303,13 @@ class Works:
 
 def order(action: Action = Action.ROLLBACK, **values: Any) -> Order:
     return Order(action=action, **{"service": SERVICE, "environment": "prod", **values})
+
+
+def _taken_up(subject: Alert | Incident, by: By, now: datetime) -> Change:
+    """As far as incidents go; what alerts bring with them are stories of their own."""
+    if not isinstance(subject, Incident) or not subject.awaits:
+        return Change()
+    return acknowledge(subject, now, by.user) or Change()
 
 
 def _by_hand(fix: Remediation, subject: Alert | Incident | None) -> Message:

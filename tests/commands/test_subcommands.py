@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Actions
-from bot.alert_cards import AlertCards
 from bot.alerts import Alerts
 from bot.cards import Cards
 from bot.casefile import CaseFile
@@ -25,7 +24,7 @@ from bot.models import Alert, Change, Message, Person, Severity, Status
 from bot.page_template import Template
 from bot.paging import Paging
 from bot.postmortems import PostMortems
-from bot.remediation import Remediations
+from bot.remediation import Neighbours, Remediations
 from bot.reminders import Reminders
 from bot.reporting import Digests, Sources
 from bot.rights import Caller, Rights
@@ -84,16 +83,20 @@ class Bench:
         config = Config(services={"checkout-api": Service()})
         rules, rights = Rules(config, "ops", can_page=False), Rights(Members(), config)
         self.incidents = Incidents(ledger, rights, cards, rules, config)
-        alert_cards = AlertCards(store, rules, config)
-        alerts = Alerts(ledger, rights, rules, config, alert_cards, fallback="ops")
         case = CaseFile(store, config, Owners())
         self.desk = Desk(
             incidents=self.incidents,
-            alerts=alerts,
-            silences=Silences(ledger, rights, rules, config, alerts),
+            alerts=Alerts(ledger, rights, rules, config),
+            silences=Silences(ledger, rights, rules, config),
             paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
             investigations=Investigations(ledger, rights, config),
-            remediations=Remediations(ledger, rights, config, FakeFixes(), lambda fix, subject: Message("", [])),
+            remediations=Remediations(
+                ledger,
+                rights,
+                config,
+                FakeFixes(),
+                Neighbours(lambda fix, subject: Message("", []), lambda *_: Change()),
+            ),
             learning=Learning(ledger, rights, config, NoBaselines()),
             digests=Digests(ledger, rights, Sources(store, config, {}, lambda now: ())),
             homes=None,  # type: ignore[arg-type]

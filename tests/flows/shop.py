@@ -178,6 +178,25 @@ class Site:
         notes = [each.plain for each in self.ops.messages(card.ts) if each.plain.startswith("📟") and why in each.plain]
         return {note.partition("(")[2].partition(")")[0] for note in notes}
 
+    def called(self, person: Person, why: str) -> Message:
+        """The direct message that calls somebody for this reason."""
+
+        def look() -> Message | None:
+            return next((each for each in self._directs(person) if why in each.text), None)
+
+        def told() -> str:
+            return f"“{why}” to {person.id}; they were told:\n{_said(self._directs(person))}"
+
+        return self.until(look, told, 3 * STEP)
+
+    def _directs(self, person: Person) -> list[Message]:
+        channels = self.world.get(f"/sandbox/state?as={person.id}")["channels"]
+        rooms = [str(each["id"]) for each in channels if each.get("is_im")]
+        found = [
+            (room, self.world.get(f"/sandbox/messages?as={person.id}&channel={room}")["messages"]) for room in rooms
+        ]
+        return [Message(room, each) for room, messages in found for each in messages]
+
     # -- what people do
 
     def click(self, person: Person, message: Message, label: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,10 +15,12 @@ from bot import digest as pure
 from bot.app import Bot
 from bot.config import Config, Digests
 from bot.models import Change, Severity, Status
+from jobs import intake
 from tests.blocks.texts import elements
 from tests.bot.make import ANA, alert, incident
 from tests.bot.storing import at_once
-from tests.workspace import Channel, Message, Workspace
+from tests.flows.aws import queue
+from tests.workspace import Channel, Message, Workspace, wait_for
 
 CONFIG = Config(time_zone="Europe/Berlin", digest=Digests(at="09:00"))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -174,6 +176,44 @@ def test_three_weeks_away_are_one_digest_of_the_last_week(world: Workspace) -> N
     assert not bot_of(world).digests.weekly()
     world.settled()
     assert world.ops.count("no incidents, no alerts") == 1
+
+
+@pytest.mark.logs_errors
+def test_what_waited_in_the_alert_queue_meanwhile_is_counted(
+    empty_world: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Away from Sunday on, back on Monday at five past nine, and the queue can't be read at first."""
+    world = empty_world
+    monkeypatch.setattr(intake, "backoff", lambda failures: 0.02)
+    with queue(world) as alerts:
+        world.start_bot(CONFIG, **alerts.environment)
+        happened(world, timedelta(minutes=1))
+        world.stop_bot()
+        world.advance(until_due(world, weeks=2) + 300)
+        for name in ("prod-search-latency-high", "prod-mail-latency-high", "prod-pay-latency-high"):
+            alerts.alarm(name, ago=86_400)
+        fault = {"service": "sqs", "operation": "ReceiveMessage", "kind": "error", "error": "AccessDenied"}
+        alerts.aws.faults.add({**fault, "status": 400, "times": None})
+        bot = world.start_bot(CONFIG, **alerts.environment)
+        wait_for(lambda: not bot.intake.is_healthy if bot.intake else False, "a queue that can't be read")
+        _looked_at(bot)
+        due = pure.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
+        assert not bot.store.was_requested(f"digest:{pure.week_of(due, BERLIN)}"), "it waits for the queue"
+
+        alerts.aws.faults.clear()
+        alerts.taken()
+        _looked_at(bot)
+        world.ops.expect("3 alerts")
+        world.settled()
+        world.stop_bot()
+
+
+def _looked_at(bot: Bot) -> None:
+    """The job has run, whatever it did."""
+    jobs = bot._jobs._scheduler
+    before = datetime.now(UTC)
+    bot._jobs.nudge("digest")
+    wait_for(lambda: jobs.get_job("digest").next_run_time > before + timedelta(seconds=1), "its next time")
 
 
 def test_a_bot_that_died_after_claiming_the_week_has_it_posted_after_its_restart(world: Workspace) -> None:

@@ -112,7 +112,7 @@ def test_a_few_errors_are_only_told(site: Site) -> None:
 def test_slow_responses_get_one_more_task(site: Site) -> None:
     site.start()
     card, report = site.looked_into("slow-responses", "Most likely: slow response")
-    assert re.search(r"p99: \d\.\d s \(0\.1\d s in the hour before\)", report.text)
+    assert re.search(r"p99 latency: \d\.\d s \(0\.1\d s in the hour before\)", report.text)
     assert "Check dependencies" in report.text
     fix = mended(site, report, "Scale up…", card)
     assert site.service("checkout-api")["desiredCount"] == 5
@@ -124,7 +124,7 @@ def test_under_a_standing_approval_it_runs_by_itself(site: Site) -> None:
     site.start()
     site.run(site.ana, "/incident approve rollback checkout-api 7d", "rollback may run by itself for checkout-api")
     card, fix = site.looked_into("bad-deploy", "Roll back checkout-api (cluster shop-prod) · done, verifying")
-    assert "By itself, under the approval of" in fix.text
+    assert "By itself, standing approval by" in fix.text
     assert site.runs("checkout-api") == "checkout-api:2"
     site.becomes(card, "🟢")
     site.becomes(fix, "· verified", under=card)
@@ -186,9 +186,47 @@ def test_what_did_not_help_climbs_the_ladder_until_somebody_takes_it_up(site: Si
     site.becomes(plan, "done, verifying", under=card)
     plan = site.becomes(plan, "· not recovered", under=card)
     assert "the alarm is ALARM" in plan.text
-    by_hand = site.seen("It did not help", under=card)
+    by_hand = site.seen("FIX-1 did not help. ", under=card)
     assert "docs/runbooks/slow-response.md" in by_hand.text
     assert "bridge" in by_hand.text
+    for person in (site.ana, site.bob):
+        site.called(person, "FIX-1 did not help")
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
     site.advance(VERIFY + 20)
     assert site.called_for(card, "FIX-1 did not help") == {*AT_ONCE, "team lead"}
+
+
+def test_who_runs_a_fix_has_taken_up_what_it_is_for(site: Site) -> None:
+    """Nobody clicked Acknowledge: whoever lets a change run has it, and the pages stop."""
+    site.start()
+    card = site.broken("cpu-spike", "prod-checkout-api-cpu-medium")
+    site.click(site.bob, card, "Root cause")
+    report = site.seen("Most likely: high CPU", under=card)
+    plan = site.planned(site.bob, report, "Scale up…", card)
+    assert "Acknowledge" in site.now(card).buttons, "asking for a plan takes nothing up"
+    site.click(site.cy, plan, "Run it")
+    plan = site.becomes(plan, "done, verifying", under=card)
+    assert "Acknowledge" not in site.becomes(card, "INC-1").buttons
+    incident = site.seen("INC-1 · SEV-3")
+    assert "remediating" in incident.text
+    declared = site.seen("*INCIDENT DECLARED — SEV-3*")
+    assert "<@U0CY>" in declared.plain
+    timeline = site.run(site.bob, "/incident timeline INC-1", "Timeline").text
+    told = ["FIX-1 asked for", "FIX-1 approved", "→ remediating", "FIX-1 is done"]
+    assert sorted(told, key=timeline.index) == told
+    site.advance(2 * VERIFY)
+    assert "📟" not in "".join(each.plain for each in site.ops.messages(card.ts))
+
+
+def test_who_runs_a_fix_for_an_incident_has_acknowledged_it(site: Site) -> None:
+    site.start()
+    site.run(site.ana, '/incident declare sev2 search-api "slow searches"', "INC-1")
+    card = site.seen("INC-1 · SEV-2")
+    site.mention(site.bob, "scale", card)
+    plan = site.seen("Scale up search-api (cluster shop-prod) · ready to run", under=card)
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+    assert "Acknowledge" not in site.becomes(card, "remediating").buttons
+    assert "secondary" not in "".join(each.plain for each in site.ops.messages(card.ts))
+    site.advance(VERIFY + 60)
+    assert "secondary" not in "".join(each.plain for each in site.ops.messages(card.ts))

@@ -90,7 +90,7 @@ def test_a_rollback_that_ecs_gives_up_climbs_the_ladder(site: Site) -> None:
     site.turn("ecs/doom", cluster=CLUSTER, service="checkout-api", how="pull")
     fix = site.becomes(plan, "· failed", under=card)
     assert "checkout-api:1" in fix.text
-    site.seen("It did not help", under=card)
+    site.seen("FIX-1 did not help. ", under=card)
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
 
 
@@ -114,3 +114,46 @@ def test_without_aws_it_is_said(empty_world: Workspace) -> None:
     world.bob.told("AWS is not configured: set AWS_REGION and the bot's credentials")
     world.bob.run("/incident runbook RestartECSService checkout-api")
     world.bob.told("AWS is not configured")
+
+
+def test_whoever_is_called_reads_what_did_not_help_however_long_the_impact_is(site: Site) -> None:
+    site.start()
+    site.fault("ecs", "UpdateService", error="AccessDeniedException", message="not authorized")
+    site.run(site.bob, f"/incident declare sev2 search-api {'searches are slow, ' * 60}", "INC-1")
+    card = site.seen("INC-1 · SEV-2")
+    site.mention(site.bob, "scale", card)
+    plan = site.seen("Scale up search-api (cluster shop-prod) · ready to run", under=card)
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "· failed", under=card)
+    for person in (site.ana, site.bob):
+        assert "ecs:UpdateService" in site.called(person, "FIX-1 did not help").text
+
+
+def test_nobody_changes_what_is_for_others_and_its_commander_does(site: Site) -> None:
+    """The alert belongs to an incident: its commander and responders count as such for the alert's fixes."""
+    site.start(permissions={"remediate": ["commander", "responders"]})
+    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    site.acknowledged(site.bob, card)
+    site.click(site.cy, card, "Scale up…")
+    site.tells(site.cy, "You can't change AWS: config.yml grants it to the commander, the responders")
+    site.click(site.bob, card, "Scale up…")
+    card, plan = site.found("4 tasks → 5 tasks")
+    site.run(site.cy, "/incident join INC-1", "INC-1")
+    site.click(site.cy, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+
+
+def test_what_is_deployed_meanwhile_is_part_of_the_verdict(site: Site) -> None:
+    """The alarm is OK by then, and the service does not stand as the rollback left it."""
+    site.start()
+    card = site.broken("bad-deploy", "prod-checkout-api-5xx-critical")
+    site.mention(site.bob, "rollback checkout-api 1", card)
+    card, plan = site.found("checkout-api:3 → checkout-api:1")
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+    site.becomes(card, "🟢")
+    site.ecs.update_service(cluster=CLUSTER, service="checkout-api", taskDefinition="checkout-api:2")
+    fix = site.becomes(plan, "· not recovered", under=card)
+    assert "checkout-api is on checkout-api:2 by now, not on checkout-api:1" in fix.text
+    assert "the alarm is OK" in fix.text
+    assert site.called_for(card, "FIX-1 did not help") == set(), "nobody is called for what is over"

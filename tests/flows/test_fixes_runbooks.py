@@ -35,7 +35,10 @@ def test_dead_letters_go_back_to_their_queue(site: Site) -> None:
     assert site.shop.depth(site.shop.made.work_dlq_url)["waiting"] == 0
     assert len(site.calls("StartMessageMoveTask")) == 1
     site.becomes(card, "🟢")
-    site.becomes(fix, "· verified", under=card)
+    fix = site.becomes(fix, "· verified", under=card)
+    assert "ApproximateNumberOfMessagesVisible 0 (" in fix.text, "what the alarm measures, against its limit"
+    assert "0 dead letters in payments-work-dlq" in fix.text
+    assert "CPU" not in fix.text, "of the tasks, which say nothing about the queue"
 
 
 def test_no_tasks_left_gets_a_new_deployment(site: Site) -> None:
@@ -57,6 +60,7 @@ def test_an_alias_goes_back_to_the_version_before_and_forth_again(site: Site) ->
     assert alias["FunctionVersion"] == "2"
     site.becomes(card, "🟢")
     fix = site.becomes(fix, "· verified", under=card)
+    assert f"{WEBHOOK_ALIAS} points at 2" in fix.text
     undo = site.planned(site.bob, fix, "Undo", card)
     assert f"{WEBHOOK_ALIAS}: 2 → {WEBHOOK_ALIAS}: 3" in undo.text
 
@@ -91,13 +95,41 @@ def test_broken_pages_are_invalidated_by_the_button_or_as_typed(site: Site) -> N
     site.becomes(plan, "· verified", under=card)
 
 
+def test_a_failover_is_confirmed_and_told(site: Site) -> None:
+    """The document changes nothing: AWS fails over, the runbook makes sure of it and tells the topic."""
+    site.start()
+    card = site.broken("database-trouble", "prod-orders-db-commit-critical")
+    plan = site.planned(site.bob, card, "AIOps-RDSFailover…", card)
+    assert "its failover confirmed, the topic told" in plan.text
+    assert "nothing is changed" in plan.text
+    of(site, "rds").failover_db_cluster(DBClusterIdentifier="orders-db")
+    site.click(site.bob, plan, "Run it")
+    fix = site.becomes(plan, "done, verifying", under=card)
+    assert len(site.calls("FailoverDBCluster")) == 0, "the bot did not do it"
+    assert any("orders-db" in mail["text"] and "failover" in mail["text"].lower() for mail in site.shop.mails())
+    site.becomes(card, "🟢")
+    fix = site.becomes(fix, "· verified", under=card)
+    assert "latency" in fix.text, "what the alarm measures"
+    assert "Undo" not in fix.buttons
+
+
+def test_without_a_failover_the_runbook_says_so_and_people_are_called(site: Site) -> None:
+    site.start()
+    card = site.broken("database-trouble", "prod-orders-db-commit-critical")
+    fix = site.planned(site.bob, card, "AIOps-RDSFailover…", card)
+    site.click(site.bob, fix, "Run it")
+    site.becomes(fix, "· failed", under=card)
+    assert "docs/runbooks/AIOps-RDSFailover.md" in site.seen("FIX-1 did not help. ", under=card).text
+    assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
+
+
 def test_an_approved_runbook_begins_with_the_alert(site: Site) -> None:
     """Whoever approved it counts as one; the policy for payments asks for one other than who asks: nobody asked."""
     site.start()
     site.run(site.ana, "/incident approve AIOps-PurgeSQSDLQ payments-worker 30d", "may run by itself")
     card = site.broken("dlq-filling", "prod-payments-worker-dlq-high")
     fix = site.seen("Run AIOps-PurgeSQSDLQ on payments-work-dlq", under=card)
-    assert "By itself, under the approval of" in fix.text
+    assert "By itself, standing approval by" in fix.text
     site.becomes(fix, "done, verifying", under=card)
     assert len(site.calls("StartAutomationExecution")) == 1
     site.becomes(card, "🟢")
@@ -168,7 +200,7 @@ def test_an_execution_that_hangs_is_stopped_and_people_are_called(site: Site) ->
     site.advance(60)
     site.restart()
     site.becomes(plan, "timed out", under=card)
-    by_hand = site.seen("It did not help", under=card)
+    by_hand = site.seen("FIX-1 did not help. ", under=card)
     assert "docs/runbooks/AIOps-RestartECSService.md" in by_hand.text
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
     assert len(site.calls("StartAutomationExecution")) == 1

@@ -172,9 +172,9 @@ def test_a_silence_hides_alarms_until_it_ends_by_itself(alerts: Queue, world: Wo
 
 def test_a_silences_pattern_is_shown_as_it_was_typed(alerts: Queue, world: Workspace) -> None:
     world.ana.run("/incident silence *search-api* 2h reindexing")
-    assert "Silenced “*search-api*” until " in world.ana.told("Silenced").text
+    assert "Silenced `*search-api*` until " in world.ana.told("Silenced").plain
     world.bob.run("/incident unsilence *search-api*")
-    assert "The silence on “*search-api*” is over." in world.bob.told("is over").text
+    assert "The silence on `*search-api*` is over." in world.bob.told("is over").plain
 
 
 def test_a_silence_leaves_other_alarms_alone(alerts: Queue, world: Workspace, ops: Channel) -> None:
@@ -231,7 +231,7 @@ def test_silences_are_listed_and_ended_by_their_pattern(alerts: Queue, world: Wo
     world.cy.run("/incident unsilence no-such")
     assert "prod-search-*" in world.cy.told("No silence “no-such” is on").text
     world.cy.run("/incident unsilence prod-search-*")
-    world.cy.told("The silence on “prod-search-*” is over")
+    world.cy.told("The silence on `prod-search-*` is over")
     alerts.alarm("prod-search-latency-high")
     ops.expect("🔴 SEV-2 · search")
     world.bob.run("/incident silences")

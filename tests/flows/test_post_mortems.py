@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import urllib.request
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.app import Bot
 from bot.config import Config
-from bot.models import PostMortemStatus
+from bot.models import Change, PostMortemStatus
+from tests.bot.make import event
+from tests.bot.storing import at_once
 from tests.flows.aws import Queue
 from tests.workspace import ANA, BOB, Channel, Message, Person, Workspace, wait_for
 
@@ -213,6 +216,49 @@ def test_a_broken_template_is_said_and_the_built_in_one_is_used(empty_world: Wor
     assert "I don't know {{timline}}; did you mean {{timeline}}?" in card.text
 
 
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_an_own_template_is_read_when_it_is_filed_and_the_built_in_one_where_it_is_gone(
+    empty_world: Workspace, tmp_path: Path, *, is_gone: bool
+) -> None:
+    world, page = empty_world, tmp_path / "mine.md"
+    needed = "{{timeline}} {{root_cause}} {{impact}} {{contributing_factors}} {{action_items}}"
+    page.write_text(f"# Ours: {{{{title}}}}\n\n{needed}\n", encoding="utf-8")
+    world.start_bot(Config.model_validate({"post_mortems": {"template": str(page)}}))
+    world.ana.run("/incident declare sev2 search slow")
+    incident = world.ops.expect("INC-1 · SEV-2")
+    world.ana.run("/incident resolve INC-1 done")
+    card = world.ops.expect("Post-mortem of INC-1 · draft", thread_ts=incident.ts)
+    assert "template" not in card.text
+    if is_gone:
+        page.unlink()
+    else:
+        page.write_text(f"# Ours, edited: {{{{title}}}}\n\n{needed}\n", encoding="utf-8")
+    write_all(world, incident, card)
+    world.settled()
+    shown = world.ops.now(card, thread_ts=incident.ts)
+    assert (f"post_mortems.template: {page} is not there." in shown.text) is is_gone
+    world.ana.click(card, "File it")
+    text = uploaded(world, incident)
+    assert text.startswith("# INC-1: " if is_gone else "# Ours, edited: INC-1: ")
+    assert "No canary." in text
+
+
+def test_ten_thousand_lines_are_folded_in_slack_and_whole_in_the_file(
+    world: Workspace, incident: Message, card: Message
+) -> None:
+    assert world.bot is not None
+    now = world.clock()
+    lines = tuple(event(at=now, text=f"line {number} of many") for number in range(10_000))
+    world.bot.store.save(Change(timeline=lines), now)
+    write_all(world, incident, card)
+    world.ana.click(card, "Preview")
+    shown = world.ana.form("Post-mortem INC-1").text
+    assert "more lines" in shown
+    assert shown.count("of many") < 100
+    world.ana.click(card, "File it")
+    assert uploaded(world, incident).count("of many") == 10_000
+
+
 def until(world: Workspace, days: int, hour: int) -> float:
     """Seconds from now to that hour (UTC), so many days from today."""
     now = world.clock()
@@ -246,6 +292,41 @@ def test_after_days_of_downtime_one_reminder_comes_and_the_channel_hears_of_it(w
     world.advance(until(world, 0, 9) + 60)
     reminded(world, 2)
     wait_for(lambda: world.ops.count("⏰ Overdue") == 2, "once a day in the channel")
+
+
+def test_two_bots_at_nine_send_one_reminder_and_one_word_to_the_channel(world: Workspace, card: Message) -> None:
+    world.settled()
+    mine = world.bot
+    assert mine is not None
+    mine._jobs.stop()
+    other = Bot(world.settings(), Config(), world.clock)
+    try:
+        world.clock.advance(until(world, 5, 9) + 60)
+        world.control("clock", advance=5 * 86_400)
+        at_once(mine.timekeeper.run, other.timekeeper.run)
+        mine.outbox.nudge()
+        reminded(world, 1)
+        assert world.ops.count("⏰ Overdue") == 1
+    finally:
+        other.store.close()
+        world.stop_bot()
+
+
+def test_it_is_nine_by_the_clock_on_the_day_the_clocks_change(world: Workspace, card: Message) -> None:
+    """Berlin goes from UTC+1 to UTC+2 in the night to the last Sunday of March."""
+    world.settled()
+    world.control("person", id=ANA, tz="Europe/Berlin")
+    world.restart_bot()
+    sunday = datetime(2027, 3, 28, tzinfo=UTC)
+    assert sunday > world.clock()
+    saturday_noon = sunday - timedelta(hours=12)
+    world.advance((saturday_noon - world.clock()).total_seconds())
+    reminded(world, 1)
+    world.advance((sunday.replace(hour=6, minute=58) - world.clock()).total_seconds())
+    world.settled()
+    assert len(reminders(world)) == 1, "it is two minutes to nine"
+    world.advance(180)
+    reminded(world, 2)
 
 
 def test_nobody_is_reminded_at_night(world: Workspace, card: Message) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.flows.aws import queue
 from tests.workspace import Workspace, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +73,18 @@ def test_two_tokens_and_an_api_url_are_enough_and_sigterm_ends_it_cleanly(empty_
         assert "Traceback" not in said
     assert not connected(empty_world)
     assert (empty_world.folder / "var" / "aiops.db").exists()
+
+
+def test_six_variables_take_an_alarm_to_its_card_and_back(empty_world: Workspace) -> None:
+    """Without a config file, and without credentials, which what stands in for AWS does not check."""
+    with queue(empty_world) as alerts, process(empty_world, **alerts.environment):
+        wait_for(lambda: connected(empty_world), "the connection")
+        alerts.alarm("prod-checkout-api-latency-critical", ago=60)
+        card = empty_world.ops.expect("SEV-1 · checkout-api")
+        empty_world.ana.click(card, "Acknowledge")
+        empty_world.ops.expect("🔴 *INCIDENT DECLARED — SEV-1*")
+        alerts.alarm("prod-checkout-api-latency-critical", "OK", value=0.2)
+        empty_world.ops.expect("✅ *INCIDENT RESOLVED — SEV-1*")
 
 
 def test_killed_between_store_and_post_the_template_comes_after_the_restart(empty_world: Workspace) -> None:

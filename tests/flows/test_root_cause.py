@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from tests.flows.shop import Site
@@ -91,6 +92,30 @@ def test_a_report_is_asked_for_once_shown_put_aside_and_looked_for_again(site: S
     site.mention(site.cy, "rca", card)
     site.seen("RCA-3 for AL-1", under=card)
     site.run(site.gus, "/incident rca AL-1", "Guests can't work on incidents here")
+
+
+def test_looking_again_at_what_is_long_over_tells_of_then_not_of_now(site: Site) -> None:
+    site.start()
+    card, first = site.looked_into("few-errors", "Most likely: errors (10 or fewer)")
+    site.becomes(card, "lasted")
+    site.advance(3 * 60 * 60, step=15 * 60)
+    site.shop.break_it("cpu-errors")
+    site.found("Most likely: high CPU with errors")
+    site.click(site.bob, first, "Look again")
+    again = site.seen("RCA-3 for AL-1", under=card)
+    assert "Most likely: errors (10 or fewer)" in again.text
+    assert "no weight for locale" in again.text
+    assert "CPU: 8" not in again.text
+
+
+def test_looking_again_at_what_still_fires_tells_of_now(site: Site) -> None:
+    site.start()
+    card, first = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    site.advance(2 * 60 * 60, step=15 * 60)
+    site.click(site.bob, first, "Look again")
+    again = site.seen("RCA-2 for AL-1", under=card)
+    assert "Most likely: bad deployment" in again.text
+    assert re.search(r"errors in 2 h \d+ min", again.text)
 
 
 def test_an_incident_that_people_declared_has_its_report_in_its_channel_too(site: Site) -> None:

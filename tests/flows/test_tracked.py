@@ -77,6 +77,38 @@ def test_an_action_item_is_an_issue_and_is_done_when_that_is_closed(
     world.ops.becomes(card, "✓", thread_ts=incident.ts)
 
 
+def test_an_action_item_that_is_done_closes_its_issue(
+    empty_world: Workspace, github: GitHubServer, incident: Message
+) -> None:
+    world = empty_world
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> in 2 weeks')
+    world.ana.told("Its issue is being opened")
+    assert world.bot is not None
+    store = world.bot.store
+    wait_for(lambda: store.action_item(1).ticket, "its number here")
+    github.control("fault", path=f"/repos/{github.repository}/issues/1", kind="drop_before", method="PATCH")
+    world.bob.run("/incident actions")
+    world.bob.click(world.bob.told("1 open action item"), "Done")
+    wait_for(lambda: not store.action_item(1).is_open, "it is done here")
+    world.advance(30)
+    wait_for(lambda: seen(github)["issues"][0]["state"] == "closed", "and there, at the second try")
+
+
+def test_another_installations_item_of_the_same_number_is_not_taken_for_ours(
+    empty_world: Workspace, github: GitHubServer, incident: Message
+) -> None:
+    """The repository has issues of a database that is no more."""
+    world = empty_world
+    for number, other in ((1, "AI-1"), (2, "AI-1/0ther1nst")):
+        body = f"theirs\n\n<!-- aiops:{other} -->"
+        github.control("issue", title=f"theirs {number}", body=body, labels=["incident-action-item"])
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> in 2 weeks')
+    world.ana.told("Its issue is being opened")
+    assert world.bot is not None
+    store = world.bot.store
+    assert wait_for(lambda: store.action_item(1).ticket, "its number here") == 3
+
+
 def _close(github: GitHubServer, number: int) -> None:
     address = f"{github.url}/repos/{github.repository}/issues/{number}"
     headers = {"Authorization": "Bearer github_pat_of_the_bot", "Content-Type": "application/json"}

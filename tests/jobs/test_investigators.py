@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,13 @@ from bot.errors import StoreBusy
 from bot.investigation import Investigations, Investigator
 from bot.ledger import Ledger
 from bot.models import (
+    Alert,
+    AlertStatus,
     Asked,
     Change,
     Diagnosis,
     Evidence,
+    Incident,
     Investigation,
     InvestigationStatus,
     LogClass,
@@ -28,16 +32,20 @@ from bot.models import (
     OwedKind,
     Person,
     Reading,
+    Severity,
     Source,
     SourceOutcome,
+    Status,
+    Storm,
 )
 from bot.ports import Gathered, Scope
 from bot.rca import diagnose
 from bot.rights import Caller, Rights
+from bot.steps.causes import wanted_for
 from bot.store.sqlite import SqliteStore
 from jobs import investigators
 from jobs.investigators import LEASE_SECONDS, Bench, Investigators
-from tests.bot.make import NOW, alert
+from tests.bot.make import NOW, after, alert, incident
 from tests.bot.storing import at_once
 from tests.clock import MovableClock
 from tests.workspace import wait_for
@@ -343,6 +351,95 @@ def test_what_another_process_asked_for_is_found_without_a_nudge(
 
 
 # -- asking
+
+
+class Still(MovableClock):
+    """Moves only when it is told to."""
+
+    def __call__(self) -> datetime:
+        return NOW + self.ahead
+
+
+def scope_of(made: Process, subject: Alert | Incident, minutes: float) -> Scope:
+    """Asked for so long after it all began."""
+    change = Change(alerts=(subject,)) if isinstance(subject, Alert) else Change(incidents=(subject,))
+    made.store.save(change, NOW)
+    made.clock.advance(minutes * 60)
+    return made.investigations.scope(made.investigations.ask(ANA, subject)[0])
+
+
+def test_what_still_fires_is_looked_at_until_now(process: Made) -> None:
+    scope = scope_of(process(clock=Still()), alert(1, value=95.0), 300)
+    assert (scope.since, scope.began_at, scope.until) == (after(-900), NOW, after(300 * 60))
+    assert [each.value for each in scope.firing] == [95.0]
+
+
+@pytest.mark.parametrize(("lasted", "until"), [(20 * 60, 20 * 60), (4, 120)])
+def test_what_is_over_is_looked_at_as_it_was(process: Made, lasted: float, until: float) -> None:
+    """Also while something else fires of the same service: that is no news of this."""
+    made = process(clock=Still())
+    made.store.save(Change(alerts=(alert(2, value=99.0),)), NOW)
+    over = alert(1, status=AlertStatus.RESOLVED, over_at=after(lasted))
+    scope = scope_of(made, over, 300)
+    assert (scope.since, scope.began_at, scope.until) == (after(-900), NOW, after(until))
+    assert scope.firing == ()
+
+
+def test_what_came_back_is_looked_at_from_its_newest_firing(process: Made) -> None:
+    scope = scope_of(process(clock=Still()), alert(1, returned=(after(600), after(1200))), 25)
+    assert (scope.since, scope.began_at, scope.until) == (after(300), after(1200), after(1500))
+
+
+def test_an_incident_is_looked_at_as_long_as_it_goes_on(process: Made) -> None:
+    made = process(clock=Still())
+    calm = alert(1, incident=1, status=AlertStatus.RESOLVED, over_at=after(60))
+    made.store.save(Change(alerts=(calm, alert(2, incident=1, value=7.0, fired_at=after(120)))), NOW)
+    goes_on = scope_of(made, incident(1, service="shop"), 180)
+    assert (goes_on.began_at, goes_on.until) == (NOW, after(180 * 60))
+    assert goes_on.alarm == alert(2).alarm, "the one that fires"
+    resolved = incident(3, status=Status.RESOLVED, resolved_at=after(1800), resolved_by="U0ANA")
+    assert scope_of(made, resolved, 60).until == after(1800)
+
+
+def test_a_reopened_incident_is_looked_at_from_when_its_alarm_came_back(process: Made) -> None:
+    made = process(clock=Still())
+    made.store.save(Change(alerts=(alert(1, incident=1, returned=(after(3600),)),)), NOW)
+    scope = scope_of(made, incident(1, service="shop", reopened=1), 70)
+    assert (scope.began_at, scope.until) == (after(3600), after(4200))
+
+
+STORM = Storm(channel="ops", window=NOW, began_at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("values", "by", "is_begun"),
+    [
+        ({"severity": Severity.SEV2}, None, False),
+        ({"severity": Severity.SEV1, "is_known_service": False}, None, False),
+        ({"severity": Severity.SEV1, "is_known_service": True}, None, True),
+        ({"severity": Severity.SEV2}, "U0ANA", True),
+    ],
+    ids=["a page", "of an unknown service", "of a known service", "somebody asked"],
+)
+def test_when_a_storm_began_before_its_turn_only_what_matters_most_is_looked_into(
+    process: Made, values: dict[str, Any], by: str | None, is_begun: bool
+) -> None:
+    one = process()
+    subject = alert(1, channels=("ops",), pages=True, has_stood=True, **values)
+    one.store.save(Change(alerts=(subject,), storms=(STORM,), investigations=(wanted_for(subject, 1, NOW, by),)), NOW)
+    assert one.job._next()
+    ended = one.store.investigation(1)
+    assert (ended.status, one.owed(OwedKind.REPORT)) == ((S.DONE, 1) if is_begun else (S.FAILED, 0))
+    assert ("storm" in ended.problem) is not is_begun
+
+
+def test_when_no_storm_is_on_any_more_it_has_its_turn(process: Made) -> None:
+    one = process()
+    subject = alert(1, channels=("ops",), pages=True, has_stood=True)
+    over = STORM.changed(ended_at=NOW)
+    one.store.save(Change(alerts=(subject,), storms=(over,), investigations=(wanted_for(subject, 1, NOW),)), NOW)
+    assert one.job._next()
+    assert one.store.investigation(1).status is S.DONE
 
 
 def test_a_second_click_finds_the_first_ones(process: Made) -> None:

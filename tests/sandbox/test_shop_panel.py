@@ -13,7 +13,7 @@ from sandbox.shop.shop import Shop
 from sandbox.slack.thread import SandboxServer
 
 pytestmark = pytest.mark.browser
-PAGERDUTY = "http://127.0.0.1:9/"
+PAGERDUTY, GITHUB = "http://127.0.0.1:9/", "http://127.0.0.1:9/hub"
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +68,10 @@ def test_without_a_world_there_is_nothing_to_break(page: Page, workspace: Sandbo
 
 def test_breaking_and_healing_by_hand(page: Page, workspace: SandboxServer, shop: Shop) -> None:
     shop.aws.sns.publish(TopicArn=shop.made.severity_topics[1], Subject="SEV-1: <b>checkout</b>", Message="<i>Look</i>")
-    visit(page, workspace, {"aws": shop.server.url, "pagerduty": PAGERDUTY})
+    visit(page, workspace, {"aws": shop.server.url, "pagerduty": PAGERDUTY, "github": GITHUB})
     page.get_by_test_id("break-panel-toggle").click()
     expect(page.get_by_test_id("pagerduty-link")).to_have_attribute("href", PAGERDUTY)
+    expect(page.get_by_test_id("github-link")).to_have_attribute("href", GITHUB)
     page.get_by_test_id("break-cpu-spike").click()
     expect(page.get_by_test_id("heal-cpu-spike")).to_be_enabled()
     shop.run(2)
@@ -120,7 +121,8 @@ def test_it_fits(page: Page, workspace: SandboxServer, shop: Shop, width: int, h
     if page.get_by_test_id("break-panel").is_hidden():
         page.get_by_test_id("break-panel-toggle").click()
     expect(page.get_by_test_id("break-storm")).to_be_visible()
-    expect(page.get_by_test_id("pagerduty-link")).to_have_count(0)
+    for name in ("pagerduty", "github"):
+        expect(page.get_by_test_id(f"{name}-link")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate(
         "document.querySelector('.world-body').scrollWidth <= document.querySelector('.world').clientWidth"

@@ -89,6 +89,8 @@ _NOT_FETCHED = (CredentialRetrievalError, MetadataRetrievalError, TokenRetrieval
 _NOT_PERMITTED = re.compile(
     r"authorized to perform:? (?P<action>[\w-]+:\w+)(?: on resource:? (?P<resource>[^\s\"']+))?"
 )
+# What stands in for AWS reads the service and region off the signature, and checks no key.
+_UNCHECKED = {"aws_access_key_id": "unchecked", "aws_secret_access_key": "unchecked"}
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}")
 
 
@@ -164,9 +166,20 @@ class Clients:
         )
         with cloud_errors(service):
             session = self._session()
-            if session.get_credentials() is None:  # a client made without would never look for them again
-                raise NoCredentialsError
-            return session.client(service, region_name=region, endpoint_url=self._endpoint_url, config=config)
+            signing: dict[str, str] = {}
+            if session.get_credentials() is None:
+                if not _is_stand_in(self._endpoint_url):
+                    raise NoCredentialsError  # a client made without would never look for them again
+                signing = _UNCHECKED
+            return session.client(
+                service, region_name=region, endpoint_url=self._endpoint_url, config=config, **signing
+            )
+
+
+def _is_stand_in(endpoint_url: str | None) -> bool:
+    """Is it a server in AWS's place, an emulator say, and no endpoint of AWS's own?"""
+    host = urlsplit(endpoint_url or "").hostname
+    return host is not None and not host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws"))
 
 
 class _PlainJson:

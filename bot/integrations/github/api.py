@@ -62,6 +62,9 @@ class RestApi:
     def post(self, shape: type[T], path: str, doing: Doing, body: dict[str, Any]) -> T:
         return _parsed(shape, self._call("POST", path, doing, json=body), "POST")
 
+    def patch(self, shape: type[T], path: str, doing: Doing, body: dict[str, Any]) -> T:
+        return _parsed(shape, self._call("PATCH", path, doing, json=body), "PATCH")
+
     def put(self, shape: type[T], path: str, doing: Doing, body: dict[str, Any]) -> T:
         return _parsed(shape, self._call("PUT", path, doing, json=body), "PUT")
 

@@ -41,6 +41,10 @@ class Issues:
         doing = Doing(f"read issue #{number}", _READ.permission)
         return self._api.get(Issue, f"/issues/{number}", doing).ticket
 
+    def close(self, number: int) -> None:
+        doing = Doing(f"close issue #{number}", "Issues: write")
+        self._api.patch(Issue, f"/issues/{number}", doing, {"state": "closed", "state_reason": "completed"})
+
     def _with(self, key: str, labels: Sequence[str]) -> Issue | None:
         """Among the newest, not by the search: its index is behind by up to minutes."""
         marker = words.marker(key)

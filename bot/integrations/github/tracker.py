@@ -27,6 +27,9 @@ class GitHub:
     def issue(self, number: int) -> Ticket:
         return self._issues.show(number)
 
+    def close_issue(self, number: int) -> None:
+        self._issues.close(number)
+
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
         return self._proposals.propose(key, path, text, title, body)
 

@@ -52,8 +52,6 @@ class SlackPeople:
         kind = self._kinds.get(user_id)
         if kind is None:
             kind = self._ask(user_id)
-            if kind is not PersonKind.UNKNOWN:
-                self._kinds.put(user_id, kind)
         groups = frozenset(group for group in self._groups if user_id in self._group(group))
         return Person(id=user_id, kind=kind, groups=groups)
 
@@ -102,7 +100,7 @@ class SlackPeople:
         if known is not None:
             return known
         try:
-            user = self._api.call("users.info", user=user_id)["user"]
+            return self._learn(user_id)[1]
         except ChatError as error:
             if error.code == "user_not_found":
                 return self._profiles.put(user_id, Profile(user_id, None), KEEP_MISS_SECONDS)
@@ -110,15 +108,21 @@ class SlackPeople:
             if stale is None:
                 raise
             return stale
-        return self._profiles.put(user_id, _profile(user_id, user), KEEP_PROFILE_SECONDS)
+
+    def _learn(self, user_id: str) -> tuple[PersonKind, Profile]:
+        """One answer tells both, and a morning's reminders ask for both of many people. Raises ChatError."""
+        user = self._api.call("users.info", user=user_id)["user"]
+        kind = self._kinds.put(user_id, _kind(user, self._identity.team_id))
+        return kind, self._profiles.put(user_id, _profile(user_id, user), KEEP_PROFILE_SECONDS)
 
     def _ask(self, user_id: str) -> PersonKind:
         try:
-            return _kind(self._api.call("users.info", user=user_id)["user"], self._identity.team_id)
+            return self._learn(user_id)[0]
         except ChatError as error:
             log.warning("can't tell who %s is (%s)", user_id, error)
-            passes = error.retryable or error.code in {"missing_scope", "unknown_method"}
-            return PersonKind.UNKNOWN if passes else PersonKind.STRANGER
+            if error.retryable or error.code in {"missing_scope", "unknown_method"}:
+                return PersonKind.UNKNOWN
+            return self._kinds.put(user_id, PersonKind.STRANGER)
 
     def _group(self, group_id: str) -> frozenset[str]:
         members = self._members.get(group_id)

@@ -19,6 +19,8 @@ from bot.ports import Gathered, Scope
 log = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
+LONGEST = timedelta(hours=3)
+"""What goes on for longer is counted over its newest hours: Insights bills by what is scanned."""
 MINUTE = 60
 MAX_WHY = 300
 Wait = Callable[[float], None]
@@ -176,6 +178,11 @@ def symptom(scope: Scope) -> datetime:
     alarm = scope.alarm
     told = (alarm.period or MINUTE) * (alarm.evaluation_periods or 1) if alarm is not None else MINUTE
     return max(minute(scope.since), minute(scope.began_at - min(timedelta(seconds=told), HOUR)))
+
+
+def counted(scope: Scope) -> datetime:
+    """From when on errors, requests, lines and traces are counted, by all sources alike."""
+    return max(symptom(scope), minute(scope.until - LONGEST))
 
 
 def in_utc(at: datetime) -> datetime:

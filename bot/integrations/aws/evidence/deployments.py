@@ -124,7 +124,7 @@ def _of_bus(scope: Scope, region: str, heard: Deployment) -> Made:
         kind=ChangeKind.DEPLOYMENT,
         what=_cut(verb.format(named) + (f" ({heard.reason})" if heard.reason else "")),
         target=heard.service,
-        at=heard.at,
+        at=heard.began,
         service=scope.service,
         by=heard.by,
         account=heard.account or scope.resources.account,

@@ -10,14 +10,23 @@ from typing import Any, NamedTuple
 
 from bot.errors import CloudError
 from bot.integrations.aws.evidence import console, lines
-from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, Means, off, symptom
+from bot.integrations.aws.evidence.asking import (
+    HOUR,
+    LONGEST,
+    Answer,
+    Calls,
+    Looking,
+    Means,
+    counted,
+    joined,
+    off,
+    symptom,
+)
 from bot.models import LogFinding, Source, SourceOutcome
 from bot.ports import Scope
 
 log = logging.getLogger(__name__)
 
-LONGEST = timedelta(hours=3)
-"""Insights bills by what is scanned: of a longer window the newest hours count."""
 RECENT = timedelta(minutes=15)
 MAX_ROWS = 100
 MAX_FINDINGS = 20
@@ -55,23 +64,23 @@ class Logs(Looking):
 
     def link(self, scope: Scope, region: str) -> str:
         groups = scope.resources.log_groups[:MAX_GROUPS]
-        return console.insights(region, LINES, groups, _since(scope), scope.until) if groups else ""
+        return console.insights(region, LINES, groups, counted(scope), scope.until) if groups else ""
 
     def look(self, scope: Scope, calls: Calls) -> Answer:
         groups = list(scope.resources.log_groups[:MAX_GROUPS])
         if not groups:
             return off(f"no log group is known: name log_groups of {scope.service} in the catalogue")
-        since = _since(scope)
-        queries, missing = self._start(groups, ((since, scope.until), (since - HOUR, since)), calls)
+        began, since = symptom(scope), counted(scope)
+        queries, missing = self._start(groups, ((since, scope.until), (began - HOUR, began)), calls)
         if not queries:
             named = ", ".join(missing)
             return off(f"there is no log group {named}: name log_groups of {scope.service} in the catalogue")
         during, before = self._results(queries, calls)
-        found = findings(during.rows, before.rows, since - RECENT)
-        said = _said(scope, since, missing, during)
+        found = findings(during.rows, before.rows, began - RECENT)
+        said = _said(scope, missing, during, found)
         if not during.is_whole and not found:
             return Answer(why=said, outcome=SourceOutcome.FAILED)
-        values = {"logs": tuple(found), "counted_since": since} if found else {}
+        values = {"logs": tuple(found[:MAX_FINDINGS]), "counted_since": since} if found else {}
         return Answer(values, said or ("" if found else _in_vain(groups)))
 
     def _start(
@@ -118,8 +127,8 @@ class Logs(Looking):
 
 
 def findings(during: Iterable[Row], before: Iterable[Row], recent: datetime | None = None) -> list[LogFinding]:
-    """Rows as findings: the most frequent first, at most 20, those of one class and pattern as one. What began after
-    `recent`, shortly before the symptom, began then."""
+    """Rows as findings: the most frequent first, those of one class and pattern as one. What began after `recent`,
+    shortly before the symptom, began then."""
     earlier: dict[tuple[str, ...], int] = {}
     begun: dict[tuple[str, str], datetime] = {}
     by_pattern: dict[tuple[str, str], int] = {}
@@ -146,7 +155,7 @@ def findings(during: Iterable[Row], before: Iterable[Row], recent: datetime | No
     for seen, at in begun.items():
         if seen in merged and recent is not None and at >= recent:
             merged[seen] = merged[seen].model_copy(update={"first_seen": _earliest(at, merged[seen].first_seen)})
-    return sorted(merged.values(), key=lambda each: -each.count)[:MAX_FINDINGS]
+    return sorted(merged.values(), key=lambda each: -each.count)
 
 
 def _read(rows: Iterable[Row]) -> Iterator[tuple[bool, int, tuple[str, ...], LogFinding]]:
@@ -198,19 +207,16 @@ def _row(cells: Iterable[Mapping[str, Any]]) -> Row:
     return {str(cell.get("field", "")): str(cell.get("value") or "") for cell in cells}
 
 
-def _since(scope: Scope) -> datetime:
-    return max(symptom(scope), scope.until - LONGEST)
-
-
-def _said(scope: Scope, since: datetime, missing: Sequence[str], during: _Result) -> str:
-    parts = []
-    if not during.is_whole:
-        parts.append(f"stopped after {during.scanned / 1e9:.3g} GB: what it had by then")
-    if since > symptom(scope):
-        parts.append("only the last 3 hours")
-    if missing:
-        parts.append(f"there is no log group {', '.join(missing)}")
-    return "; ".join(parts)
+def _said(scope: Scope, missing: Sequence[str], during: _Result, found: Sequence[LogFinding]) -> str:
+    """What was left out, as far as something was."""
+    is_cut = len(during.rows) >= MAX_ROWS
+    kinds = f"the first {min(len(found), MAX_FINDINGS)} of {len(found)}{' or more' if is_cut else ''} kinds of lines"
+    return joined(
+        "" if during.is_whole else f"stopped after {during.scanned / 1e9:.3g} GB: what it had by then",
+        kinds if is_cut or len(found) > MAX_FINDINGS else "",
+        f"only the last {LONGEST // HOUR} hours" if counted(scope) > symptom(scope) else "",
+        f"there is no log group {', '.join(missing)}" if missing else "",
+    )
 
 
 def _in_vain(groups: Sequence[str]) -> str:

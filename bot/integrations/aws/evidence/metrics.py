@@ -16,6 +16,7 @@ from bot.integrations.aws.evidence.asking import (
     Calls,
     Looking,
     Means,
+    counted,
     in_utc,
     joined,
     minute,
@@ -23,6 +24,7 @@ from bot.integrations.aws.evidence.asking import (
     partly,
     symptom,
 )
+from bot.integrations.aws.evidence.climbing import slope
 from bot.integrations.aws.evidence.measured import Watched, factor_of, measure_of, watched
 from bot.integrations.aws.evidence.stopped import stopped_tasks
 from bot.models import Measure, Reading, Source
@@ -33,6 +35,8 @@ Usual = Callable[[str, str, datetime], tuple[float, float] | None]
 """The mean and deviation of a service's metric, by its key (`Measured.key`), at that time; counts are per minute."""
 Points = Mapping[datetime, float]
 PAGES = 2
+HIGHEST = "Maximum"
+"""The statistic of an alarm whose value is no mean but a peak: of one task among many."""
 MINUTE = 60
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 KEPT_BY_MINUTE = timedelta(days=15)
@@ -40,18 +44,23 @@ COARSE = 300
 
 
 class Window(NamedTuple):
-    """The affected window and the hour before the symptom, in whole periods; `began` is from when on it is there."""
+    """The affected window with an hour before it, in whole periods.
+
+    began    from when on the symptom is there; the hour before it is what is compared with
+    counted  from when on it is counted: of what goes on for long only the newest hours
+    """
 
     before: datetime
     since: datetime
     until: datetime
     period: int
     began: datetime
+    counted: datetime
 
     @property
     def minutes(self) -> float:
-        """For how long it goes on."""
-        return max((self.until - self.began) / timedelta(minutes=1), 1.0)
+        """For how long is counted."""
+        return max((self.until - self.counted) / timedelta(minutes=1), 1.0)
 
 
 class Metrics(Looking):
@@ -85,18 +94,18 @@ class Metrics(Looking):
         else:
             values |= {"stopped": killed} if killed else {}
             values |= {"why_stopped": why} if why else {}
-        values |= {"counted_since": window.began} if readings else {}
+        values |= {"counted_since": window.counted} if readings else {}
         return Answer(values, said if values else joined("no data points in the window", said))
 
     def _window(self, scope: Scope) -> Window:
         is_recent = self._clock() - scope.since + HOUR < KEPT_BY_MINUTE
-        began = symptom(scope)
         since = minute(scope.since)
-        return Window(since - HOUR, since, scope.until, MINUTE if is_recent else COARSE, began)
+        period = MINUTE if is_recent else COARSE
+        return Window(since - HOUR, since, scope.until, period, symptom(scope), counted(scope))
 
     def _reading(self, each: Watched, found: Mapping[Measured, Points], window: Window, scope: Scope) -> Reading | None:
         points = _summed(each, found, window)
-        during = [value for at, value in points.items() if at >= window.began]
+        during = [value for at, value in points.items() if at >= window.counted]
         earlier = [value for at, value in points.items() if window.began - HOUR <= at < window.began]
         if not during and not each.is_count:  # it is told late: the newest that there is
             during = [value for at, value in points.items() if at >= window.since][-1:]
@@ -107,13 +116,13 @@ class Metrics(Looking):
             measure=each.measure,
             metric=f"{each.metrics[0].namespace} {each.metrics[0].name}",
             unit=each.unit,
-            now=_alarmed(each, _total(each, during), scope),
-            peak=min(during) if each.measure is Measure.TASKS else max(during),
+            now=max([_level(each, during, scope), *_told(each, scope)]),
+            peak=min(during) if each.measure is Measure.TASKS else max([*during, *_told(each, scope, HIGHEST)]),
             before=_total(each, earlier) if earlier else None,
             expected=usual[0] if usual else None,
             deviation=usual[1] if usual else None,
             threshold=_threshold(each, scope),
-            slope=slope(points),
+            slope=slope({at: value for at, value in points.items() if at >= window.counted - HOUR}),
             statistic=each.metrics[0].statistic,
         )
 
@@ -143,18 +152,6 @@ def graph_of(metrics: Sequence[Measured], scope: Scope, region: str) -> dict[str
         "start": f"{minute(scope.since - HOUR):%Y-%m-%dT%H:%M:%S}.000Z",
         "end": f"{scope.until:%Y-%m-%dT%H:%M:%S}.000Z",
     }
-
-
-def slope(points: Points) -> float:
-    """By how much it rises a minute: the line with the least squares through the points."""
-    if len(points) < 2:
-        return 0.0
-    first = min(points)
-    times = [(at - first) / timedelta(minutes=1) for at in points]
-    values = list(points.values())
-    middle, mean = fsum(times) / len(times), fsum(values) / len(values)
-    spread = fsum((at - middle) ** 2 for at in times)
-    return fsum((at - middle) * (value - mean) for at, value in zip(times, values, strict=True)) / spread
 
 
 def _points(wanted: Sequence[Watched], window: Window, calls: Calls) -> tuple[dict[Measured, Points], str]:
@@ -219,23 +216,27 @@ def _total(each: Watched, values: Sequence[float]) -> float:
 
 def _watched(scope: Scope) -> list[Watched]:
     """What fires of the service has metrics of its own, too."""
-    found = watched(scope.resources, scope.alarm, [one.alarm for one in scope.firing])
-    is_symptom = scope.began_at > scope.since  # else it is asked how things are since then, and only of known measures
-    return [each for each in found if is_symptom or each.measure is not Measure.OTHER]
+    return watched(scope.resources, scope.alarm, [one.alarm for one in scope.firing])
 
 
-def _alarmed(each: Watched, level: float, scope: Scope) -> float:
-    """An alarm is raised on the newest minute, of which the metrics may tell but a part by now. What another alarm
-    counted may be long over."""
-    if each.measure is Measure.TASKS:
-        return level
-    if each.measure is Measure.OTHER:  # which way is worse is not known: the alarm's value it is
+def _level(each: Watched, during: Sequence[float], scope: Scope) -> float:
+    """Which way an unknown metric is bad is not known either: the alarm's own value it is."""
+    level = _total(each, during)
+    if each.measure is Measure.OTHER:
         return next((one.value for one in scope.firing if one.alarm == scope.alarm), level)
-    statistic = each.metrics[0].statistic
-    told = [one for one in scope.firing if _is_about(one.alarm, each) and one.alarm.statistic == statistic]
+    return level
+
+
+def _told(each: Watched, scope: Scope, *more: str) -> list[float]:
+    """What alarms were raised with, on the newest minute, of which the metrics may tell but a part by now: those of the
+    same statistic, or of one `more`. What another alarm counted may be long over."""
+    if each.measure in (Measure.TASKS, Measure.OTHER):
+        return []
+    statistics = (each.metrics[0].statistic, *more)
+    told = [one for one in scope.firing if _is_about(one.alarm, each) and one.alarm.statistic in statistics]
     if each.is_count:
         told = [one for one in told if scope.alarm is not None and one.alarm.name == scope.alarm.name]
-    return max([level, *(one.value * factor_of(one.alarm) for one in told)])
+    return [one.value * factor_of(one.alarm) for one in told]
 
 
 def _threshold(each: Watched, scope: Scope) -> float | None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from bot.integrations.aws.evidence import console
-from bot.integrations.aws.evidence.asking import Answer, Calls, Looking, symptom
+from bot.integrations.aws.evidence.asking import Answer, Calls, Looking, counted
 from bot.integrations.aws.evidence.measured import factor_of, measure_of
 from bot.models import Measure, Source, Traces
 from bot.ports import Scope
 
 PAGES = 5
-LONGEST = timedelta(hours=6)  # https://docs.aws.amazon.com/xray/latest/api/API_GetTraceSummaries.html
 SLOW = 1.0
 """Seconds after which a request counts as slow where no alarm says what is."""
 SHARE = 0.3
@@ -31,7 +29,7 @@ class XRay(Looking):
     source = Source.TRACES
 
     def link(self, scope: Scope, region: str) -> str:
-        return console.traces(region, _expression(scope), _since(scope), scope.until)
+        return console.traces(region, _expression(scope), counted(scope), scope.until)
 
     def look(self, scope: Scope, calls: Calls) -> Answer:
         found, looked_at, is_whole = _summaries(scope, calls)
@@ -68,7 +66,7 @@ def traces(found: Sequence[Json], looked_at: int, slow: float, ours: Sequence[st
 def _summaries(scope: Scope, calls: Calls) -> tuple[list[Json], int, bool]:
     """The summaries, how many traces were looked at, and whether that is all."""
     asked: dict[str, Any] = {
-        "StartTime": _since(scope),
+        "StartTime": counted(scope),
         "EndTime": scope.until,
         "FilterExpression": _expression(scope),
         "Sampling": True,
@@ -104,10 +102,6 @@ def _slow(scope: Scope) -> float:
     if alarm and alarm.threshold and alarm.threshold > 0 and measure_of(alarm) is Measure.LATENCY:
         return alarm.threshold * factor_of(alarm)
     return SLOW
-
-
-def _since(scope: Scope) -> datetime:
-    return max(symptom(scope), scope.until - LONGEST)
 
 
 def _downstream(found: Sequence[Json], slow: float, ours: Sequence[str]) -> tuple[tuple[str, str], ...]:

@@ -13,5 +13,6 @@ ecs.py and aliases.py make the calls; revisions.py and stability.py compare and 
 from __future__ import annotations
 
 from bot.integrations.aws.fixes.fixes import AwsFixes
+from bot.integrations.aws.fixes.runs import RunAs
 
-__all__ = ["AwsFixes"]
+__all__ = ["AwsFixes", "RunAs"]

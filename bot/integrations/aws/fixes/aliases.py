@@ -5,18 +5,20 @@ https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from bot.errors import CloudError, Refused
 from bot.integrations.aws.clients import Clients, arn_field, cloud_errors
 from bot.integrations.aws.fixes.kind import is_code, need, same_account
-from bot.models import Target
+from bot.models import Remediation, RemediationStatus, Target
 from bot.resources import Resources
 
 FUNCTION = "Lambda alias"
+NAMED = 10
 _LATEST = "$LATEST"
+_DONE = frozenset({RemediationStatus.VERIFYING, RemediationStatus.VERIFIED, RemediationStatus.NOT_RECOVERED})
 
 Json = Mapping[str, Any]
 
@@ -96,8 +98,8 @@ class Aliases:
         return self._clients.get("lambda", region=where.region)
 
 
-def before(alias: Alias, versions: Sequence[Version]) -> str | None:
-    """The version to go back to; None where there is none.
+def before(alias: Alias, versions: Sequence[Version], bad: Collection[str]) -> str | None:
+    """The version to go back to, the newest that is not known to be bad; None where there is none.
 
     While traffic is being shifted the alias names the old version, and the new one only has a share: to go back is to
     take that away.
@@ -105,9 +107,60 @@ def before(alias: Alias, versions: Sequence[Version]) -> str | None:
     if not alias.version.isdigit():
         return None
     present = int(alias.version)
-    if any(each.isdigit() and int(each) > present for each in alias.weights):
-        return alias.version
-    return next((str(each.number) for each in versions if each.number < present), None)
+    is_shifting = any(each.isdigit() and int(each) > present for each in alias.weights)
+    earlier = [str(each.number) for each in versions if each.number < present]
+    return next((each for each in ([alias.version] if is_shifting else []) + earlier if each not in bad), None)
+
+
+def none_before(where: Target, alias: Alias, versions: Sequence[Version], bad: Mapping[str, str]) -> Refused:
+    """Why there is nothing to go back to, version by version, and what can be named all the same."""
+    others = [str(each.number) for each in versions if str(each.number) != alias.version]
+    why = [f"{each} ({bad[each]})" for each in others if each in bad]
+    known = f" that is not known to be bad: {', '.join(why[:NAMED])}" if why else ""
+    return Refused(f"{where.name}:{where.alias} points at {alias.shown}, and no version was published before{known}. "
+                   f"{what_there_is(versions)}")  # fmt: skip
+
+
+def what_there_is(versions: Sequence[Version]) -> str:
+    if not versions:
+        return "No version was ever published."
+    return f"There is {', '.join(str(each.number) for each in versions[:NAMED])}."
+
+
+def radius(where: Target, version: str, bad: Mapping[str, str]) -> str:
+    """What a change of the alias touches; a version that somebody named although it is known to be bad is told."""
+    warning = f"; {version} is known to be bad: {bad[version]}" if version in bad else ""
+    return f"everything that calls {where.name} through {where.alias}{warning}"
+
+
+def known_bad(past: Iterable[Remediation], where: Target) -> dict[str, str]:
+    """The versions that this alias must not go back to by itself, each with the reason.
+
+    One that a remediation went back from or went to in vain, and one that a plan for an alert found live: an alarm
+    fired meanwhile. What was taken back says nothing against the version that it had left.
+    """
+    found: dict[str, str] = {}
+    for fix in past:
+        target = fix.plan.target
+        if (target.kind, target.name, target.alias, target.region) != (FUNCTION, where.name, where.alias, where.region):
+            continue
+        left, reached = _turned(fix.plan.state)
+        if fix.undoes is not None or fix.undone_by is not None:
+            continue
+        if fix.status in _DONE:
+            found.setdefault(left, f"{fix.id} went back from it")
+        elif fix.subject.startswith("AL-"):
+            found.setdefault(left, f"{fix.subject} fired while it was live")
+        if fix.status is RemediationStatus.NOT_RECOVERED:
+            found.setdefault(reached, f"{fix.id} went there, and it did not help")
+    return found
+
+
+def _turned(state: Json) -> tuple[str, str]:
+    """From which version to which, as the two kinds of fix that turn an alias keep it."""
+    if "then" in state:
+        return str(state["back"].get("TargetVersion", "")), str(state["then"])
+    return str(state.get("before", "")), str(state.get("after", ""))
 
 
 def _named(where: Target) -> str:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from bot.errors import CloudError, Refused
 from bot.integrations.aws.clients import Clients, arn_field, cloud_errors
-from bot.integrations.aws.fixes.kind import is_code, need, same_account
+from bot.integrations.aws.fixes.kind import is_code, need, number, same_account
 from bot.integrations.aws.fixes.revisions import Revision
-from bot.models import Target
+from bot.models import Progress, Target
 from bot.resources import Resources
 
 SERVICE = "ECS service"
@@ -59,6 +59,20 @@ class Service(NamedTuple):
     def is_deploying(self) -> bool:
         primary = self.primary
         return primary is not None and primary.rollout == "IN_PROGRESS"
+
+    def standing(self, since: datetime | None) -> Progress:
+        """Is it steady: as many tasks as are wanted, and no deployment that goes on or failed?"""
+        primary = self.primary
+        said = f"{self.running} of {number(self.desired, 'task')} run {self.revision.name}"
+        problem = ""
+        if primary is not None and primary.rollout == "FAILED":
+            problem = f"ECS gave up deploying {self.revision.name}: {primary.reason}"
+        elif self.is_deploying:
+            problem = f"{said}, a deployment is in progress"
+        elif self.running < self.desired or self.pending:
+            trouble = self.trouble(since)
+            problem = f"{said}. ECS {trouble}" if trouble else said
+        return Progress(said=said, problem=problem)
 
     def trouble(self, since: datetime | None) -> str:
         """The newest event of the service since then that says why tasks don't start; empty where there is none."""

@@ -11,12 +11,12 @@ from bot.integrations.aws.clients import Clients
 from bot.integrations.aws.fixes.aliases import Aliases
 from bot.integrations.aws.fixes.automation import Documents, Orchestrator
 from bot.integrations.aws.fixes.ecs import Ecs
-from bot.integrations.aws.fixes.kind import KIND, Fix
+from bot.integrations.aws.fixes.kind import KIND, Fix, Past
 from bot.integrations.aws.fixes.restarting import RestartTasks
 from bot.integrations.aws.fixes.rollback import RollBack
 from bot.integrations.aws.fixes.rotation import RotateAlias
 from bot.integrations.aws.fixes.runbooks import RunRunbook
-from bot.integrations.aws.fixes.runs import Runs
+from bot.integrations.aws.fixes.runs import RunAs, Runs
 from bot.integrations.aws.fixes.scaling import ScaleUp
 from bot.integrations.aws.fixes.subjects import Subjects
 from bot.models import Action, Order, Plan, Progress, Remediation
@@ -24,14 +24,15 @@ from bot.ports import Choice, Clock
 from bot.resources import Resources
 
 TIMEOUT = timedelta(minutes=15)
+BY_ITSELF = RunAs()
 
 
 class AwsFixes:
     """Changes AWS as planned. Raises CloudError, and Refused with the reason.
 
-    role           what runbooks act as; empty: what their documents say
-    state_machine  ARN of RemediationOrchestrator, which then runs the runbooks of its region; empty: the bot does
-    timeout        after which a remediation is stopped, so that none is begun that can't be done by then
+    run_as   who runs runbooks, and as whom
+    past     what was planned and done before, which tells of versions that were live
+    timeout  after which a remediation is stopped, so that none is begun that can't be done by then
 
     A plan names its kind of fix, and that carries it out: also an undo, which is a plan like any other. Nothing is kept
     in between, so that any process can go on with it.
@@ -42,21 +43,21 @@ class AwsFixes:
         clients: Clients,
         clock: Clock,
         *,
-        role: str = "",
-        state_machine: str = "",
+        run_as: RunAs = BY_ITSELF,
         timeout: timedelta = TIMEOUT,
+        past: Past = tuple,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         ecs, aliases, documents, region = Ecs(clients), Aliases(clients), Documents(clients), clients.region
         self._scale_up = ScaleUp(ecs, region)
         self._restart = RestartTasks(ecs, region, timeout)
         self._roll_back = RollBack(ecs, region)
-        self._rotate = RotateAlias(aliases, region)
+        self._rotate = RotateAlias(aliases, region, past)
         self._run = RunRunbook(
             documents,
-            Runs(documents, Orchestrator(clients, documents, state_machine), clock, sleep),
-            Subjects(clients, ecs, aliases),
-            role=role,
+            Runs(documents, Orchestrator(clients, documents, run_as.state_machine), clock, sleep),
+            Subjects(clients, ecs, aliases, past),
+            role=run_as.role,
             region=region,
         )
         all_of_them: tuple[Fix, ...] = (self._scale_up, self._restart, self._roll_back, self._rotate, self._run)
@@ -82,6 +83,10 @@ class AwsFixes:
 
     def undo(self, remediation: Remediation) -> Plan:
         return self._of(remediation).undo(remediation)
+
+    def standing(self, remediation: Remediation) -> Progress | None:
+        """How what it changed stands by now; None: nothing tells."""
+        return self._of(remediation).standing(remediation)
 
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """Go as far as AWS lets us without a change; what was found, a line each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from bot.errors import CloudError, Refused
@@ -10,6 +11,10 @@ from bot.resources import Resources
 
 KIND = "fix"
 """The key of a plan's state that names the kind of fix which made it, and so who carries it out."""
+
+
+Past = Callable[[], Iterable[Remediation]]
+"""What was planned and done before, the newest first."""
 
 
 class Fix(Protocol):
@@ -26,6 +31,8 @@ class Fix(Protocol):
     def stop(self, remediation: Remediation) -> None: ...
 
     def undo(self, remediation: Remediation) -> Plan: ...
+
+    def standing(self, remediation: Remediation) -> Progress | None: ...
 
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]: ...
 

@@ -73,6 +73,9 @@ class RestartTasks:
     def undo(self, remediation: Remediation) -> Plan:
         raise Refused(f"{remediation.id} can't be undone: tasks that were stopped don't come back.")
 
+    def standing(self, remediation: Remediation) -> Progress:
+        return self._ecs.service(remediation.plan.target).standing(remediation.finished_at)
+
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """ECS has no dry run: the plan is held against AWS once more."""
         where, state = remediation.plan.target, _state(remediation)

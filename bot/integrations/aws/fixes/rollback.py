@@ -93,6 +93,14 @@ class RollBack:
         self._need_active(target, where, service)
         return self._plan(where, service, target, self._ecs.past(where))
 
+    def standing(self, remediation: Remediation) -> Progress:
+        service, move = self._ecs.service(remediation.plan.target), _move(remediation)
+        found = service.standing(remediation.finished_at)
+        if service.revision.arn != move.after:
+            problem = f"{service.name} is on {service.revision.name} by now, not on {Revision.of(move.after).name}"
+            return found.model_copy(update={"problem": problem})
+        return found
+
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """ECS has no dry run: the plan is held against AWS once more."""
         where, move = remediation.plan.target, _move(remediation)

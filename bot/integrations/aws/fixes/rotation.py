@@ -9,8 +9,18 @@ from typing import Any
 from pydantic import Field
 
 from bot.errors import CloudError, Refused
-from bot.integrations.aws.fixes.aliases import Alias, Aliases, Version, before, place
-from bot.integrations.aws.fixes.kind import is_code, state_of
+from bot.integrations.aws.fixes.aliases import (
+    Alias,
+    Aliases,
+    Version,
+    before,
+    known_bad,
+    none_before,
+    place,
+    radius,
+    what_there_is,
+)
+from bot.integrations.aws.fixes.kind import Past, is_code, state_of
 from bot.integrations.aws.fixes.revisions import names_changed
 from bot.models import Order, Plan, Progress, Remediation, Stored, Target
 from bot.ports import Choice
@@ -39,20 +49,21 @@ class RotateAlias:
 
     kind = "alias"
 
-    def __init__(self, aliases: Aliases, region: str) -> None:
+    def __init__(self, aliases: Aliases, region: str, past: Past) -> None:
         self._aliases = aliases
         self._region = region
+        self._past = past
 
     def plan(self, order: Order, resources: Resources) -> Plan:
         where = place(order.service, resources, self._region)
         alias = self._aliases.alias(where)
         versions = self._aliases.versions(where)
-        after = _asked_for(order.revision, where, alias, versions) if order.revision else before(alias, versions)
+        bad = known_bad(self._past(), where)
+        after = _asked_for(order.revision, where, alias, versions) if order.revision else before(alias, versions, bad)
         if after is None:
-            raise Refused(f"{where.name}:{where.alias} points at {alias.shown}, and no version was published before. "
-                          f"{_what_there_is(versions)}")  # fmt: skip
+            raise none_before(where, alias, versions, bad)
         turn = _Turn(before=alias.version, shares_before=alias.weights, after=after, stamp=alias.stamp)
-        return _plan(where, turn, versions)
+        return _plan(where, turn, versions, bad)
 
     def choices(self, service_name: str, resources: Resources) -> list[Choice]:
         """Lambda does not tell how a version did, so none is said to have been stable."""
@@ -90,7 +101,10 @@ class RotateAlias:
             shares_after=turn.shares_before,
             stamp=alias.stamp,
         )
-        return _plan(where, back, self._aliases.versions(where))
+        return _plan(where, back, self._aliases.versions(where), known_bad(self._past(), where))
+
+    def standing(self, remediation: Remediation) -> Progress:
+        return self.follow(remediation)
 
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """Lambda has no dry run for aliases: the plan is held against AWS once more."""
@@ -132,19 +146,13 @@ def _asked_for(text: str, where: Target, alias: Alias, versions: Sequence[Versio
     """`6` or `live:6`. Raises Refused that says what there is."""
     found = re.fullmatch(rf"(?:{re.escape(where.alias)}:)?([1-9]\d{{0,9}})", text.strip())
     if not found or int(found[1]) not in {each.number for each in versions}:
-        raise Refused(f"{where.name} has no version “{text[:80]}”. {_what_there_is(versions)}")
+        raise Refused(f"{where.name} has no version “{text[:80]}”. {what_there_is(versions)}")
     if found[1] == alias.version and not alias.weights:
-        raise Refused(f"{where.name}:{where.alias} points at {found[1]} already. {_what_there_is(versions)}")
+        raise Refused(f"{where.name}:{where.alias} points at {found[1]} already. {what_there_is(versions)}")
     return found[1]
 
 
-def _what_there_is(versions: Sequence[Version]) -> str:
-    if not versions:
-        return "No version was ever published."
-    return f"There is {', '.join(str(each.number) for each in versions[:CHOICES])}."
-
-
-def _plan(where: Target, turn: _Turn, versions: Sequence[Version]) -> Plan:
+def _plan(where: Target, turn: _Turn, versions: Sequence[Version], bad: Mapping[str, str]) -> Plan:
     old = Alias(turn.before, "", turn.shares_before)
     new = Alias(turn.after, "", turn.shares_after)
     return Plan(
@@ -153,7 +161,7 @@ def _plan(where: Target, turn: _Turn, versions: Sequence[Version]) -> Plan:
         after=f"{where.alias}: {new.shown}",
         differences=_differences(turn.before, int(turn.after) if turn.after.isdigit() else 0, versions),
         steps=(f"UpdateAlias, {where.alias} points at {new.shown}",),
-        radius=f"everything that calls {where.name} through {where.alias}",
+        radius=radius(where, turn.after, bad),
         undo=f"{where.alias} back to {old.shown}",
         checks=(f"version {turn.after} is published",),
         about_seconds=ABOUT_SECONDS,

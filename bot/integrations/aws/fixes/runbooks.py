@@ -96,6 +96,10 @@ class RunRunbook:
                           "somebody changed it since. Undoing would change something else.")  # fmt: skip
         return self._plan(remediation.order.service, ran.document, given, subject, takes)
 
+    def standing(self, remediation: Remediation) -> Progress | None:
+        plan = _execution(remediation)
+        return self._subjects.standing(plan.document, remediation.plan.target, plan.then)
+
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """Runs the document with DryRun: it looks at everything, as the role that would change it, and changes nothing.
 

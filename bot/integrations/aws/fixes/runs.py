@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.integrations.aws.fixes.automation import Documents, Orchestrator, Run
 from bot.models import Remediation
@@ -13,6 +13,14 @@ from bot.ports import Clock
 
 REHEARSAL = timedelta(seconds=60)
 EVERY = 1.0
+
+
+class RunAs(NamedTuple):
+    """`role` is what runbooks act as, empty: what their documents say. `state_machine` is the ARN of
+    RemediationOrchestrator, which then runs the runbooks of its region; empty: the bot does."""
+
+    role: str = ""
+    state_machine: str = ""
 
 
 class Runs:

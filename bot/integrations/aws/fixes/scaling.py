@@ -67,6 +67,15 @@ class ScaleUp:
         _need_no_deployment(service)
         return _plan(where, service, counts.model_copy(update={"before": counts.after, "after": counts.before}))
 
+    def standing(self, remediation: Remediation) -> Progress:
+        """More than it set is auto scaling's or somebody's doing, and no problem."""
+        service, counts = self._ecs.service(remediation.plan.target), _counts(remediation)
+        found = service.standing(remediation.finished_at)
+        if service.desired < counts.after > counts.before:
+            problem = f"{service.name} wants {number(service.desired, 'task')} again, not {counts.after}"
+            return found.model_copy(update={"problem": problem})
+        return found
+
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
         """ECS has no dry run: the plan is held against AWS once more."""
         counts = _counts(remediation)

@@ -14,8 +14,8 @@ from bot.integrations.aws.clients import Clients, arn_field, cloud_errors
 from bot.integrations.aws.fixes import aliases
 from bot.integrations.aws.fixes.aliases import FUNCTION, Aliases
 from bot.integrations.aws.fixes.ecs import SERVICE, Ecs
-from bot.integrations.aws.fixes.kind import is_code, number, same_account
-from bot.models import Target
+from bot.integrations.aws.fixes.kind import Past, is_code, number, same_account
+from bot.models import Progress, Target
 
 RESTART = "AIOps-RestartECSService"
 SCALE_OUT = "AIOps-ScaleOutEC2ASG"
@@ -65,8 +65,9 @@ class Subject(NamedTuple):
 class Subjects:
     """Looks at what a document would change. Raises Refused where a run would do nothing, or harm; and CloudError."""
 
-    def __init__(self, clients: Clients, ecs: Ecs, aliases: Aliases) -> None:
+    def __init__(self, clients: Clients, ecs: Ecs, aliases: Aliases, past: Past) -> None:
         self._clients = clients
+        self._past = past
         self._ecs = ecs
         self._aliases = aliases
         self._looks: dict[str, Callable[[Given, Target], Subject]] = {
@@ -85,6 +86,20 @@ class Subjects:
     def now(self, document: str, where: Target) -> str:
         """Where things stand, in the terms of `Subject.then`; empty for documents that look at that themselves."""
         return self._aliases.alias(where).version if document == ROTATE else ""
+
+    def standing(self, document: str, where: Target, then: str) -> Progress | None:
+        """How what a run acted on stands some time later; None where the run itself said all that there is to say."""
+        if document == RESTART:
+            return self._ecs.service(where).standing(None)
+        if document == ROTATE:
+            alias = self._aliases.alias(where)
+            said = f"{where.alias} points at {alias.shown}"
+            return Progress(said=said, problem="" if alias.version == then else f"{said}, not at {then}")
+        if document == PURGE:
+            _, count = self._depth(where.name, where)
+            said = f"{number(count, 'dead letter')} in {where.name}"
+            return Progress(said=said, problem=f"{said} again" if count else "")
+        return None
 
     def _service(self, given: Given, where: Target) -> Subject:
         target = where.model_copy(update={"kind": SERVICE, "name": given["Service"], "cluster": given["Cluster"]})
@@ -135,23 +150,9 @@ class Subjects:
 
     def _queue(self, given: Given, where: Target) -> Subject:
         """No message is deleted; while its cause is not mended they come back."""
-        client = self._clients.get("sqs", region=where.region)
-        url = given["QueueUrl"]
-        name = url.rsplit("/", 1)[-1]
-        try:
-            if "/" not in url:
-                with cloud_errors("sqs:GetQueueUrl", name):
-                    url = client.get_queue_url(QueueName=name)["QueueUrl"]
-            with cloud_errors("sqs:GetQueueAttributes", name):
-                names = ["QueueArn", "ApproximateNumberOfMessages"]
-                found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        except CloudError as error:
-            if is_code(error, "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
-                raise Refused(f"There is no queue {name} in {where.region}.") from error
-            raise
+        name = given["QueueUrl"].rsplit("/", 1)[-1]
         target = where.model_copy(update={"kind": "queue", "name": name})
-        same_account(arn_field(found["QueueArn"], 4), target)
-        count = int(found["ApproximateNumberOfMessages"])
+        url, count = self._depth(given["QueueUrl"], target)
         if count == 0:
             raise Refused(f"No message waits in {name}: there is nothing to give back.")
         return Subject(
@@ -164,17 +165,35 @@ class Subjects:
             about_seconds=30 + count // 100,
         )
 
+    def _depth(self, queue: str, target: Target) -> tuple[str, int]:
+        """The queue's URL, and how many messages wait in it. `queue` is its name or its URL."""
+        client, url = self._clients.get("sqs", region=target.region), queue
+        try:
+            if "/" not in url:
+                with cloud_errors("sqs:GetQueueUrl", target.name):
+                    url = client.get_queue_url(QueueName=target.name)["QueueUrl"]
+            with cloud_errors("sqs:GetQueueAttributes", target.name):
+                names = ["QueueArn", "ApproximateNumberOfMessages"]
+                found = client.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        except CloudError as error:
+            if is_code(error, "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"):
+                raise Refused(f"There is no queue {target.name} in {target.region}.") from error
+            raise
+        same_account(arn_field(found["QueueArn"], 4), target)
+        return url, int(found["ApproximateNumberOfMessages"])
+
     def _alias(self, given: Given, where: Target) -> Subject:
         """The version is named, not “previous”: a second run must not go back further."""
         names = {"kind": FUNCTION, "name": given["FunctionName"], "alias": given["AliasName"]}
         target = where.model_copy(update=names)
         alias, versions = self._aliases.alias(target), self._aliases.versions(target)
-        asked = given.get("TargetVersion", "previous")
-        version = aliases.before(alias, versions) if asked == "previous" else asked
-        known = {str(each.number) for each in versions}
-        if version is None or version not in known:
-            raise Refused(f"{target.name}:{target.alias} points at {alias.shown}, and there is no version "
-                          f"{version or 'before it'} to go back to.")  # fmt: skip
+        asked, bad = given.get("TargetVersion", "previous"), aliases.known_bad(self._past(), target)
+        version = aliases.before(alias, versions, bad) if asked == "previous" else asked
+        if version is None:
+            raise aliases.none_before(target, alias, versions, bad)
+        if version not in {str(each.number) for each in versions}:
+            raise Refused(f"{target.name}:{target.alias} points at {alias.shown}, and there is no version {version} to "
+                          "go back to.")  # fmt: skip
         if version == alias.version and not alias.weights:
             raise Refused(f"{target.name}:{target.alias} points at {version} already.")
         return Subject(
@@ -183,7 +202,7 @@ class Subjects:
             before=f"{target.alias}: {alias.shown}",
             after=f"{target.alias}: {version}",
             steps=f"UpdateAlias, {target.alias} points at {version}",
-            radius=f"everything that calls {target.name} through {target.alias}",
+            radius=aliases.radius(target, version, bad),
             undo=f"{target.alias} back to {alias.version}",
             checks=(f"version {version} is published",),
             about_seconds=15,
