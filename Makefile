@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
+TESTS  := $(PY) -m pytest --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check run bench lock clean
+.PHONY: help demo test check coverage run bench lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -12,14 +13,17 @@ help:            ## this list
 demo: $(VENV)/ready   ## the real bot with a local Slack, AWS, PagerDuty and GitHub you can break (DEMO_PORT=8090 DEMO_SPEED=1)
 	$(PY) -m sandbox.demo
 
-test: $(VENV)/ready   ## the whole test suite
-	$(PY) -m pytest
+test: $(VENV)/ready   ## the whole test suite, on all cores
+	$(TESTS)
 
 check: $(VENV)/ready  ## lint, types, import rules and tests: what CI runs
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
+	$(TESTS)
+
+coverage: $(VENV)/ready   ## what no test reaches, line by line; in one process, so it takes several times as long
 	$(PY) -m coverage run -m pytest
 	$(PY) -m coverage report
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
 
 from blocks import fields, forms
 from blocks.ids import Action, Input, View
 from blocks.postmortem import action
-from blocks.rich import Line, bold, flat, moment, own, rich, user, words
-from blocks.text import MESSAGE_TEXT, Block, ago, button, clip, clip_markup, context, option, plain_context
-from bot.models import ActionItem, Incident, Message, PostMortem
+from blocks.rich import Line, Piece, bold, flat, moment, own, rich, url, user, words
+from blocks.text import MESSAGE_TEXT, Block, ago, button, clip, clip_markup, context, lasted, option, plain_context
+from bot.models import ActionItem, Incident, Message, PostMortem, SectionName
 
+AT = "{date_short_pretty} {time}"
 _LISTED = 40
-_NAMED = 15  # overdue ones, in the channel
+NAMED = 15  # overdue ones of each kind, in the channel
+_SUNDAY = 6
 PRIORITIES = {1: "P1 now", 2: "P2 soon", 3: "P3 later", 4: "P4 some day"}
 
 
@@ -76,22 +78,56 @@ def form(incidents: Sequence[Incident], chosen: Incident | None, title: str, car
 # -- reminders
 
 
-def reminder(subject: PostMortem | ActionItem, now: datetime, today: date) -> Message:
-    """For the owner: what, by when, and what can be done about it here."""
-    line = _of_item(subject, today) if isinstance(subject, ActionItem) else _of_post_mortem(subject, now)
-    first = _first(subject)
-    later = [
-        button("In 1 hour", Action.SNOOZE_HOUR, subject.id),
-        button("Tomorrow", Action.SNOOZE_TOMORROW, subject.id),
-        button("Monday", Action.SNOOZE_MONDAY, subject.id),
-        button("Give it to…", Action.REASSIGN, subject.id),
+Subject = PostMortem | ActionItem
+
+
+class Told(NamedTuple):
+    """What an owner is told. `link` leads to the card, `missing` are the sections that somebody has to write, and what
+    is due within `near` is due soon."""
+
+    subject: Subject
+    incident: Incident
+    link: str = ""
+    missing: tuple[SectionName, ...] = ()
+    near: timedelta = timedelta()
+
+
+class Late(NamedTuple):
+    """What the channel is told is overdue, and who is mentioned beside its owner."""
+
+    subject: Subject
+    incident: Incident
+    link: str = ""
+    commander: str | None = None
+    manager: str | None = None
+
+
+def named(subject: Subject) -> str:
+    """At the beginning of a sentence."""
+    return subject.id if isinstance(subject, ActionItem) else f"The post-mortem of {subject.about}"
+
+
+def reminder(told: Told, now: datetime, today: date) -> Message:
+    """For the owner: what, by when, what it is about, and what can be done about it here."""
+    subject = told.subject
+    lines = [_head(told, now, today), *_about(told)]
+    snoozes = [button("In 1 hour", Action.SNOOZE_HOUR, subject.id), *_later(subject.id, today)]
+    rows = [
+        {"type": "actions", "elements": row}
+        for row in (_first(subject), [*snoozes, button("Give it to…", Action.REASSIGN, subject.id)])
     ]
-    rows = [{"type": "actions", "elements": row} for row in (first, later)]
-    foot = context("“In 1 hour”, “Tomorrow” and “Monday”: that is when I remind you again.")
-    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line), *rows, foot])
+    words_ = [f"“{each['text']['text']}”" for each in snoozes]
+    foot = context(f"{', '.join(words_[:-1])} and {words_[-1]}: that is when I remind you again.")
+    return Message(clip_markup(flat(lines[0]), MESSAGE_TEXT), [rich(*lines), *rows, foot])
 
 
-def _first(subject: PostMortem | ActionItem) -> list[Block]:
+def _later(subject: str, today: date) -> list[Block]:
+    """On a Sunday, tomorrow is Monday."""
+    tomorrow = button("Tomorrow", Action.SNOOZE_TOMORROW, subject)
+    return [tomorrow] if today.weekday() == _SUNDAY else [tomorrow, button("Monday", Action.SNOOZE_MONDAY, subject)]
+
+
+def _first(subject: Subject) -> list[Block]:
     if isinstance(subject, ActionItem):
         return [button("Done", Action.ACTION_ITEM_CLOSE, str(subject.number), style="primary")]
     number = str(subject.incident)
@@ -101,15 +137,39 @@ def _first(subject: PostMortem | ActionItem) -> list[Block]:
     ]
 
 
-def _of_post_mortem(written: PostMortem, now: datetime) -> Line:
-    is_late = written.due_at is not None and written.due_at <= now
-    name = f"{'The' if is_late else 'the'} post-mortem of {written.about}"
-    about: Line = [bold(name), own(" ("), words(written.service, 80), own(")")]
-    if written.due_at is None or written.due_at > now:
-        due: Line = [own(" is due "), moment(written.due_at, "{date_short_pretty} {time}")] if written.due_at else []
-        return [own("⏳ Yours: "), *about, *due, own(".")]
-    late = ago((now - written.due_at).total_seconds())
-    return [own("⏰ "), *about, own(f" was due {late}. Write it, give it away, or say where it is.")]
+def _head(told: Told, now: datetime, today: date) -> Line:
+    subject = told.subject
+    what = _of_item(subject, today) if isinstance(subject, ActionItem) else _of_post_mortem(subject, now, told.near)
+    is_news = subject.given_by is not None and subject.reminded_at is None
+    return [own("👤 "), user(subject.given_by), own(" gave you this. "), *what] if is_news else what
+
+
+def _about(told: Told) -> list[Line]:
+    """What people want to know before they do it."""
+    subject = told.subject
+    lines: list[Line] = [[own("Impact of the incident: "), words(told.incident.impact, 300)]]
+    if told.missing:
+        lines.append([own("Still to be written: " + ", ".join(name.label.lower() for name in told.missing))])
+    places: list[Line] = [[url(told.link, "its card" if isinstance(subject, PostMortem) else subject.about)]]
+    places = places if told.link else []
+    if isinstance(subject, ActionItem):
+        places += [[url(subject.url, "its issue")]] if subject.url else []
+        places += [[url(subject.source, "where it was said")]] if subject.source else []
+    line = [piece for each in places for piece in (own(" · "), *each)][1:]
+    return [*lines, line] if line else lines
+
+
+def _of_post_mortem(written: PostMortem, now: datetime, near: timedelta) -> Line:
+    about: Line = [bold(named(written)), own(" ("), words(written.service, 80), own(")")]
+    if written.due_at is None:
+        return [own("📝 Yours: "), *about, own(".")]
+    left = (written.due_at - now).total_seconds()
+    due = moment(written.due_at, AT)
+    if left > near.total_seconds():
+        return [own("📝 Yours: "), *about, own(" is due "), due, own(".")]
+    if left > 0:
+        return [own("⏳ "), *about, own(f" is due soon, in {lasted(left)}: "), due, own(".")]
+    return [own("⏰ "), *about, own(f" was due {ago(-left)}. Write it, give it away, or say where it is.")]
 
 
 def _of_item(item: ActionItem, today: date) -> Line:
@@ -119,26 +179,62 @@ def _of_item(item: ActionItem, today: date) -> Line:
     return [own(f"{icon} "), bold(f"{item.id} of {item.about} {told}"), own(": "), words(item.title, 250)]
 
 
-def nobody(subject: PostMortem | ActionItem, why: str) -> Message:
+def became(subject: Subject, told: str, until: datetime | None) -> Message:
+    """What somebody was reminded with by now; without buttons, since what they did is done. `until`: they are reminded
+    again then."""
+    what: list[Piece] = [bold(named(subject))]
+    what += [own(": "), words(subject.title, 250)] if isinstance(subject, ActionItem) else []
+    if not subject.is_open:
+        state = "done" if isinstance(subject, ActionItem) else subject.status.value
+        line: Line = [own("✓ "), *what, own(f" · {state}")]
+    elif subject.owner != told:
+        line = [
+            own("→ "),
+            *what,
+            own(" · "),
+            user(subject.owner) if subject.owner else own("nobody"),
+            own(" owns it now"),
+        ]
+    elif until is not None:
+        line = [own("💤 "), *what, own(" · I'll remind you again "), moment(until, AT)]
+    else:
+        line = [own("↓ "), *what, own(" · see the newer reminder below")]
+    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line)])
+
+
+def nobody(subject: Subject, why: str, link: str) -> Message:
     """In the channel: its owner is not there any more."""
-    what = subject.id if isinstance(subject, ActionItem) else f"The post-mortem of {subject.about}"
-    line: Line = [own(f"👤 {what} needs an owner: {why}.")]
+    what: Line = [own(": "), words(subject.title, 250)] if isinstance(subject, ActionItem) else []
+    about: Line = [own(" ("), url(link, subject.about), own(")")] if link else [own(f" ({subject.about})")]
+    line: Line = [own("👤 "), bold(f"{named(subject)} needs an owner"), *what, *about, own(f" · {why}.")]
     give = button("Give it to…", Action.REASSIGN, subject.id, style="primary")
-    return Message(flat(line), [rich(line), {"type": "actions", "elements": [give]}])
+    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line), {"type": "actions", "elements": [give]}])
 
 
-def overdue(written: Sequence[tuple[PostMortem, Sequence[str]]], items: Sequence[ActionItem], now: datetime) -> Message:
-    """Once a day in the channel. With each post-mortem come those who are to be mentioned beside its owner."""
+def overdue(late: Sequence[Late], more: int, now: datetime) -> Message:
+    """From time to time in the channel. `more`: so many are not named."""
     lines: list[Line] = [[bold("⏰ Overdue")]]
-    for one, others in written[:_NAMED]:
-        assert one.due_at is not None
-        line: list[Any] = [own(f"• post-mortem of {one.about}, {ago((now - one.due_at).total_seconds())}: ")]
-        line.append(user(one.owner) if one.owner else own("nobody owns it"))
-        for other in others:
-            line += [own(" "), user(other)]
-        lines.append(line)
-    for item in items[:_NAMED]:
-        lines.append([own("• "), *action(item)[1:]])
-    more = max(len(written) - _NAMED, 0) + max(len(items) - _NAMED, 0)
+    for one in late:
+        lines.append(_late_item(one.subject) if isinstance(one.subject, ActionItem) else _late(one, one.subject, now))
     lines += [[own(f"… and {more:,} more: /incident actions, /incident postmortem")]] if more else []
     return Message(clip_markup("\n".join(flat(line) for line in lines), MESSAGE_TEXT), [rich(*lines)])
+
+
+def _late(one: Late, written: PostMortem, now: datetime) -> Line:
+    assert written.due_at is not None
+    name = f"post-mortem of {written.about}"
+    line: list[Piece] = [own("• "), url(one.link, name) if one.link else own(name)]
+    line += [
+        own(" ("),
+        words(written.service, 80),
+        own(f"), overdue by {lasted((now - written.due_at).total_seconds())}: "),
+    ]
+    line += [own("owner "), user(written.owner)] if written.owner else [own("nobody owns it")]
+    beside = (("commander", one.commander), ("manager", one.manager))
+    for role, person in beside:
+        line += [own(f", {role} "), user(person)] if person and person != written.owner else []
+    return line
+
+
+def _late_item(item: ActionItem) -> Line:
+    return [own("• "), *action(item)[1:]]

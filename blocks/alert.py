@@ -20,17 +20,17 @@ from blocks.text import (
     clip_markup,
     foreign,
     header,
-    hours,
     one_line,
     plain,
 )
 from bot import oncall
 from bot.catalogue import Context
 from bot.models import Action as Remedy
-from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Stage, Trouble
+from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Silence, Stage, Trouble
 from bot.signals import AlarmKind, Deployment
 
 _DEPLOYMENTS_SHOWN = 3
+_PAGED_SHOWN = 5
 _ID = re.compile(r"[USW][A-Z0-9]{4,}")
 _BY_ITS_LIMIT = {AlarmKind.METRIC, AlarmKind.MATH, AlarmKind.ANOMALY}
 
@@ -38,8 +38,9 @@ _BY_ITS_LIMIT = {AlarmKind.METRIC, AlarmKind.MATH, AlarmKind.ANOMALY}
 class AlertFacts(NamedTuple):
     """All that an alert's card shows: the stored alert and what belongs to it.
 
-    `children` are the names of alarms that a composite one stands for; `grouped` how many other alerts stand under
-    this card; `channel` is the name of the channel that it stands in.
+    `silence` is what hides it, or in words a maintenance window or CloudWatch itself. `children` are the names of the
+    alarms that a composite one stands for; `grouped` how many other alerts stand under this card; `channel` is the name
+    of the channel that it stands in.
     """
 
     alert: Alert
@@ -49,7 +50,7 @@ class AlertFacts(NamedTuple):
     deployments: Sequence[Deployment] = ()
     grouped: int = 0
     children: Sequence[str] = ()
-    silence: str = ""
+    silence: Silence | str = ""
     to_call: str = ""
     channel: str = ""
     fixes: Sequence[Remedy] = ()
@@ -96,7 +97,7 @@ def icon(alert: Alert) -> str:
         return "🔕"
     if alert.settling is not None:
         return "🟡"
-    return "🟠" if alert.is_acknowledged else "🔴"
+    return "🔴" if alert.can_be_taken else "🟠"
 
 
 def service_name(alert: Alert) -> str:
@@ -113,7 +114,7 @@ def headline(alert: Alert) -> str:
 
 
 def _lasted(span: timedelta) -> str:
-    return oncall.span(span) if span < timedelta(minutes=1) else hours(span.total_seconds())
+    return oncall.span(span)
 
 
 def summary(alert: Alert) -> str:
@@ -139,8 +140,11 @@ def over_summary(alert: Alert) -> str:
 def _where(facts: AlertFacts) -> Line:
     alert = facts.alert
     metric = numbers.raw(alert.alarm)
-    line: list[Piece] = [words(alert.alarm.name, 255), *([own(" · "), words(metric, 100)] if metric else [])]
-    if alert.is_firing:
+    line: list[Piece] = [own(f"{alert.id} · "), words(alert.alarm.name, 255)]
+    line += [own(" · "), words(metric, 100)] if metric else []
+    if alert.is_firing and alert.settling is not None:
+        line += [own(" · fired "), moment(alert.fired_at, "{date_short_pretty} {time}")]
+    elif alert.is_firing:
         line += [own(" · firing since "), moment(alert.fired_at, "{date_short_pretty} {time}")]
     elif alert.over_at is not None:
         line += [own(" · fired "), moment(alert.fired_at, "{date_short_pretty} {time}")]
@@ -160,19 +164,28 @@ def _care(facts: AlertFacts) -> list[Line]:
     if facts.context.owner:
         line += [own("Owner "), owner(facts.context.owner)]
     if facts.context.slo:
-        line += [own(" · SLO " if line else "SLO "), words(facts.context.slo, 100)]
+        line += [own(" · SLO target " if line else "SLO target "), words(facts.context.slo, 100)]
     if alert.awaits and alert.due_at is not None and alert.shown.has_card:
-        verb = "acknowledgement was due " if alert.missed_at else "acknowledge by "
-        line += [own(f" · {verb}" if line else verb.capitalize()), moment(alert.due_at, _due_form(alert))]
+        verb = "⏰ not acknowledged in time: was due " if alert.missed_at else "acknowledge by "
+        line += [own(f" · {verb}" if line else verb[0].upper() + verb[1:]), moment(alert.due_at, _due_form(alert))]
     if alert.awaits and alert.paged:
-        newest = alert.paged[-1]
-        who = user(newest.user_id) if newest.user_id else words(newest.name, 80)
-        line += [own(" · paged " if line else "Paged "), who, own(f" ({newest.role.value})")]
+        line += [own(" · paged " if line else "Paged "), *_paged(alert)]
     return [line] if line else []
 
 
+def _paged(alert: Alert) -> Line:
+    """Everybody once in each role, by whom they were reached last, in the order of the calls."""
+    calls = {(page.user_id or page.name, page.role): page for page in alert.paged}
+    line: list[Piece] = []
+    for page in list(calls.values())[-_PAGED_SHOWN:]:
+        who = user(page.user_id) if page.user_id else words(page.name, 80)
+        by = f", by {page.means.value}" if page.means and page.why_not else ""
+        line += [*([own(", ")] if line else []), who, own(f" ({page.role.value}{by})")]
+    return line
+
+
 def _due_form(alert: Alert) -> str:
-    is_far = alert.due_at is not None and alert.due_at - alert.received_at > timedelta(hours=12)
+    is_far = alert.due_at is not None and alert.due_at - alert.waits_since > timedelta(hours=12)
     return "{date_short_pretty} {time}" if is_far else "{time}"
 
 
@@ -189,22 +202,20 @@ def _why(alert: Alert) -> Line:
 
 
 def reason(decision: Decision) -> Line:
-    """The reason in words; a person in it is a person."""
-    before, marker, rest = decision.reason.partition("<@")
-    person, closing, after = rest.partition(">")
-    if marker and closing and person.isalnum():
-        return [words(before, 300), own(" "), user(person), *([words(after, 300)] if after else [])]
-    return [words(decision.reason, 300)]
+    """The reason in words, and who."""
+    return [words(decision.reason, 300), *([own(", by "), user(decision.by)] if decision.by else [])]
 
 
 def _state(facts: AlertFacts) -> list[Line]:
     alert, lines = facts.alert, list[Line]()
     if alert.acknowledged_at is not None:
         lines.append(_acknowledged(facts))
+    if alert.is_left:
+        lines.append(_left(facts))
     if alert.settling is not None:
         lines.append([own("OK since "), moment(alert.settling), own(", but it flaps: counts once it stays quiet.")])
     if facts.silence and alert.is_firing:
-        lines.append([own("🔕 "), words(facts.silence, 400)])
+        lines.append(_silenced(alert, facts.silence))
     if alert.parent is not None:
         lines.append([own(f"🔕 The composite alarm AL-{alert.parent} stands for it.")])
     if facts.grouped:
@@ -213,6 +224,24 @@ def _state(facts: AlertFacts) -> list[Line]:
     if facts.children:
         lines.append([own("Stands for "), words(", ".join(facts.children), 400)])
     return lines
+
+
+def _silenced(alert: Alert, silence: Silence | str) -> Line:
+    if isinstance(silence, str):
+        return [own("🔕 "), words(silence, 400)]
+    until = [own(" until "), moment(silence.ends_at, "{date_short_pretty} {time}"), own(": ")]
+    kept = [] if alert.is_hidden else [own(" · It is acknowledged: the silence keeps its return quiet.")]
+    return [own("🔕 Silenced by "), user(silence.by), *until, words(silence.why, 400), *kept]
+
+
+def _left(facts: AlertFacts) -> Line:
+    """People ended its incident, or its page, and it fires on."""
+    alert, incident = facts.alert, facts.incident
+    assert alert.left_at is not None
+    what = f"{incident.id} was {incident.status} " if incident is not None else "its page was resolved "
+    who: Line = [own("by "), user(alert.left_by), own(" ")] if alert.left_by or not alert.left_via else []
+    via: Line = [own("in "), words(alert.left_via, 100), own(" ")] if alert.left_via else []
+    return [bold("⚠ Still fires: "), own(what), *who, *via, moment(alert.left_at), own(". Nobody has it now.")]
 
 
 def _acknowledged(facts: AlertFacts) -> Line:
@@ -235,12 +264,19 @@ def _warnings(facts: AlertFacts) -> list[Line]:
         named = f"{service_name(alert)} is an unknown service" if alert.service else "Unknown service"
         lines.append([words(f"{named}: not in the catalogue, so no owner and no runbook.", 300)])
     if alert.missing:
-        lines.append([own("⚠ The message lacked "), words(", ".join(alert.missing), 300)])
+        lines.append([own("⚠ The message lacked "), words(_lacked(alert), 300)])
     if alert.has_no_data and alert.is_firing:
         lines.append([own("⚠ No data any more: whether it still fires is not known.")])
     for trouble in facts.troubles[:3]:
         lines.append(_trouble(trouble, facts.to_call))
     return lines
+
+
+def _lacked(alert: Alert) -> str:
+    """Its own fields by their names; of the alarm's name, where the one that is shown comes from."""
+    is_from_arn = bool(alert.alarm.arn) and alert.alarm.arn.endswith(f":{alert.alarm.name}")
+    source = " (the name above is from its ARN)" if is_from_arn else " (the name above is a stand-in)"
+    return ", ".join(f"{name}{source if name.lower() == 'alarmname' else ''}" for name in alert.missing)
 
 
 def _trouble(trouble: Trouble, to_call: str) -> Line:
@@ -284,22 +320,29 @@ def buttons(alert: Alert, fixes: Sequence[Remedy] = ()) -> list[Block]:
     why = button("Why?", Action.ALERT_WHY, value)
     if not alert.is_firing:
         return [why]
+    silence, rate = _quiet(alert), button("Change severity", Action.ALERT_SEVERITY, value)
     if alert.shown is Shown.SILENCED:
-        ended = alert.silence and ":" not in alert.silence
-        return [*([button("End silence", Action.ALERT_UNSILENCE, alert.silence or "")] if ended else []), why]
-    silence = button("Silence", Action.ALERT_SILENCE, value)
-    if alert.shown is Shown.THREAD:
-        return [*_repairs(alert, ()), silence, why]
+        return [*silence, why]
+    if alert.shown is Shown.INHIBITED and alert.awaits:
+        return [*silence, rate, why]
+    if alert.shown is Shown.THREAD and not alert.is_left:
+        return [*_repairs(alert, ()), *silence, why]
+    take = button("Acknowledge", Action.ALERT_ACKNOWLEDGE, value, style="primary")
     repairs = [button("Root cause", Action.RCA_RUN, alert.id), *_repairs(alert, fixes)]
-    if alert.is_acknowledged:
-        return [*repairs, silence, why]
     return [
-        button("Acknowledge", Action.ALERT_ACKNOWLEDGE, value, style="primary"),
+        *([take] if alert.can_be_taken else []),
         *repairs,
-        silence,
-        button("Change severity", Action.ALERT_SEVERITY, value),
+        *silence,
+        *([rate] if alert.awaits else []),
         why,
     ]
+
+
+def _quiet(alert: Alert) -> list[Block]:
+    """To silence it, or to end the silence that somebody began here; neither for what hides it by itself."""
+    if alert.silence and ":" not in alert.silence:
+        return [button("End silence", Action.ALERT_UNSILENCE, alert.silence)]
+    return [] if alert.shown is Shown.SILENCED else [button("Silence", Action.ALERT_SILENCE, str(alert.number))]
 
 
 _REPAIRS = {
@@ -322,14 +365,19 @@ def entry(alert: Alert, now: datetime) -> Block:
     since = ago((now - alert.fired_at).total_seconds())
     how = {Shown.SILENCED: "silenced", Shown.INHIBITED: "under a composite alarm", Shown.STORM: "only in the summary"}
     states = [f"fired {since}"]
-    if alert.incident is not None:
+    if alert.is_left:
+        states.append(
+            f"still fires after INC-{alert.incident}" if alert.incident is not None else "its page was resolved"
+        )
+    elif alert.incident is not None:
         states.append(f"INC-{alert.incident}")
     elif alert.shown in how:
         states.append(how[alert.shown])
     elif alert.awaits:
         states.append("not acknowledged")
     name = clip(one_line(alert.alarm.name), 150)
-    action = ("Acknowledge", Action.ALERT_ACKNOWLEDGE) if alert.awaits else ("Why?", Action.ALERT_WHY)
+    can_be_taken = alert.can_be_taken and not alert.is_hidden
+    action = ("Acknowledge", Action.ALERT_ACKNOWLEDGE) if can_be_taken else ("Why?", Action.ALERT_WHY)
     return {
         "type": "section",
         "text": plain(f"{title(alert)}\n{alert.id} · {name} · {' · '.join(states)}", SECTION_TEXT),

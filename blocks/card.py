@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from blocks import timeline
 from blocks.ids import Action
-from blocks.rich import Piece, bold, moment, own, rich, url, user, words
+from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
 from blocks.text import (
     FIELD_TEXT,
     MESSAGE_TEXT,
@@ -22,7 +22,6 @@ from blocks.text import (
     confirm,
     foreign,
     header,
-    hours,
     link,
     mrkdwn,
     plain,
@@ -31,7 +30,7 @@ from blocks.text import (
     when,
 )
 from bot import oncall
-from bot.models import Incident, Message, OwedKind, Status, TimelineEvent, Trouble
+from bot.models import Incident, Message, OwedKind, Paged, Status, TimelineEvent, Trouble
 
 TIMELINE_SHOWN = 4
 _ID = re.compile(r"[USW][A-Z0-9]{4,}")
@@ -125,7 +124,7 @@ def _standing(incident: Incident) -> str:
     if incident.status is Status.MERGED:
         return f"merged into INC-{incident.merged_into}"
     if incident.resolved_at is not None:
-        return f"{incident.status} after {hours(incident.duration(incident.resolved_at).total_seconds())}"
+        return f"{incident.status} after {oncall.span(incident.duration(incident.resolved_at))}"
     if incident.status is Status.DECLARED:
         return "declared, not acknowledged yet"
     return incident.status.value
@@ -185,9 +184,14 @@ def shows_paged(incident: Incident) -> bool:
 
 def _paged(incident: Incident) -> str:
     """Everybody once in each role, the newest last."""
-    called = dict.fromkeys((page.user_id, page.name, page.role.value) for page in incident.paged)
+    called = dict.fromkeys((page.user_id, page.name, _as(page)) for page in incident.paged)
     people = [(f"<@{user}>" if user else foreign(name, 80), role) for user, name, role in called]
     return ", ".join(f"{who} ({role})" for who, role in people[-_PAGED_SHOWN:])
+
+
+def _as(page: Paged) -> str:
+    """In which role; and by what, where that is not what wakes people."""
+    return f"{page.role.value}, by {page.means.value}" if page.means and page.why_not else page.role.value
 
 
 def _person(user_id: str | None) -> str:
@@ -218,7 +222,21 @@ def _update(incident: Incident) -> list[Block]:
 
 def _resolution(incident: Incident) -> list[Block]:
     head = "Over: " if incident.is_closed_by_alarm else "What fixed it: "
-    return [rich([bold(head), words(incident.resolution, 900)])] if incident.resolution else []
+    lines: list[Line] = []
+    if not incident.is_open and incident.firing:
+        despite = [own(". Over all the same: "), words(incident.despite, 900)] if incident.despite else []
+        lines.append([bold("⚠ "), own(_fires_on(incident)), *despite])
+    elif incident.despite:
+        lines.append([bold("Resolved while alarms fired: "), words(incident.despite, 900)])
+    if incident.resolution:
+        lines.append([bold(head), words(incident.resolution, 900)])
+    return [rich(*lines)] if lines else []
+
+
+def _fires_on(incident: Incident) -> str:
+    if incident.firing == incident.alerts:
+        return "Its alarm still fires" if incident.alerts == 1 else f"All {incident.alerts} of its alarms still fire"
+    return f"{incident.firing} of its {incident.alerts} alarms still {'fires' if incident.firing == 1 else 'fire'}"
 
 
 def _timeline(events: Sequence[TimelineEvent]) -> list[Block]:
@@ -256,7 +274,8 @@ def buttons(incident: Incident) -> list[Block]:
         button("Update", Action.UPDATE, value),
         button("Change severity", Action.SEVERITY, value),
         *over,
-        button("Resolve", Action.RESOLVE, value, confirm=question),
+        # while alarms fire, a form asks why it is over all the same: one question is enough
+        button("Resolve", Action.RESOLVE, value, **({} if incident.firing else {"confirm": question})),
     ]
     if incident.status is Status.DECLARED:
         return [button("Acknowledge", Action.ACKNOWLEDGE, value, style="primary"), *working]

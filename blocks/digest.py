@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from blocks.ids import Action
-from blocks.rich import Line, Piece, bold, bullets, own, rich, user, words
+from blocks.rich import Line, Piece, bold, bullets, own, rich, url, user, words
 from blocks.text import (
     FIELD_TEXT,
     MESSAGE_TEXT,
@@ -24,7 +24,7 @@ from blocks.text import (
     section,
 )
 from bot.models import MAX_SERVICE, Message, Severity
-from bot.models.digest import Bar, Count, Digest, NoisyAlarm, Overdue, Period, Times
+from bot.models.digest import Bar, Count, Digest, Named, NoisyAlarm, Overdue, Period, Times
 from bot.oncall import span
 
 _TITLE = 50  # https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
@@ -106,9 +106,13 @@ def numbers(digest: Digest) -> list[str]:
 
 
 def _incidents(digest: Digest) -> str:
-    counts = [f"{each.label} {count.now}" for each, count in digest.severities.items() if count.now]
+    counts = {each.label: count.now for each, count in digest.severities.items() if count.now}
     still = [f"{digest.still_open} still open"] if digest.still_open else []
-    return "\n".join([f"*{digest.incidents.now}*{_change(digest.incidents)}", " · ".join([*counts, *still])]).strip()
+    if len(counts) == 1:
+        (name,) = counts
+        return "\n".join([f"*{digest.incidents.now} {name}*{_change(digest.incidents)}", *still])
+    each_ = " · ".join([*(f"{count} {name}" for name, count in counts.items()), *still])
+    return "\n".join([f"*{digest.incidents.now}*{_change(digest.incidents)}", each_]).strip()
 
 
 def _late(digest: Digest) -> str:
@@ -120,10 +124,11 @@ def _late(digest: Digest) -> str:
 
 
 def _times(times: Times) -> str:
-    if times.median is None or times.p90 is None:
+    if times.median is None:
         return "none"
-    head = f"*{duration(times.median)}* typically{_time_change(times)}"
-    return f"{head}\n9 of 10 within {duration(times.p90)}" if times.count > 1 else head
+    usual = " typically" if times.count > 1 else ""
+    head = f"*{duration(times.median)}*{usual}{_time_change(times)}"
+    return f"{head}\n9 of 10 within {duration(times.p90)}" if times.p90 is not None else head
 
 
 def _change(count: Count) -> str:
@@ -141,10 +146,7 @@ def _time_change(times: Times) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`41 min`, `2 h 5 min`; days from two on."""
-    if seconds >= 2 * 86400:
-        return f"{seconds / 86400:.1f} days"
-    return span(timedelta(seconds=round(seconds / 60) * 60 if seconds >= 60 else round(seconds)))
+    return span(timedelta(seconds=seconds))
 
 
 def _text(digest: Digest) -> str:
@@ -176,13 +178,23 @@ def _foot(digest: Digest, by: str | None) -> str:
 def _lines(digest: Digest) -> list[Block]:
     """What is behind the numbers and what to do; nothing where there is nothing to say."""
     plain = [line for line in (_services(digest), _alerts(digest), _automation(digest), _load(digest)) if line]
-    blocks: list[Block] = [rich(*plain)] if plain else []
+    blocks: list[Block] = [rich([bold("Worst incidents")]), bullets(*map(_worst, digest.worst))] if digest.worst else []
+    blocks += [rich(*plain)] if plain else []
     for head, alarms in (("Noisy alarms", digest.noisy), ("Flapping alarms", digest.flapping)):
         if alarms:
             blocks += [rich([bold(head)]), bullets(*(_alarm(one) for one in alarms[:_LISTED]))]
     if digest.overdue:
         blocks += [rich([bold("Overdue")]), bullets(*_overdue(digest))]
     return blocks
+
+
+def _worst(one: Named) -> Line:
+    name = url(one.link, one.id) if one.link else bold(one.id)
+    return [own(f"{one.severity.label} "), name, own(" "), words(one.service, _NAMES), own(f": {lasted(one)}")]
+
+
+def lasted(one: Named) -> str:
+    return "still open" if one.lasted is None else duration(one.lasted)
 
 
 def _services(digest: Digest) -> Line:
@@ -202,7 +214,8 @@ def _alerts(digest: Digest) -> Line:
     said = f"  {counted(numbers.alerts.now, 'alert')}{_change(numbers.alerts)}"
     if numbers.ratio is not None:
         messages, cards = counted(numbers.messages, "message"), counted(numbers.cards, "card")
-        said += f"; {messages} became {cards}, {numbers.ratio:.0%} suppressed"
+        said += f"; {messages} became {cards}"
+        said += f", {numbers.ratio:.0%} suppressed" if numbers.suppressed else ""
     return [bold("Alarms"), own(said)]
 
 
@@ -248,9 +261,12 @@ def _overdue(digest: Digest) -> list[Line]:
 
 
 def _late_one(one: Overdue) -> Line:
-    late = counted(one.days, "day") if one.days > 0 else "since today"
     owner: list[Piece] = [user(one.owner), own(", ")] if one.owner else []
-    return [words(one.what, 150), own(" ("), *owner, own(f"{late})")]
+    return [words(one.what, 150), own(" ("), *owner, own(f"{late_by(one)})")]
+
+
+def late_by(one: Overdue) -> str:
+    return counted(one.days, "day") if one.days > 0 else "since today"
 
 
 # -- charts

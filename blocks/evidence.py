@@ -129,7 +129,7 @@ def _rounded(value: float) -> float:
 
 def _name(reading: Reading) -> str:
     if reading.measure is Measure.OTHER:
-        return clip(reading.metric.rpartition(" ")[2] or reading.measure.value, 20)
+        return clip(reading.name or reading.metric.rpartition(" ")[2] or reading.measure.value, 20)
     if reading.measure is not Measure.LATENCY or not reading.statistic:
         return _NAMES.get(reading.measure, reading.measure.value)
     return (

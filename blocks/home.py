@@ -38,10 +38,11 @@ _SNOOZES = {"hour": "In 1 hour", "tomorrow": "Tomorrow", "monday": "Monday"}
 class Waiting(NamedTuple):
     """What somebody should do something about.
 
-    alerts, called  nobody has acknowledged, and this person is on call or was called
+    alerts, called  nobody has acknowledged, and this person is on call, was called or works on them
     plans           changes to AWS that this person may let run
     updates         incidents whose commander owes news, each with when that is due
     reminded        when the next reminder comes, by the id of the post-mortem or action item
+    troubles        why its issue is not as it should be, by the id of the action item
     """
 
     alerts: Sequence[Alert] = ()
@@ -51,6 +52,7 @@ class Waiting(NamedTuple):
     post_mortems: Sequence[PostMortem] = ()
     actions: Sequence[ActionItem] = ()
     reminded: Mapping[str, datetime] = {}
+    troubles: Mapping[str, str] = {}
 
 
 class HomeFacts(NamedTuple):
@@ -73,8 +75,9 @@ def home(facts: HomeFacts, notice: Message | None = None, turn: int = 0) -> Bloc
     """The view. `notice` answers the last click; selects forget what was chosen in them when `turn` is another."""
     blocks = [
         *([*notice.blocks[:_FEW], {"type": "divider"}] if notice else []),
-        *_waiting(facts, turn),
+        *_waiting(facts),
         *_mine(facts.incidents),
+        *_afterwards(facts, turn),
         *standing.on_call(facts.person, facts.rotas),
         *standing.hidden(facts.silences, facts.maintenance),
         *standing.week(facts.week, facts.week_before),
@@ -101,27 +104,36 @@ def problem(message: Message) -> Block:
 # -- what waits
 
 
-def _waiting(facts: HomeFacts, turn: int) -> list[Block]:
+def _waiting(facts: HomeFacts) -> list[Block]:
+    """What is urgent; what is to be done afterwards has time."""
     waiting = facts.waiting
-    blocks: list[Block] = []
-    for lines in (
-        [[_alert(each)] for each in waiting.alerts],
-        [[_called(each)] for each in waiting.called],
-        [_plan(each) for each in waiting.plans],
-        [[_update(each, due, facts.now)] for each, due in waiting.updates],
-        [_post_mortem(each, facts, turn) for each in waiting.post_mortems],
-        [_action(each, facts, turn) for each in waiting.actions],
-    ):
-        blocks += [block for line in lines[:_FEW] for block in line]
-    for kind, found, command in (
-        ("alert", waiting.alerts, "alerts"),
-        ("plan", waiting.plans, "remediations"),
-        ("update", waiting.updates, "list"),
-        ("post-mortem", waiting.post_mortems, "digest"),
-        ("action item", waiting.actions, "actions"),
-    ):
-        blocks += more(len(found) - _FEW, kind, command)
+    blocks = [
+        *_some([[_alert(each)] for each in waiting.alerts]),
+        *_some([[_called(each, facts.person)] for each in waiting.called]),
+        *_some([_plan(each) for each in waiting.plans]),
+        *_some([[_update(each, due, facts.now)] for each, due in waiting.updates]),
+        *more(len(waiting.alerts) - _FEW, "alert", "alerts"),
+        *more(len(waiting.called) - _FEW, "incident", "list"),
+        *more(len(waiting.plans) - _FEW, "plan", "remediations"),
+        *more(len(waiting.updates) - _FEW, "update", "list"),
+    ]
     return [header("Waiting for you"), *(blocks or [plain_section("Nothing. Enjoy the quiet.")])]
+
+
+def _afterwards(facts: HomeFacts, turn: int) -> list[Block]:
+    """Post-mortems and action items, nothing where there are none."""
+    waiting = facts.waiting
+    blocks = [
+        *_some([_post_mortem(each, facts, turn) for each in waiting.post_mortems]),
+        *_some([_action(each, facts, turn) for each in waiting.actions]),
+        *more(len(waiting.post_mortems) - _FEW, "post-mortem", "digest"),
+        *more(len(waiting.actions) - _FEW, "action item", "actions"),
+    ]
+    return [header("After incidents"), *blocks] if blocks else []
+
+
+def _some(lines: Sequence[Sequence[Block]]) -> list[Block]:
+    return [block for line in lines[:_FEW] for block in line]
 
 
 def _alert(one: Alert) -> Block:
@@ -130,10 +142,11 @@ def _alert(one: Alert) -> Block:
     return said(f"{alert_card.title(one)}\n{one.id} · {name}", f"Fired {when(one.fired_at, AT)}", take)
 
 
-def _called(one: Incident) -> Block:
+def _called(one: Incident, person: str) -> Block:
     take = button("Acknowledge", Action.ACKNOWLEDGE, str(one.number), style="primary")
     text = f"{card.title(one)}\n{clip(one_line(one.impact), 150)}"
-    return said(text, f"You were called · declared {when(one.declared_at, AT)}", take)
+    why = "You were called" if any(page.user_id == person for page in one.paged) else "You are on it"
+    return said(text, f"{why} · declared {when(one.declared_at, AT)}", take)
 
 
 def _plan(plan: Remediation) -> list[Block]:
@@ -160,7 +173,7 @@ def _post_mortem(written: PostMortem, facts: HomeFacts, turn: int) -> list[Block
     line: list[Piece] = [bold(f"Post-mortem of {written.about} "), own("("), words(written.service, NAMES), own(")")]
     elements = [
         editing(written),
-        button("File it", Action.POST_MORTEM_FILE, number, style="primary", confirm=filing(written)),
+        button("File it", Action.POST_MORTEM_FILE, number, confirm=filing(written)),
         button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
         *_later(written.id),
     ]
@@ -183,9 +196,11 @@ def _action(item: ActionItem, facts: HomeFacts, turn: int) -> list[Block]:
     is_late = item.is_overdue(facts.today)
     due = own(f"{'was due' if is_late else 'due'} {item.due:%d %b %Y}", bold=is_late)
     how: Line = [own(f"{item.about} · P{item.priority} · "), due, *_reminder(item.id, facts)]
+    trouble = facts.waiting.troubles.get(item.id)
+    wrong = [[own("⚠ its issue is not there yet, or out of date: "), words(trouble, 200)]] if trouble else []
     done = button("Done", Action.ACTION_ITEM_CLOSE, str(item.number), style="primary")
     return [
-        rich([name, own(" "), words(item.title, 250)], how),
+        rich([name, own(" "), words(item.title, 250)], how, *wrong),
         _row(f"{item.id}-{turn}", [done, *_later(item.id)]),
     ]
 

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime
+from unicodedata import category
 
 from blocks.alert import title
-from blocks.rich import Line, code, flat, literal, own, prose, rich, user, words
-from blocks.text import MESSAGE_TEXT, clip_markup, hours
-from bot.models import Alert, Incident, Message, Role, Severity, Status
+from blocks.rich import Line, Piece, code, flat, literal, moment, own, prose, rich, user, words
+from blocks.text import MESSAGE_TEXT, clip_markup, counted
+from bot import oncall
+from bot.models import Alert, Duty, Incident, Message, Paged, Role, Severity, Silence, Status, by_means
 
 _REASON = 500
+_NAMED = 5
+_BINARY = 80
+_NO_TEXT = ("Cc", "Cn", "Co", "Cs")  # categories of characters that nobody writes
 _RAW = 400  # what tells a person where a message came from; all of it is stored
 
 
@@ -52,10 +59,12 @@ def update(incident: Incident, before: Status) -> Message:
 
 def ended(incident: Incident, by: str | None) -> Message:
     assert incident.resolved_at is not None
-    took = hours(incident.duration(incident.resolved_at).total_seconds())
-    lines: list[Line] = [[own(f"✅ {incident.id} resolved after {took} by "), user(by), own(".")]]
-    if by is None:
+    took = oncall.span(incident.duration(incident.resolved_at))
+    lines: list[Line] = [[own(f"✅ {incident.id} resolved after {took} "), *_by(by, incident.resolved_via), own(".")]]
+    if by is None and not incident.resolved_via:
         lines = [[own(f"✅ {incident.id} resolved after {took}: "), words(incident.resolution, _REASON)]]
+    elif incident.despite:
+        lines.append([own("Alarms fire still. Why it is over all the same: "), prose(incident.despite, 1500)])
     elif incident.resolution:
         lines.append([own("What fixed it: "), prose(incident.resolution, 1500)])
     return _note(*lines)
@@ -105,11 +114,31 @@ def sla_missed(subject: Alert | Incident) -> Message:
     return _note([own(f"⏰ {subject.id} was not acknowledged in time ({subject.severity.label}).")])
 
 
-def paged(subject_id: str, role: Role, user_id: str | None, name: str, why: str) -> Message:
-    """Who is being called, with a mention: they need to act."""
-    who = user(user_id) if user_id else words(name, 100)
-    reason: Line = [own(": "), words(why, _REASON)] if why else [own(".")]
-    return _note([own("📟 Paging "), who, own(f" ({role.value}) for {subject_id}"), *reason])
+def paged(subject_id: str, call: Paged, why: str, *, mentions: bool) -> Message:
+    """Who was called and by what, with a mention where they need to act."""
+    by = f" by {by_means(call.means, call.why_not)}" if call.means else ""
+    reason: Line = [own(". Why: " if call.why_not else ": "), words(why, _REASON)] if why else [own(".")]
+    who = _called(call, mentions=mentions)
+    return _note([own("📟 Paged "), who, own(f" ({call.role.value}) for {subject_id}{by}"), *reason])
+
+
+def not_paged(subject_id: str, call: Paged, *, mentions: bool) -> Message:
+    """PagerDuty fails: they have a direct message meanwhile."""
+    told = f" ({call.role.value}) for {subject_id}: {call.why_not}. "
+    then = "They have a direct message, which may not wake them: call them too. I go on trying PagerDuty."
+    return _note([own("⚠ PagerDuty did not page "), _called(call, mentions=mentions), own(told + then)])
+
+
+def called_before(subject_id: str, to: Duty, at: datetime, answer: str, *, mentions: bool) -> Message:
+    """Nothing was sent: they hold two roles, say."""
+    told = own(f" ({to.role.value}) was called for {subject_id} already at ")
+    return _note(
+        [own("📟 "), _called(to, mentions=mentions), told, moment(at), own(f", {answer}. Nothing more was sent.")]
+    )
+
+
+def _called(who: Paged | Duty, *, mentions: bool) -> Piece:
+    return user(who.user_id) if who.user_id and mentions else words(who.name, 100)
 
 
 def nobody(subject_id: str, role: Role) -> Message:
@@ -125,15 +154,67 @@ def update_due(incident: Incident, since: str) -> Message:
     return _note([own("⏳ "), who, own(f": {incident.id} had no update for {since}. What is new?")])
 
 
-def silence_over(pattern: str, still: int) -> Message:
-    more = f"{still} of its alarms still fire and are shown now." if still else "None of its alarms fires."
-    return _note([own("🔔 The silence on "), literal(pattern, 300), own(f" is over. {more}")])
+def page_resolved(alerts: Sequence[Alert]) -> Message:
+    """Somebody resolved the page at the pager while its alarms fire."""
+    who = _by(alerts[0].left_by, alerts[0].left_via)
+    return _note([own("⚠ Its page was resolved "), *who, own(f", but {_firing(alerts)}: "), *_named(alerts), *_TAKE])
+
+
+def fires_on(incident: Incident, alerts: Sequence[Alert]) -> Message:
+    """People resolved or cancelled an incident while alarms of it fire."""
+    who = _by(incident.resolved_by, incident.resolved_via)
+    said: Line = [own(". They say: "), words(incident.despite, _REASON)] if incident.despite else []
+    head = [own(f"⚠ {incident.id} was {incident.status} "), *who, own(f", but {_firing(alerts)}: "), *_named(alerts)]
+    return _note([*head, *said, *_TAKE])
+
+
+def still_fires(alerts: Sequence[Alert]) -> Message:
+    """Some time after people resolved its incident, or its page. Said in the channel, the first one's number ahead."""
+    first = alerts[0]
+    what = f"INC-{first.incident}" if first.incident is not None else "its page"
+    head = [words(title(first), 300), own(f": {_firing(alerts)}, although {what} was resolved ")]
+    since = [own(" "), moment(first.left_at)] if first.left_at else []
+    return _note([*head, *_by(first.left_by, first.left_via), *since, own(": "), *_named(alerts), *_TAKE])
+
+
+_TAKE: Line = [own(". Acknowledge takes it up again; a silence keeps it quiet.")]
+
+
+def _firing(alerts: Sequence[Alert]) -> str:
+    return "1 alarm still fires" if len(alerts) == 1 else f"{len(alerts)} alarms still fire"
+
+
+def _named(alerts: Sequence[Alert]) -> Line:
+    more = f" and {len(alerts) - _NAMED} more" if len(alerts) > _NAMED else ""
+    return [words(", ".join(f"{one.id} {one.alarm.name}" for one in alerts[:_NAMED]) + more, 600)]
+
+
+def _by(user_id: str | None, via: str) -> Line:
+    """`by @bob in PagerDuty`, `in PagerDuty, by Kim Porter`."""
+    who: Line = [own("by "), user(user_id)] if user_id or not via else []
+    where: Line = [own(" in " if who else "in "), words(via, 100)] if via else []
+    return [*who, *where]
+
+
+def silence_begun(silence: Silence, firing: int) -> Message:
+    """Said in the incident channel: what stays quiet, who wants that, until when and why."""
+    now = f" Hides {counted(firing, 'firing alert')} now." if firing else ""
+    head = [own("🔕 "), user(silence.by), own(" silenced "), literal(silence.pattern, 300), own(" until ")]
+    until = moment(silence.ends_at, "{date_short_pretty} {time}")
+    return _note([*head, until, own(": "), words(silence.why, _REASON), own(f".{now}")])
+
+
+def silence_over(silence: Silence, still: int) -> Message:
+    by: Line = [own(", ended by "), user(silence.ended_by)] if silence.ended_by else []
+    fire = "1 of its alarms still fires and is" if still == 1 else f"{still} of its alarms still fire and are"
+    more = f"{fire} shown now." if still else "None of its alarms fires."
+    return _note([own("🔔 The silence on "), literal(silence.pattern, 300), own(" is over"), *by, own(f". {more}")])
 
 
 def unreadable(raw: str, problem: str) -> Message:
     """A message of the alert queue that can't be read, as it came but for the envelope that SNS puts around it."""
     head: Line = [own("⚠ A message on the alert queue can't be read: "), words(problem, 300)]
-    shown = _without_envelope(raw)
+    shown = _excerpt(_without_envelope(raw))
     text = "\n".join([flat(head), flat([prose(shown, _RAW)])])
     return Message(clip_markup(text, MESSAGE_TEXT), [rich(head), code(shown, _RAW)])
 
@@ -148,5 +229,13 @@ def _without_envelope(raw: str) -> str:
     return str(said["Message"]) if is_envelope and said["Message"].strip() else raw
 
 
-def more_unreadable(count: int, since: str) -> Message:
-    return _note([own(f"⚠ {count} messages on the alert queue could not be read since {since}. All are stored.")])
+def _excerpt(raw: str) -> str:
+    """What is no text, on one line with its bytes escaped: a picture's would fill the channel."""
+    if not any((category(each) in _NO_TEXT and each not in "\t\r\n") or each == "\ufffd" for each in raw):
+        return raw
+    return f"{raw.encode('unicode_escape').decode()[:_BINARY]}… ({counted(len(raw), 'character')}, no text)"
+
+
+def more_unreadable(count: int, since: datetime) -> Message:
+    head = own(f"⚠ {counted(count, 'message')} on the alert queue could not be read since ")
+    return _note([head, moment(since, "{date_short_pretty} {time_secs}"), own(". All are stored.")])

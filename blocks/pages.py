@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from blocks import alert_numbers as numbers
 from blocks.alert import AlertFacts
 from blocks.card import CardFacts
@@ -61,9 +63,14 @@ def of_alert(facts: AlertFacts) -> dict[str, str]:
         "metric": numbers.source(alarm),
         "reason": alert.reason,
         "why this severity": rated,
-        "fired at": alert.fired_at.isoformat(),
+        "fired at": _moment(alert.fired_at),
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _moment(at: datetime) -> str:
+    """`22 Nov 2026 10:22:00 UTC`: PagerDuty shows it as it is, to people in any zone."""
+    return f"{at.astimezone(UTC):%d %b %Y %H:%M:%S} UTC"
 
 
 def of_incident(facts: CardFacts) -> dict[str, str]:
@@ -76,6 +83,6 @@ def of_incident(facts: CardFacts) -> dict[str, str]:
         "bridge": facts.bridge,
         "service": facts.incident.service,
         "owner": facts.owner,
-        "declared at": facts.incident.declared_at.isoformat(),
+        "declared at": _moment(facts.incident.declared_at),
     }
     return {name: value for name, value in found.items() if value}

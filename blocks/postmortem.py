@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from blocks import fields, forms, sections
+from blocks import fields, forms, markdown, sections
 from blocks.ids import Action, Input, View
-from blocks.rich import Line, Piece, bold, bullets, flat, moment, own, prose, rich, url, user, words
+from blocks.rich import Line, Piece, bold, flat, moment, own, prose, rich, url, user, words
 from blocks.text import (
     MESSAGE_TEXT,
     SECTION_TEXT,
@@ -30,35 +30,43 @@ _S = PostMortemStatus
 _ICONS = {_S.DRAFT: "📝", _S.IN_REVIEW: "👀", _S.FILED: "📗", _S.WAIVED: "⚪"}
 _AT = "{date_short_pretty} {time}"
 _ACTIONS_SHOWN = 8
-_LISTED = 50
 _PREVIEW_BLOCKS = 90  # of 100: https://docs.slack.dev/surfaces/modals
+_PREVIEW_TEXT = 40_000
+_INPUTS = 3  # of a section's form, at least
+_THEIRS = 2500
 
 
 class Facts(NamedTuple):
-    """What the card shows. `missing` are the sections that somebody has to write; `problem` the template's."""
+    """What the card shows. `missing` are the sections that somebody has to write; `problem` the template's.
+
+    troubles   why something is not there yet: the `file`, the `pull request`, the issue of an action item (its id)
+    """
 
     written: PostMortem
     incident: Incident
     missing: tuple[SectionName, ...] = ()
     actions: tuple[ActionItem, ...] = ()
     problem: str = ""
+    troubles: Mapping[str, str] = {}
 
 
 def card(facts: Facts, now: datetime) -> Message:
     """The card in the post-mortem's present state."""
-    blocks: list[Block] = [header(title(facts.written, now)), rich(*_lines(facts))]
+    blocks: list[Block] = [header(title(facts, now)), rich(*_lines(facts))]
     if facts.problem and facts.written.is_open:
         blocks.append(
             plain_context(f"⚠ The template can't be used, so the built-in one is: {clip(facts.problem, 400)}")
         )
     blocks += [{"type": "actions", "elements": row} for row in _buttons(facts)]
-    text = f"{foreign(title(facts.written, now), 300)} · owner {_person(facts.written.owner)}"
+    text = f"{foreign(title(facts, now), 300)} · owner {_person(facts.written.owner)}"
     return Message(clip_markup(text, MESSAGE_TEXT), blocks)
 
 
-def title(written: PostMortem, now: datetime) -> str:
+def title(facts: Facts, now: datetime) -> str:
+    written = facts.written
     late = " · overdue" if written.is_overdue(now) else ""
-    return f"{_ICONS[written.status]} Post-mortem of {written.about} · {written.status.value}{late}"
+    again = " · reopened since" if facts.incident.is_open and not written.is_open else ""
+    return f"{_ICONS[written.status]} Post-mortem of {written.about} · {written.status.value}{late}{again}"
 
 
 def _lines(facts: Facts) -> list[Line]:
@@ -67,10 +75,16 @@ def _lines(facts: Facts) -> list[Line]:
     lines: list[Line] = [[*owner, *_due(written)]]
     lines += [[own("Ready for review, says "), user(written.submitted_by)]] if written.status is _S.IN_REVIEW else []
     lines += _ended(written)
+    if not written.is_open:
+        lines += [_trouble(what, "there", facts) for what in ("file", "pull request") if what in facts.troubles]
     if facts.missing:
         lines.append([bold("Still to be written "), own(", ".join(name.label.lower() for name in facts.missing))])
     if facts.actions:
-        lines += [[bold("Action items")], *(action(each) for each in facts.actions[:_ACTIONS_SHOWN])]
+        lines.append([bold("Action items")])
+        for each in facts.actions[:_ACTIONS_SHOWN]:
+            lines.append(action(each))
+            state = "there" if not each.url else "up to date" if each.is_open else "closed"
+            lines += [_trouble(each.id, state, facts)] if each.id in facts.troubles else []
         more = len(facts.actions) - _ACTIONS_SHOWN
         lines += [[own(f"… and {more} more")]] if more > 0 else []
     elif written.is_open:
@@ -89,12 +103,17 @@ def _due(written: PostMortem) -> Line:
 def _ended(written: PostMortem) -> list[Line]:
     if written.is_open or written.ended_at is None:
         return []
-    who = [user(written.ended_by), own(" on "), moment(written.ended_at, _AT)]
+    who = [user(written.ended_by), own(" · "), moment(written.ended_at, _AT)]
     if written.status is _S.WAIVED:
         return [[own("Waived by "), *who, own(": "), words(written.reason, 600)]]
     where: Line = [own(" · "), url(written.url, _where(written))] if written.url else []
-    file: Line = [] if written.is_elsewhere else [own(" · the file is in this thread")]
+    file: Line = [] if written.is_elsewhere else [own(" · the file is in the thread of the incident's card")]
     return [[own("Filed by "), *who, *where, *file]]
+
+
+def _trouble(what: str, state: str, facts: Facts) -> Line:
+    name = f"issue of {what}" if what.startswith("AI-") else what
+    return [own(f"⚠ the {name} is not {state} yet: "), words(facts.troubles[what], 300), own(" · it is tried again")]
 
 
 def _where(written: PostMortem) -> str:
@@ -113,26 +132,37 @@ def _when(item: ActionItem) -> str:
 
 
 def _buttons(facts: Facts) -> list[list[Block]]:
-    """Two rows: writing, and what else can be done."""
+    """Two rows: writing, and what else can be done. First comes what is next: a section, or else filing it."""
     written = facts.written
     number = str(written.incident)
     look = button("Preview", Action.POST_MORTEM_PREVIEW, number)
     item = button("Add action item", Action.ACTION_ITEM, number)
     if not written.is_open:
         return [[look, item]]
-    file = button("File it", Action.POST_MORTEM_FILE, number, style="primary", confirm=filing(written))
+    file, write = _file(written), []
+    if facts.missing:
+        name = facts.missing[0]
+        verb = f"Write the {name.label.lower()}"
+        write = [button(verb, Action.POST_MORTEM_WRITE, f"{number}:{name.value}", style="primary")]
+    else:
+        file["style"] = "primary"
     ready = [button("Ready for review", Action.POST_MORTEM_SUBMIT, number)] if written.status is _S.DRAFT else []
     more = [
         button("Assign", Action.REASSIGN, written.id),
         button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
         button("Waive", Action.POST_MORTEM_WAIVE, number),
     ]
-    return [[editing(written), look, *ready, file], [item, *more]]
+    return [[*write, editing(written), look, *ready, file], [item, *more]]
+
+
+def _file(written: PostMortem) -> Block:
+    return button("File it", Action.POST_MORTEM_FILE, str(written.incident), confirm=filing(written))
 
 
 def filing(written: PostMortem) -> Block:
     """What is asked before it is filed."""
-    return confirm(f"File the post-mortem of {written.about}?", "It goes into the thread as a file.", "File it")
+    told = "It goes into the thread of the incident's card as a file and, with GitHub, there as a pull request."
+    return confirm(f"File the post-mortem of {written.about}?", told, "File it")
 
 
 def editing(written: PostMortem) -> Block:
@@ -152,22 +182,13 @@ def offer(incident: Incident) -> Message:
     return Message(text, [plain_section(text), {"type": "actions", "elements": [begin]}])
 
 
-def preview(facts: Facts, pages: Sequence[tuple[str, str]]) -> Block:
-    """Title and text of each section; empty: nobody wrote it yet."""
-    blocks: list[Block] = []
-    for name, text in pages:
-        blocks += [header(name), *(_chunks(text) if text else [plain_context("Still to be written.")])]
-    if len(blocks) > _PREVIEW_BLOCKS:
+def preview(incident: Incident, page: str) -> Block:
+    """The page, as its Markdown reads."""
+    text = clip(page, _PREVIEW_TEXT)
+    blocks = markdown.blocks(text) or [plain_context("There is nothing in it.")]
+    if len(blocks) > _PREVIEW_BLOCKS or text != page:
         blocks = [*blocks[:_PREVIEW_BLOCKS], plain_context("… the rest is in the file.")]
-    blocks.append(header("Action items"))
-    listed = [action(item) for item in facts.actions[:_LISTED]]
-    blocks.append(bullets(*listed) if listed else plain_context("There are none."))
-    return fields.modal(View.POST_MORTEM_PREVIEW, f"Post-mortem {facts.incident.id}", "", blocks, {})
-
-
-def _chunks(text: str) -> list[Block]:
-    """The text in as many blocks as it needs."""
-    return [plain_section(piece) for piece in sections.split(text).pieces]
+    return fields.modal(View.POST_MORTEM_PREVIEW, f"Post-mortem {incident.id}", "", blocks, {})
 
 
 def section(
@@ -178,30 +199,60 @@ def section(
     `mine` is what somebody wrote; None: all of it is drafted.
     """
     parts = sections.split(text)
-    if len(parts.pieces) >= sections.PARTS or (mine is not None and mine.is_added):
-        return _ahead(incident, name, text, carried, mine.text if mine is not None and mine.is_added else "")
-    pieces = [*parts.pieces, ""] if len(text) > sections.PART // 2 else parts.pieces
-    hint = "Markdown. " + ("" if mine else "Drafted from what is known. ") + "Empty: it is drafted anew."
-    inputs = [_part(number, piece, name.label, hint) for number, piece in enumerate(pieces)]
+    is_ahead = len(parts.pieces) >= sections.PARTS or (mine is not None and mine.is_added)
+    if is_ahead:
+        lines = text.count("\n") + 1
+        told = f"This section has {lines:,} lines, too many for a form. All of them are in the file."
+        more = {**carried, "section": name.value, "ahead": True}
+        typed = mine.text if mine is not None and mine.is_added else ""
+        return _form(incident, name, [typed], more, [plain_section(told)])
+    spare = [""] * max(_INPUTS - len(parts.pieces), 1)
+    pieces = [*parts.pieces, *spare][: sections.PARTS]
     more = {**carried, "section": name.value, "seams": list(parts.seams)}
-    return fields.modal(View.POST_MORTEM_SECTION, name.label, "Save", [forms.about(incident), *inputs], more)
+    return _form(incident, name, pieces, more, [], hint=_hint(text, mine))
 
 
-def _part(number: int, piece: str, title_: str, hint: str) -> Block:
-    shown = title_ if number == 0 else f"{title_}, continued"
+def _hint(text: str, mine: Section | None) -> str:
+    drafted = "" if mine else "Drafted from what is known. " if text else "Nothing is known of it yet. "
+    again = "Empty: it is drafted anew." if text else ""
+    return f"Markdown. An input takes 3,000 characters; what is longer goes on in the next. {drafted}{again}".strip()
+
+
+def overtaken(
+    incident: Incident, name: SectionName, typed: Mapping[str, str], carried: dict[str, Any], theirs: Section | None
+) -> Block:
+    """The form again, as it was typed, below what somebody else saved meanwhile (None: they emptied it)."""
+    if theirs is None:
+        told = [rich([own("Somebody emptied this section meanwhile. Save again, and yours is in its place.")])]
+    else:
+        head = rich([user(theirs.by), own(" saved this meanwhile:")])
+        quote = {"type": "rich_text_quote", "elements": [prose(theirs.text, _THEIRS)]}
+        after = "Yours is below. Save again to put it in place of theirs, which they then get as a message."
+        told = [head, {"type": "rich_text", "elements": [quote]}, plain_context(after)]
+    pieces = sections.of_form(typed, Input.TEXT)
+    return _form(incident, name, pieces, {**carried, "overrules": theirs is not None}, told)
+
+
+def _form(
+    incident: Incident,
+    name: SectionName,
+    pieces: Sequence[str],
+    carried: dict[str, Any],
+    told: Sequence[Block],
+    hint: str = "",
+) -> Block:
+    first = f"Ahead of the {name.label.lower()}" if carried.get("ahead") else name.label
+    inputs = [
+        _part(number, piece, first if number == 0 else f"{name.label}, continued", hint)
+        for number, piece in enumerate(pieces)
+    ]
+    return fields.modal(View.POST_MORTEM_SECTION, name.label, "Save", [forms.about(incident), *told, *inputs], carried)
+
+
+def _part(number: int, piece: str, shown: str, hint: str) -> Block:
     element = fields.text(3000, piece, "Write it here", lines=True)
     field = fields.field(Input.TEXT, shown, element, optional=True, hint=hint if number == 0 else "")
     return {**field, "block_id": Input.TEXT.value if number == 0 else f"{Input.TEXT.value}{number + 1}"}
-
-
-def _ahead(incident: Incident, name: SectionName, text: str, carried: dict[str, Any], typed: str) -> Block:
-    lines = text.count("\n") + 1
-    told = f"This section has {lines:,} lines, too many for a form. All of them are in the file."
-    element = fields.text(3000, typed, "What matters most of it", lines=True)
-    field = fields.field(Input.TEXT, f"Ahead of the {name.label.lower()}", element, optional=True)
-    more = {**carried, "section": name.value, "ahead": True}
-    blocks = [forms.about(incident), plain_section(told), field]
-    return fields.modal(View.POST_MORTEM_SECTION, name.label, "Save", blocks, more)
 
 
 def waive(incident: Incident, carried: dict[str, Any]) -> Block:
@@ -236,6 +287,15 @@ def replaced(before: Section, incident: Incident, by: str) -> Message:
     pieces = sections.split(before.text).pieces
     blocks: list[Block] = [rich(head), *(rich([prose(piece, SECTION_TEXT)]) for piece in pieces[:45])]
     return Message(clip_markup(flat(head), MESSAGE_TEXT), blocks)
+
+
+def without_template(incident: Incident, problem: str) -> Message:
+    """Filed with the built-in template, and why."""
+    line: Line = [
+        own(f"⚠ The post-mortem of {incident.id} is filed with the built-in template, as the own one can't be used: "),
+        words(problem, 400),
+    ]
+    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line)])
 
 
 def _person(user_id: str | None) -> str:

@@ -15,7 +15,7 @@ from bot.models import Action as Remedy
 from bot.models import Approval, Message, Remediation, RemediationStatus, Role
 
 _S = RemediationStatus
-_INLINE, _DIFFERENCES, _STEPS, _VERDICT, _PEOPLE = 3, 10, 8, 8, 8
+_INLINE, _DIFFERENCES, _STEPS, _VERDICT, _PEOPLE, _WARNINGS = 3, 10, 8, 8, 8, 4
 _ICONS: Mapping[RemediationStatus, str] = {
     _S.PLANNED: "📋",
     _S.RUNNING: "⏳",
@@ -26,6 +26,7 @@ _ICONS: Mapping[RemediationStatus, str] = {
     _S.TIMED_OUT: "🔴",
     _S.REJECTED: "⚪",
     _S.EXPIRED: "⚪",
+    _S.WITHDRAWN: "⚪",
 }
 _VERBS: Mapping[Remedy, str] = {
     Remedy.ROLLBACK: "Roll back",
@@ -85,6 +86,8 @@ def standing_of(remediation: Remediation) -> str:
         return f"undone by FIX-{remediation.undone_by}"
     if remediation.status is _S.PLANNED:
         return missing(remediation) or "ready to run"
+    if remediation.stopped_by is not None:
+        return "stopped"
     return "done, verifying" if remediation.status is _S.VERIFYING else remediation.status.value
 
 
@@ -110,22 +113,27 @@ def _lines(remediation: Remediation, facts: FixFacts) -> list[Line]:
     asked, plan = _asked(remediation, facts), remediation.plan
     if remediation.status is not _S.PLANNED:
         can_be_undone = remediation.status in (_S.RUNNING, *_UNDONE_FROM) and remediation.undone_by is None
-        undo = [_undo(remediation)] if can_be_undone else []
+        undo = [_undo(remediation)] if can_be_undone and not remediation.plan.is_look else []
         return [*_so_far(remediation, facts), *_changed(remediation), *undo, asked]
     about = f", about {_about(plan.about_seconds)}" if plan.about_seconds else ""
-    radius: Line = [bold("Blast radius: "), words(plan.radius, 300), own(" · ")] if plan.radius else []
+    radius: Line = [bold("Blast radius: "), words(plan.radius, 300)] if plan.radius else []
+    back = _undo(remediation)
+    touches: Line = [*radius, *([own(" · ")] if radius and back else []), *back]
     return [
         asked,
         *_changed(remediation),
         [bold("Will: "), words(" · ".join(plan.steps[:_STEPS]) + about, 900)],
-        [*radius, *_undo(remediation)],
+        *([touches] if touches else []),
         *([[bold("Checked: "), words(" · ".join(plan.checks), 900)]] if plan.checks else []),
+        *([bold("⚠ "), words(each, 300)] for each in plan.warnings[:_WARNINGS]),
         [own("Expires "), moment(remediation.expires_at)],
     ]
 
 
 def _undo(remediation: Remediation) -> Line:
     how = remediation.plan.undo
+    if remediation.plan.is_look:
+        return []
     return [bold("Undo: "), words(how, 300)] if how else [bold("⚠ It can't be undone")]
 
 
@@ -231,10 +239,14 @@ def _verdict(remediation: Remediation) -> Line:
 
 
 def _failed(remediation: Remediation) -> Line:
+    after = _took(remediation).replace(" in ", " after ")
+    if remediation.stopped_by is not None:
+        return [bold("Stopped"), own(" by "), user(remediation.stopped_by), own(after), *_said(remediation)]
     verb = "Timed out" if remediation.status is _S.TIMED_OUT else "Failed"
-    so_far = [own(" · got as far as: "), words(remediation.said, 300)] if remediation.said else []
+    is_news = remediation.said and remediation.said not in remediation.problem
+    so_far = [own(" · got as far as: "), words(remediation.said, 300)] if is_news else []
     told = words(remediation.problem or "AWS did not say why", 600)
-    return [bold(f"{verb}{_took(remediation).replace(' in ', ' after ')}: "), told, *so_far]
+    return [bold(f"{verb}{after}: "), told, *so_far]
 
 
 def _afterwards(facts: FixFacts) -> list[Line]:
@@ -244,10 +256,12 @@ def _afterwards(facts: FixFacts) -> list[Line]:
 
 
 def _never(remediation: Remediation) -> Line:
-    """It never ran: rejected or expired."""
+    """It never ran: rejected, withdrawn or expired."""
     head: list[Piece] = [bold("Rejected"), own(" by "), user(remediation.rejected_by)]
     if remediation.status is _S.EXPIRED:
         head = [bold("Expired "), moment(remediation.expires_at), own(": nobody let it run in time")]
+    if remediation.status is _S.WITHDRAWN:
+        head = [bold("Withdrawn: "), words(remediation.problem, 300)]
     return [*head, own(" · nothing was changed")]
 
 
@@ -267,6 +281,10 @@ def _foot(remediation: Remediation) -> str:
     )
 
 
+def _with(remediation: Remediation, given: str) -> str:
+    return f"{remediation.order.runbook}|{remediation.subject}|{remediation.order.service}|{given}"
+
+
 def buttons(remediation: Remediation, now: datetime) -> list[Block]:
     """The buttons that apply in this state."""
     value, status = str(remediation.number), remediation.status
@@ -280,6 +298,7 @@ def buttons(remediation: Remediation, now: datetime) -> list[Block]:
             button("Reject", Action.REJECT, value),
             button("Dry run", Action.REHEARSE, value),
             *([button("Another version…", Action.CHOOSE_REVISION, value)] if goes_back else []),
+            *(button(label, Action.RUN, _with(remediation, given)) for label, given in remediation.plan.offers.items()),
         ]
     if status is _S.RUNNING:
         return [button("Stop", Action.STOP, value)]

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from blocks.answers import say
+from blocks.ids import Action
 from blocks.remediation import change, title, who
 from blocks.rich import Line, Piece, bold, bullets, flat, moment, own, rich, user, words
-from blocks.text import MESSAGE_TEXT, Block, clip_markup, context, section
+from blocks.text import MESSAGE_TEXT, Block, button, clip_markup, context, section
 from bot.models import Approval, Message, Remediation
 
 _LISTED = 20
@@ -57,7 +58,16 @@ def _row(remediation: Remediation) -> Line:
     subject = f" · {remediation.subject}" if remediation.subject else ""
     told = f"{title(remediation)} · {change(remediation)}{subject}"
     return [bold(f"{remediation.id} "), words(told, 400), own(" · "), moment(remediation.requested_at, _DAY),
-            own(" by "), who(remediation)]  # fmt: skip
+            *_by(remediation)]  # fmt: skip
+
+
+def _by(remediation: Remediation) -> Line:
+    """Who let it run, or where it did not run who asked."""
+    if remediation.approval:
+        return [own(" by itself")]
+    if remediation.started_at is None or not remediation.approved_by:
+        return [own(" asked for by "), who(remediation)]
+    return [own(" run by "), user(next(reversed(remediation.approved_by)))]
 
 
 def standing(approval: Approval) -> Line:
@@ -66,6 +76,13 @@ def standing(approval: Approval) -> Line:
     until = [own(" until "), moment(approval.until, _DAY), own(", approved by "), user(approval.by)]
     ended = [own(", withdrawn "), moment(approval.withdrawn_at, _DAY)] if approval.withdrawn_at else []
     return [name, *until, *ended]
+
+
+def instead(why: str, runbook: str, subject: str, service: str) -> Message:
+    """Why something can't be begun, with the button of what can."""
+    offered = button(f"{runbook}…", Action.RUN, f"{runbook}|{subject}|{service}", style="primary")
+    said = _note([words(f"⚠ {why}", 600)])
+    return Message(said.text, [*said.blocks, {"type": "actions", "elements": [offered]}])
 
 
 def granted(approval: Approval) -> Message:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from blocks.evidence import change, reasons
 from blocks.ids import Action
-from blocks.rich import Line, bold, bullets, own, rich, url, words
+from blocks.rich import Line, Piece, bold, bullets, own, rich, url, user, words
 from blocks.text import MESSAGE_TEXT, Block, button, clip, clip_markup, context, foreign, header, one_line, when
 from bot import oncall
 from bot.models import Action as Remedy
@@ -17,6 +17,7 @@ from bot.models import (
     Diagnosis,
     Evidence,
     Investigation,
+    Measure,
     Message,
     SourceOutcome,
     Suspect,
@@ -41,21 +42,30 @@ _STEPS: Mapping[Remedy | None, tuple[str, str, Action]] = {
 """What is recommended in words, and the button that shows its plan. The plan is shown first, hence the dots."""
 
 
-def report(investigation: Investigation, *, runbook: str | None, can_fix: bool, document: str = "") -> Message:
+def report(
+    investigation: Investigation, *, runbook: str | None, can_fix: bool, document: str = "", pages: str = ""
+) -> Message:
     """The report of one that is done or failed, as it stands now.
 
-    `runbook` is the address of the page for doing it by hand, `document` the SSM document that fits; `can_fix` says
-    that the bot may change this service.
+    `runbook` is the address of the service's own page, `document` the SSM document that fits, `pages` the address of
+    docs/runbooks, if any; `can_fix` says that the bot may change this service.
     """
     diagnosis = investigation.diagnosis
     if diagnosis is None:
         body = [rich(*_failed(investigation, runbook))]
     else:
-        body = [*_found(investigation, diagnosis), rich(*_judged(investigation, diagnosis, runbook, document))]
+        body = [*_found(investigation, diagnosis), rich(*_judged(investigation, diagnosis, runbook, document, pages))]
     blocks = [header(title(investigation)), *body, *_foot(investigation)]
     elements = buttons(investigation, can_fix=can_fix, document=document)
     blocks.append({"type": "actions", "block_id": investigation.id, "elements": elements})
     return Message(clip_markup(_text(investigation, document), MESSAGE_TEXT), blocks)
+
+
+def pointer(investigation: Investigation) -> Message:
+    """For the thread of another alert of the service: one report says it for both."""
+    where = foreign(investigation.subject, 40)
+    text = f"🔎 {investigation.id} looks for the cause: its report is in the thread of {where}, of the same service."
+    return Message(text, [context(text)])
 
 
 def title(investigation: Investigation) -> str:
@@ -66,8 +76,14 @@ def title(investigation: Investigation) -> str:
     if investigation.is_dismissed:
         return f"⚪ Dismissed: {cause(diagnosis)} · confidence {diagnosis.confidence:.2f}"
     if diagnosis.cause is Cause.UNKNOWN and not diagnosis.title:
-        return "🔎 No likely cause found"
+        return f"🔎 {_known(investigation, diagnosis)}No likely cause found"
     return f"🔎 Most likely: {cause(diagnosis)} · confidence {diagnosis.confidence:.2f}"
+
+
+def _known(investigation: Investigation, diagnosis: Diagnosis) -> str:
+    """What the alarm itself measures, where the matrix has no row for it: `messages in DLQ: 412 (limit 100) · `."""
+    own = investigation.evidence.reading(Measure.OTHER) if investigation.evidence is not None else None
+    return f"{clip(one_line(diagnosis.findings[0]), 100)} · " if own is not None and diagnosis.findings else ""
 
 
 def cause(diagnosis: Diagnosis) -> str:
@@ -107,7 +123,7 @@ def _failed(investigation: Investigation, runbook: str | None) -> list[Line]:
     lines: list[Line] = [[words(investigation.problem or "No source answered.", 500)]]
     unseen = _unseen(investigation)
     lines += [_listed("Not looked at: ", unseen)] if unseen else []
-    return [*lines, *([[bold("By hand: "), url(runbook, "Runbook")]] if runbook else [])]
+    return [*lines, *([[bold("By hand: "), _own_page(investigation, runbook)]] if runbook else [])]
 
 
 def _found(investigation: Investigation, diagnosis: Diagnosis) -> list[Block]:
@@ -158,30 +174,48 @@ def _rank(rank: int, total: int, suspect: Suspect) -> Line:
     return [own(" "), bold(f"← {of}".replace(" ", "\u00a0")), own(f" ({suspect.score:.2f})")]
 
 
-def _judged(investigation: Investigation, diagnosis: Diagnosis, runbook: str | None, document: str) -> list[Line]:
+def _judged(
+    investigation: Investigation, diagnosis: Diagnosis, runbook: str | None, document: str, pages: str
+) -> list[Line]:
     unseen, lines = _unseen(investigation), list[Line]()
     if diagnosis.excluded:
         lines.append(_listed("Not it: ", diagnosis.excluded))
     if unseen:
         lines.append(_listed("⚠ Not looked at: ", unseen))
     if investigation.is_dismissed:
-        return [*lines, [own("Somebody said that this is not it.")]]
-    return [*lines, *_advice(diagnosis, runbook, document)]
+        who = user(investigation.dismissed_by) if investigation.dismissed_by else own("Somebody")
+        return [*lines, [who, own(" said that this is not it.")]]
+    step = recommended(diagnosis, document)
+    told: list[Line] = [[bold("Recommended: "), words(step, 200)]] if step else []
+    name = _page(diagnosis, document)
+    page = url(f"{pages.rstrip('/')}/{name}.md", f"{name}.md") if pages else own(f"docs/runbooks/{name}.md", code=True)
+    more: Line = [own(" · "), _own_page(investigation, runbook)] if runbook else []
+    return [*lines, *told, [bold("By hand: "), words(_by_hand(diagnosis, document), 400), own(", see "), page, *more]]
 
 
-def _advice(diagnosis: Diagnosis, runbook: str | None, document: str) -> list[Line]:
-    """`Recommended: roll back to web:56`, and below it `By hand: Investigate, see docs/runbooks/errors-many.md`."""
-    step, hand = recommended(diagnosis, document), one_line(diagnosis.advice)
-    lines: list[Line] = [[bold("Recommended: "), words(step, 200)]] if step else []
-    page: Line = [own(", see "), own(f"docs/runbooks/{MANUAL[diagnosis.cause]}.md", code=True)]
-    more: Line = [own(" · "), url(runbook, "Runbook")] if runbook else []
-    return [*lines, [bold("By hand: "), words(hand or "the standard investigation", 400), *page, *more]]
+def _is_by_document(diagnosis: Diagnosis, document: str) -> bool:
+    return bool(document) and diagnosis.action in (None, Remedy.RUNBOOK)
+
+
+def _page(diagnosis: Diagnosis, document: str) -> str:
+    """The page of docs/runbooks for what is recommended."""
+    return document if _is_by_document(diagnosis, document) else MANUAL[diagnosis.cause]
+
+
+def _by_hand(diagnosis: Diagnosis, document: str) -> str:
+    if _is_by_document(diagnosis, document) and diagnosis.cause is Cause.UNKNOWN:
+        return f"What {document} does"
+    return one_line(diagnosis.advice) or "the standard investigation"
+
+
+def _own_page(investigation: Investigation, runbook: str) -> Piece:
+    return url(runbook, f"Runbook of {clip(one_line(investigation.service), 60)}")
 
 
 def recommended(diagnosis: Diagnosis, document: str = "") -> str:
     """What the bot can do about it: `roll back to web:56`; empty where that is nothing."""
     action = diagnosis.action
-    if action is Remedy.RUNBOOK or (action is None and document):
+    if action is Remedy.RUNBOOK or _is_by_document(diagnosis, document):
         return f"run {document or 'the runbook'}"
     step = _STEPS[action][0] if action in _STEPS else ""
     before = next((each.change.before for each in diagnosis.suspects if each.change.before), "")
@@ -212,7 +246,7 @@ def _foot(investigation: Investigation) -> list[Block]:
     if investigation.done_at is not None:
         facts.append(f"took {_took(investigation.done_at - investigation.asked_at, evidence)}")
     if diagnosis is not None and diagnosis.cause is not Cause.UNKNOWN and diagnosis.severity != investigation.severity:
-        facts.append(f"response matrix: {diagnosis.severity.label}")
+        facts.append(f"the response matrix rates this cause {diagnosis.severity.label}")
     facts.append(f"asked by <@{investigation.by}>" if investigation.by else "began by itself")
     return [context(" · ".join(fact for fact in facts if fact))]
 
@@ -255,16 +289,16 @@ def _fixes(investigation: Investigation, diagnosis: Diagnosis, document: str) ->
     return found
 
 
-def for_mail(investigation: Investigation) -> str:
-    """The report as the plain text of an e-mail."""
+def for_mail(investigation: Investigation, document: str = "") -> str:
+    """The report as the plain text of an e-mail; `document` is the SSM document that fits."""
     diagnosis, evidence = investigation.diagnosis, investigation.evidence
     rows = [
         ("For", f"{investigation.subject} ({investigation.severity.label}, {investigation.severity.word})"),
         ("Service", investigation.service),
         ("Began", f"{evidence.began_at:%Y-%m-%d %H:%M:%S} UTC" if evidence else ""),
         ("Problem", investigation.problem),
-        ("Recommended", recommended(diagnosis) if diagnosis and not investigation.is_dismissed else ""),
-        ("By hand", diagnosis.advice if diagnosis and not investigation.is_dismissed else ""),
+        ("Recommended", recommended(diagnosis, document) if diagnosis and not investigation.is_dismissed else ""),
+        ("By hand", _by_hand(diagnosis, document) if diagnosis and not investigation.is_dismissed else ""),
     ]
     lines = [title(investigation), "", *(f"{name}: {one_line(said)}" for name, said in rows if one_line(said))]
     for head, said in _for_mail(investigation):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from blocks.text import Block, clip_markup, escape, isolated, link, one_line, utc, when
+from blocks.text import Block, clip_markup, escape, isolated, link, one_line, unformatted, utc, when
 from blocks.text import clean as clean_text
 from blocks.text import literal as literal_text
 
@@ -103,5 +103,5 @@ def _flat(piece: Piece, limit: int) -> str:
             style = piece.get("style", {})
             if style.get("code"):
                 return literal_text(piece["text"], limit)
-            text = clip_markup(escape(piece["text"]), limit)
+            text = clip_markup(unformatted(escape(piece["text"])), limit)
             return f"*{text}*" if style.get("bold") else text

@@ -35,6 +35,6 @@ def _what_is_shown(storm: Storm) -> str:
     if not storm.is_on:
         return f"{counted(storm.hidden, 'alert')} had no card of their own; all are stored."
     return (
-        f"Without a card: {storm.hidden:,}. Until it calms down only pages and SEV-1 get one. "
-        "Nothing is lost, and pages go out as always."
+        f"Without a card: {storm.hidden:,}. Until it calms down only pages and SEV-1 get one, the worst of each "
+        "service. Nothing is lost, and pages go out as always."
     )

@@ -1,9 +1,9 @@
 """Text for Slack: foreign text made inert, lengths kept, and the small Block Kit objects that carry text.
 
 Foreign text is whatever a person, an alarm or a log line wrote. It must not mention, link, format or break the layout.
-Three measures, each where it works: control characters and direction overrides go (`clean`), Slack's control
-characters are escaped (`escape`), and blocks hold foreign text as `plain_text` or rich text, which know no markup
-(docs.slack.dev, "Escaping text" and "automatic parsing").
+Four measures, each where it works: control characters and direction overrides go (`clean`), Slack's control
+characters are escaped (`escape`), marks of mrkdwn are replaced (`unformatted`), and blocks hold foreign text as
+`plain_text` or rich text, which know no markup (docs.slack.dev, "Escaping text" and "automatic parsing").
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
 _HALF = re.compile(r"&[a-z]{0,3}$|<[^<>]*$")
+_FORMAT = re.compile(r"(?<!\w)([*_~])(?=\S)([^\n]{1,300}?)(?<=\S)\1(?!\w)")
+_LOOK_ALIKES = {"*": "∗", "_": "ˍ", "~": "∼"}
 _RTL = frozenset({"R", "AL"})
 FSI, PDI = "\u2068", "\u2069"
 
@@ -43,6 +45,19 @@ def one_line(text: str) -> str:
 def escape(text: str) -> str:
     """Slack's three control characters as entities: nothing in it mentions or links any more."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unformatted(text: str) -> str:
+    """With look-alikes where mrkdwn would make something bold, italic, struck or code; names with `_` stay."""
+    quiet = text.replace("`", "ˋ")
+    while (quieter := _FORMAT.sub(_look_alikes, quiet)) != quiet:
+        quiet = quieter
+    return quiet
+
+
+def _look_alikes(found: re.Match[str]) -> str:
+    mark = _LOOK_ALIKES[found[1]]
+    return f"{mark}{found[2]}{mark}"
 
 
 def unescape(text: str) -> str:
@@ -74,6 +89,10 @@ def isolated(text: str, limit: int) -> str:
 
 def foreign(text: str, limit: int) -> str:
     """Foreign text for one line of mrkdwn or message text: inert, at most `limit` characters after escaping."""
+    return unformatted(_escaped(text, limit))
+
+
+def _escaped(text: str, limit: int) -> str:
     line = one_line(text)
     room = limit
     while True:
@@ -85,7 +104,7 @@ def foreign(text: str, limit: int) -> str:
 
 def literal(text: str, limit: int) -> str:
     """Foreign text as code in mrkdwn, where `*`, `_` and `~` stay what they are; at most `limit` characters."""
-    return f"`{foreign(text.replace('`', 'ˋ'), limit - 2)}`"
+    return f"`{_escaped(text.replace('`', 'ˋ'), limit - 2)}`"
 
 
 def link(url: str, title: str) -> str:
@@ -171,6 +190,11 @@ def ago(seconds: float) -> str:
     if minutes < 48 * 60:
         return f"{round(minutes / 60)} h ago"
     return f"{round(minutes / 1440)} days ago"
+
+
+def lasted(seconds: float) -> str:
+    """How long, in the one unit that matters."""
+    return ago(max(seconds, 60)).removesuffix(" ago")
 
 
 def counted(number: int, noun: str) -> str:

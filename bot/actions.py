@@ -6,18 +6,19 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
 from typing import NamedTuple
 
 from blocks.text import one_line
 from bot.access import Right
 from bot.casefile import CaseFile
+from bot.config import Config
 from bot.dates import due_day
-from bot.draft import inert
+from bot.draft import fixed_by, inert
 from bot.errors import InvalidInput
 from bot.ledger import Ledger
-from bot.models import ActionItem, Change
+from bot.models import ActionItem, Change, Owed
 from bot.owed import aftermath as owed
 from bot.ports import Ticket
 from bot.rights import Caller, Rights
@@ -25,8 +26,8 @@ from bot.steps import aftermath as steps
 from bot.steps.reminders import daily
 
 LABEL = "incident-action-item"
-LOOK_EVERY = timedelta(minutes=15)
 _TITLE = 250
+_CLOSED_THERE = "its issue was closed"
 
 
 class Asked(NamedTuple):
@@ -49,10 +50,11 @@ class Done(NamedTuple):
 class Actions:
     """`is_tracked`: they become issues."""
 
-    def __init__(self, ledger: Ledger, rights: Rights, case: CaseFile, *, is_tracked: bool) -> None:
+    def __init__(self, ledger: Ledger, rights: Rights, config: Config, case: CaseFile, *, is_tracked: bool) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
+        self._look_every = config.action_items.look
         self._case = case
         self.is_tracked = is_tracked
 
@@ -64,6 +66,10 @@ class Actions:
     def today(self, caller: Caller) -> date:
         """The day it is for this person."""
         return self._ledger.clock().astimezone(self._case.zone_of(caller.user_id, "")).date()
+
+    def name_of(self, user: str) -> str:
+        """What somebody is called."""
+        return self._case.name_of(user)
 
     def add(self, caller: Caller, number: int, asked: Asked) -> ActionItem:
         incident = self._store.incident(number)
@@ -82,16 +88,17 @@ class Actions:
             incident=number,
             title=title,
             owner=owner,
+            given_by=caller.user_id if owner != caller.user_id else None,
             due=due,
             priority=asked.priority,
             created_by=caller.user_id,
             created_at=now,
             source=asked.source,
         )
-        zone = self._case.zone_of(owner, incident.service)
-        change = steps.added(item, incident, now, zone, is_tracked=self.is_tracked)
-        morning = daily(now, self._case.zone_of(None, ""))
-        self._ledger.save(change + self._shown(number) + morning, now)
+        rhythm = self._case.rhythm_of(owner, incident.service)
+        change = steps.added(item, incident, now, rhythm, is_tracked=self.is_tracked)
+        morning = daily(now, self._case.rhythm_of(None, ""))
+        self._ledger.save(change + self.shown(number) + morning, now)
         return item
 
     def close(self, caller: Caller, number: int) -> Done:
@@ -110,9 +117,9 @@ class Actions:
         change = steps.closed(item, self._store.incident(item.incident), now, by, via)
         if change is None:
             return Done(item, changed=False), None
-        return Done(change.action_items[0]), change + self._shown(item.incident)
+        return Done(change.action_items[0]), change + self.shown(item.incident)
 
-    def _shown(self, incident: int) -> Change:
+    def shown(self, incident: int) -> Change:
         """The card of the post-mortem lists them."""
         written = self._store.post_mortem_of(incident)
         if written is None:
@@ -121,45 +128,56 @@ class Actions:
 
     # -- the tracker
 
-    def look_at(self) -> datetime:
-        """When an issue is looked at again."""
-        return self._ledger.clock() + LOOK_EVERY
-
     def issue(self, number: int, link: str) -> tuple[ActionItem, str, str]:
         """What is to be tracked: the item, the issue's title and its body. `link` leads to the incident."""
         item = self._store.action_item(number)
         incident = self._store.incident(item.incident)
-        owner = self._case.name_of(item.owner)
         lines = [
             f"From [{incident.id}]({link})" if link else f"From {incident.id}",
             f"({incident.severity.label}, {inert(incident.service)}): {inert(incident.impact, 500)}",
             "",
-            f"- Owner: {inert(owner)}",
-            f"- Due: {item.due}",
-            f"- Priority: P{item.priority}",
+            *(f"- {name}: {value}" for name, value in self.issue_facts(item).items()),
         ]
         lines += [f"- Said here: {item.source}"] if item.source else []
-        lines += ["", f"What fixed the incident: {inert(incident.resolution, 500)}"] if incident.resolution else []
+        fix = fixed_by(incident, self._store.remediations_of(incident.id))
+        lines += ["", f"What fixed the incident: {inert(fix, 500)}"] if fix else []
         return item, f"{item.id}: {item.title}", "\n".join([" ".join(lines[:2]), *lines[2:]])
 
-    def tracked(self, number: int, ticket: Ticket) -> Change | None:
-        """It has an issue: that is followed from now on, or closed where the item was done meanwhile."""
-        item = self._store.action_item(number)
-        if item.ticket == ticket.number:
-            return None
-        after = item.changed(ticket=ticket.number, url=ticket.url)
-        next_row = owed.ticket(after, "follow", self.look_at()) if after.is_open else owed.ticket(after, "close")
-        return Change(action_items=(after,), owed=(next_row,)) + self._shown(item.incident)
+    def issue_facts(self, item: ActionItem) -> dict[str, str]:
+        """What its issue says of it that may become something else."""
+        owner = inert(self._case.name_of(item.owner))
+        return {"Owner": owner, "Due": f"{item.due}", "Priority": f"P{item.priority}"}
 
-    def seen(self, number: int, ticket: Ticket) -> Callable[[], Change | None]:
-        """How its issue stands: looked at again later, or closed here too."""
+    def tracked(self, shown: ActionItem, ticket: Ticket) -> Change | None:
+        """It has an issue, opened as it was `shown`: that is followed from now on, or closed where one of both was done
+        meanwhile, and says what changed meanwhile."""
+        item, now = self._store.action_item(shown.number), self._ledger.clock()
+        after = item.changed(ticket=ticket.number, url=ticket.url)
+        if not ticket.is_open and after.is_open:
+            return self._closed(after, now, None, _CLOSED_THERE)[1]
+        rows = [self._look(now) if after.is_open else owed.ticket(after, "close")]
+        rows += [owed.ticket(after, "revise")] if after.owner != shown.owner else []
+        if item == after:
+            return Change(owed=tuple(rows))
+        return Change(action_items=(after,), owed=tuple(rows)) + self.shown(item.incident)
+
+    def open_tickets(self) -> dict[int, int]:
+        """The open action items that have an issue: their numbers by its number."""
+        return {one.ticket: one.number for one in self._store.open_action_items() if one.ticket is not None}
+
+    def seen(self, closed: Sequence[int], looked_at: datetime) -> Callable[[], Change | None]:
+        """Which issues are closed, as of when: their items are done; the others are looked at again later."""
 
         def follow() -> Change | None:
-            item = self._store.action_item(number)
-            if not item.is_open:
-                return None
-            if ticket.is_open:
-                return Change(owed=(owed.ticket(item, "follow", self.look_at()),))
-            return self._closed(item, self._ledger.clock(), None, "its issue was closed")[1]
+            open_tickets, change = self.open_tickets(), Change()
+            for ticket in closed:
+                number = open_tickets.pop(ticket, None)
+                if number is not None:
+                    item = self._store.action_item(number)
+                    change += self._closed(item, self._ledger.clock(), None, _CLOSED_THERE)[1] or Change()
+            return change + Change(owed=(self._look(looked_at),)) if open_tickets else change
 
         return follow
+
+    def _look(self, since: datetime) -> Owed:
+        return owed.look_at_tickets(self._ledger.clock() + self._look_every, since)

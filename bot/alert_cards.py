@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from blocks.alert import AlertFacts
 from bot.config import Config, same_service
-from bot.models import Action, Alert, ChangeKind, Incident, Made
+from bot.models import Action, Alert, ChangeKind, Incident, Made, Silence
 from bot.owed import Target
+from bot.remedies import possible
 from bot.resources import resources
 from bot.signals import Deployment
 from bot.store import Store
@@ -45,10 +46,7 @@ class AlertCards:
 
     def _fixes(self, alert: Alert) -> list[Action]:
         """What could be changed where the service runs."""
-        where = resources(self._config.service(alert.service), alert.alarm)
-        if where.ecs_service and where.cluster:
-            return [Action.ROLLBACK, Action.SCALE_UP, Action.RESTART]
-        return [Action.ROLLBACK] if where.function else []
+        return possible(resources(self._config.service(alert.service), alert.alarm))
 
     def _incident(self, alert: Alert) -> Incident | None:
         return self._store.incident(alert.incident) if alert.incident is not None else None
@@ -73,14 +71,14 @@ class AlertCards:
     def _children(self, alert: Alert) -> list[str]:
         return [one.alarm.name for one in self._store.alerts_under(alert.number)] if alert.alarm.children else []
 
-    def _silence(self, alert: Alert) -> str:
+    def _silence(self, alert: Alert) -> Silence | str:
+        """The silence, or in words what else hides it."""
         if alert.silence is None:
             return ""
         kind, colon, name = alert.silence.partition(":")
         if colon:
             return f"{kind.capitalize() if kind == 'maintenance' else kind}: {name}"
-        found = self._store.silence(alert.silence)
-        return f"Silenced until {found.ends_at:%Y-%m-%d %H:%M} UTC: {found.why}" if found else ""
+        return self._store.silence(alert.silence) or ""
 
     def _to_call(self, alert: Alert) -> str:
         """Whom to call by hand while paging fails, as far as the config file knows."""

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 from bot.access import Right
 from bot.config import Config, same_service
-from bot.errors import InvalidInput, NotAllowed, Refused
+from bot.errors import NotAllowed, Refused
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Incident, Severity, Shown
+from bot.models import Alert, Change, Incident, Severity
 from bot.rights import Caller, Rights
 from bot.steps import alerts as steps
 from bot.steps import causes, consequences
@@ -64,26 +64,53 @@ class Alerts:
 
         def step(now: datetime) -> tuple[Taken, Change | None]:
             alert = self._store.alert(number)
-            joined = self._open_incident(alert, now) if alert.awaits else None
+            joined = self._open_incident(alert, now) if alert.can_be_taken else None
             self._may_take(caller, joined)
             return self._acknowledged(alert, joined, By(person.id), now)
 
         return self._ledger.decide(step, f"AL-{number}")
 
     def acknowledge_elsewhere(self, number: int, by: By) -> Taken:
-        """Somebody took it at the pager, which has checked who they are."""
+        """Somebody took it at the pager, which has checked who they are. What was left there is not taken by that."""
 
         def step(now: datetime) -> tuple[Taken, Change | None]:
-            alert = self._store.alert(number)
+            alert = self._paging_now(number)
+            if alert.is_left:
+                return self._known_as(alert), None
             joined = self._open_incident(alert, now) if alert.awaits else None
             return self._acknowledged(alert, joined, by, now)
 
         return self._ledger.decide(step, f"AL-{number}")
 
+    def resolve_elsewhere(self, number: int, by: By) -> Taken:
+        """Somebody resolved its page at the pager. Where it fires on and nobody had it, nobody has it now either."""
+
+        def step(now: datetime) -> tuple[Taken, Change | None]:
+            alert = self._paging_now(number)
+            if not alert.awaits:
+                return self._known_as(alert), None
+            below = [one for one in self._store.alerts_led_by(alert.number) if one.awaits and not one.is_hidden]
+            change = steps.left([alert, *below], by, now, self._rules.policy)
+            return Taken(change.alerts[0], None), change
+
+        return self._ledger.decide(step, f"AL-{number}")
+
+    def _paging_now(self, number: int) -> Alert:
+        """The alert for whose page this one's key stands by now: its own, or that of its heir after its OK."""
+        alert = self._store.alert(number)
+        if alert.is_firing or not alert.group:
+            return alert
+        heirs = [one for one in self._store.alerts_of_group(alert.group) if one.pages and one.page_as]
+        return next((one for one in heirs if one.page_key == alert.page_key), alert)
+
+    def _known_as(self, alert: Alert) -> Taken:
+        incident = self._store.incident(alert.incident) if alert.incident is not None else None
+        return Taken(alert, incident, changed=False)
+
     def taken_up(self, number: int, by: By, now: datetime) -> Change:
         """As part of a step that was authorised already: whoever takes it has it from then on, unless somebody does."""
         alert = self._store.alert(number)
-        joined = self._open_incident(alert, now) if alert.awaits else None
+        joined = self._open_incident(alert, now) if alert.can_be_taken else None
         return self._acknowledged(alert, joined, by, now)[1] or Change()
 
     def _may_take(self, caller: Caller, joined: Incident | None) -> None:
@@ -96,28 +123,33 @@ class Alerts:
     def _acknowledged(
         self, alert: Alert, joined: Incident | None, by: By, now: datetime
     ) -> tuple[Taken, Change | None]:
-        if alert.is_acknowledged or not alert.is_firing:
-            incident = self._store.incident(alert.incident) if alert.incident is not None else None
-            return Taken(alert, incident, changed=False), None
-        group = [one for one in self._store.alerts_of_group(alert.group) if alert.group and one.awaits]
-        together = sorted({one.number: one for one in [*group, alert]}.values(), key=lambda one: one.fired_at)
-        visible = [
-            one
-            for one in together
-            if one.shown in (Shown.CARD, Shown.THREAD, Shown.STORM) or one.number == alert.number
-        ]
-        visible = self._with_children(visible)
+        if not alert.can_be_taken:
+            return self._known_as(alert), None
+        group = [one for one in self._store.alerts_of_group(alert.group) if alert.group and one.can_be_taken]
+        together = {one.number: one for one in [*group, alert] if self._goes_with(one, alert)}
+        visible = self._with_children(list(together.values()))
         if joined is not None:
             change = steps.added(visible, joined)
             incident = change.incidents[0]
         else:
             incident = self._opened(visible, by, now)
-            change = steps.record(visible, incident, now)
+            beside = [one for one in group if one.number not in together and not one.is_hidden]
+            change = steps.record(visible, incident, now, beside) + Change(numbers=(incident.number,))
         change += self._left_behind(visible, incident) + self._known(visible, incident)
         change += consequences.of(joined, incident, self._rules)
         change += steps.acknowledged(visible, incident, now, by, self._rules.policy)
         mine = next(one for one in change.alerts if one.number == alert.number)
         return Taken(mine, incident), change
+
+    def _goes_with(self, one: Alert, taken: Alert) -> bool:
+        """Is it taken along? An older, milder alert of the service that calls nobody is a matter of its own: it neither
+        dates the incident nor holds it open."""
+        if one.number == taken.number:
+            return True
+        is_milder = one.severity > taken.severity and not one.pages
+        is_near = abs(one.received_at - taken.received_at) <= self._rules.triage.group or one.lead == taken.number
+        is_of_one = one.incident is not None and one.incident == taken.incident
+        return not one.is_hidden and (is_near or is_of_one or not is_milder)
 
     def _with_children(self, alerts: Sequence[Alert]) -> list[Alert]:
         """These and the waiting ones that composite alarms among them stand for; those of composites below too."""
@@ -151,7 +183,7 @@ class Alerts:
         return gone
 
     def _opened(self, alerts: Sequence[Alert], by: By, now: datetime) -> Incident:
-        number = self._store.next_number()
+        number = self._store.coming_number()
         commander = by.user or self._stand_in(alerts[0].service)
         incident = steps.opened(alerts, number, now, by, commander)
         return incident.changed(wants_channel=incident.severity in self._config.channels.severities)
@@ -163,13 +195,13 @@ class Alerts:
 
     def _open_incident(self, alert: Alert, now: datetime) -> Incident | None:
         """The open incident of its service, where the newest of its alerts is not too long ago."""
-        if alert.incident is not None:
-            found = self._store.incident(alert.incident)
-            return found if found.is_open else None
-        found_ = self._store.open_incident_of(alert.service) if alert.service else None
-        if found_ is None or (found_.environment and alert.environment not in ("", found_.environment)):
+        own = self._store.incident(alert.incident) if alert.incident is not None else None
+        if own is not None and own.is_open:
+            return own
+        found = self._store.open_incident_of(alert.service) if alert.service else None
+        if found is None or (found.environment and alert.environment not in ("", found.environment)):
             return None
-        return found_ if now - found_.declared_at <= self._rules.triage.group else None
+        return found if now - found.declared_at <= self._rules.triage.group else None
 
     def may_change(self, caller: Caller, number: int) -> Alert:
         """The alert, if this person may change it; so that nobody fills in a form in vain."""
@@ -198,9 +230,11 @@ class Alerts:
             self._need_unacknowledged(alert)
             response = self._rules.response(alert.service, severity, now)
             group = self._store.alerts_led_by(number)
-            change = steps.rated(alert, severity, response, caller.user_id, self._rules.policy, group)
+            rating = steps.Rating(severity, response, caller.user_id, now)
+            change = steps.rated(alert, rating, self._rules.policy, group)
             if change is not None:
                 change += self._uncovered(change.alerts[0], now)
+                change += self._visibility.looked_into(change.alerts[0], now) if not alert.pages else Change()
             return Taken(change.alerts[0] if change else alert, None, changed=change is not None), change
 
         return self._ledger.decide(step, f"AL-{number}")
@@ -226,15 +260,12 @@ class Alerts:
             return None
         return self._store.alert(int(subject.removeprefix("AL-")))
 
-    def newest(self, caller: Caller, incident: int | None) -> Alert:
-        """The newest alert of an incident, or the only one that fires; raises InvalidInput where that is none."""
+    def newest(self, caller: Caller, incident: int | None) -> Alert | None:
+        """The newest alert of an incident, or the only one that fires; None where there is no such one."""
         self._rights.need(caller, Right.READ)
         found = self._store.alerts_of_incident(incident) if incident is not None else self._store.firing_alerts(limit=2)
-        if not found or (incident is None and len(found) > 1):
-            raise InvalidInput("alert", "Which alert? /incident why AL-17; /incident alerts lists the ones that fire.")
-        return found[-1]
+        return found[-1] if found and (incident is not None or len(found) == 1) else None
 
     def awaiting(self, caller: Caller) -> list[Alert]:
         """Firing alerts that nobody has acknowledged."""
-        hidden = (Shown.SILENCED, Shown.INHIBITED)
-        return [alert for alert in self.firing(caller)[0] if alert.awaits and alert.shown not in hidden]
+        return [alert for alert in self.firing(caller)[0] if alert.awaits and not alert.is_hidden]

@@ -50,7 +50,7 @@ from bot.ledger import Ledger
 from bot.models import Alert, Change, OwedKind, Source
 from bot.outbox import Outbox
 from bot.owed import Target
-from bot.paging import PagerSync, Paging
+from bot.paging import Around, PagerSync, Paging
 from bot.planning import Subject
 from bot.ports import Alarms, Clock, Colleagues, Roster, Tracker
 from bot.postmortems import PostMortems
@@ -116,9 +116,11 @@ class Bot:
         self.incidents = Incidents(ledger, rights, cards, rules, config)
         self.alert_intake = AlertIntake(ledger, rules, config, alert_cards, fallback=_fallback(settings))
         self._asked_for(ledger, rights, rules, config)
-        self.paging = Paging(ledger, rights, rules, paging.roster, people)
         self.sync = PagerSync(ledger, self.alerts, self.incidents, people, paging.pager)
         self._find_and_fix(ledger, rights, config, cloud, cards)
+        self.paging = Paging(
+            ledger, rights, rules, Around(paging.roster, people, paging.pager.way, self._escalations.asked_for)
+        )
         self.timekeeper = Timekeeper(ledger, rules, self.alert_intake, self.silences, self.remediations, owner)
         tracker, tracker_closing = outside.tracker(settings)
         self._aftermath(ledger, rights, config, people, tracker)
@@ -139,7 +141,8 @@ class Bot:
     def _find_and_fix(self, ledger: Ledger, rights: Rights, config: Config, cloud: outside.Cloud, cards: Cards) -> None:
         """Root causes, changes to AWS, and what is usual there."""
         self.investigations = Investigations(ledger, rights, config, cloud.analyst)
-        neighbours = Neighbours(Escalations(self.store, config, cards.bridge), self._taken_up)
+        self._escalations = Escalations(self.store, config, cards.bridge)
+        neighbours = Neighbours(self._escalations, self._taken_up)
         self.remediations = Remediations(ledger, rights, config, cloud.fixes, neighbours)
         self.learning = Learning(ledger, rights, config, cloud.baselines)
         self.investigators = Investigators(
@@ -157,7 +160,7 @@ class Bot:
         case, is_tracked = CaseFile(self.store, config, people), not isinstance(tracker, NoTracker)
         page = partial(template, config.post_mortems.template)
         written = PostMortems(ledger, rights, config, case, page, proposes=is_tracked)
-        actions = Actions(ledger, rights, case, is_tracked=is_tracked)
+        actions = Actions(ledger, rights, config, case, is_tracked=is_tracked)
         self.after = Aftermath(written, actions, Reminders(ledger, rights, config, case), tracker)
         reminders = self.after.reminders
         self.timekeeper.also(
@@ -172,7 +175,8 @@ class Bot:
     def _sources(self, config: Config, rules: Rules) -> reporting.Sources:
         """Where digests come from."""
         late = reporting.late(self.store)
-        return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late)
+        link = reporting.links(self.store, self._chat)
+        return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late, link)
 
     def _retention(self, config: Config) -> Retention:
         """How what is old is let go of, and where it goes."""

@@ -16,7 +16,7 @@ from bot.access import Right
 from bot.casefile import CaseFile
 from bot.config import Config, Maintenance
 from bot.errors import NotAllowed, PagerError, Refused
-from bot.models import Alert, Duty, Incident, Person, Remediation, Role, Silence
+from bot.models import Alert, Duty, Incident, OwedKind, Person, Remediation, Role, Silence
 from bot.models.digest import Digest
 from bot.oncall import Policy
 from bot.ports import Roster
@@ -148,13 +148,20 @@ class Board:
         written = self.store.post_mortems_owned_by(person.id)
         actions = self.store.action_items_owned_by(person.id)
         known = {one.number for one in mine}
+        called = [one for one in common.incidents if one.number not in known and _was_paged(person, one)]
         return Waiting(
             alerts=[one for one in common.alerts if _is_called(person, one, common.duties)],
-            called=[one for one in common.incidents if one.number not in known and _was_paged(person, one)],
+            called=sorted([*(one for one in mine if one.awaits), *called], key=_urgency),
             plans=[plan for plan, incident in common.plans if self._may_approve(person, plan, incident, common.at)],
             updates=list(self._updates(person, mine, common.at)),
             post_mortems=written,
             actions=actions,
+            troubles={
+                item.id: each.error
+                for item in actions
+                for each in self.store.troubles(item.id)
+                if each.kind is OwedKind.TICKET
+            },
             reminded=self.store.timers_due(REMIND, [*(one.id for one in written), *(one.id for one in actions)]),
         )
 
@@ -179,6 +186,10 @@ class Board:
 
 def _end(silence: Silence) -> datetime:
     return silence.ends_at
+
+
+def _urgency(incident: Incident) -> tuple[int, datetime]:
+    return int(incident.severity), incident.declared_at
 
 
 def _is_called(person: Person, alert: Alert, duties: dict[str, Sequence[Duty]] | None) -> bool:

@@ -9,6 +9,7 @@ from bot.config import Config
 from bot.draft import Alike, Earlier, Known, alike
 from bot.models import Alert, Incident, Investigation, PostMortem, Remediation, TimelineEvent
 from bot.ports import Colleagues
+from bot.steps.reminders import Rhythm
 from bot.store import Store
 
 _EVENTS = 100_000
@@ -56,6 +57,10 @@ class CaseFile:
             return ZoneInfo(told) if told else self._config.zone(service)
         except (KeyError, ValueError, OSError):
             return self._config.zone(service)
+
+    def rhythm_of(self, user: str | None, service: str) -> Rhythm:
+        """When somebody is reminded."""
+        return Rhythm(self.zone_of(user, service), self._config)
 
     def _investigations(self, incident: Incident, alerts: Sequence[Alert]) -> list[Investigation]:
         subjects = [incident.id, *(alert.id for alert in alerts[:_LOOKED_INTO])]

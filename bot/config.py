@@ -9,7 +9,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from string import Formatter
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
@@ -64,6 +64,18 @@ def _clock_time(value: Any) -> time:
         raise ValueError(f"“{value}” is no time; write it in quotes, like '09:00'") from None
 
 
+def _quiet(value: Any) -> tuple[time, time] | None:
+    """`22:00-08:00` as two times, `none` as None."""
+    if value is None or isinstance(value, tuple):
+        return value
+    if str(value).strip().lower() == "none":
+        return None
+    begins, dash, ends = str(value).partition("-")
+    if not dash or begins.strip() == ends.strip():
+        raise ValueError(f"“{value}” are no hours; write them like 22:00-08:00, or none")
+    return _clock_time(begins.strip()), _clock_time(ends.strip())
+
+
 def _weekday(value: Any) -> int:
     word = str(value).lower()[:3]
     if word not in WEEKDAYS:
@@ -91,9 +103,11 @@ Url = Annotated[str, Field(max_length=1000), AfterValidator(_http)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+QuietHours = Annotated[tuple[time, time] | None, BeforeValidator(_quiet)]
 Weekday = Annotated[int, BeforeValidator(_weekday)]
 Pattern = Annotated[str, BeforeValidator(_pattern), Field(min_length=1, max_length=300)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_many)]
+Durations = Annotated[tuple[Duration, ...], BeforeValidator(_many)]
 Severities = Annotated[tuple[Severity, ...], BeforeValidator(_many)]
 Account = Annotated[str, Field(pattern=r"^\d{12}$")]
 User = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]+$")]
@@ -341,11 +355,15 @@ class Remediations(_Section):
 
 
 class Digests(_Section):
-    """The weekly digest: when and where it is posted. `manual` is how long people take for what a remediation does."""
+    """The weekly digest: when and where it is posted. `manual` is how long people take for what a remediation does.
+
+    It tells of seven days: whole ones (`until: midnight`), or those that end when it is due (`until: now`).
+    """
 
     weekly: bool = True
     day: Weekday = 0
     at: ClockTime = time(9)
+    until: Literal["midnight", "now"] = "midnight"
     time_zone: Zone | None = None
     channel: Channel | None = None
     manual: Duration = timedelta(minutes=30)
@@ -391,11 +409,15 @@ class Channels(_Section):
 
 
 class PostMortems(_Section):
-    """Which incidents get a post-mortem by themselves, by when, made from which template, and filed where."""
+    """Which incidents get a post-mortem by themselves, by when, made from which template, and filed where.
+
+    remind   how long before it is due its owner is reminded
+    """
 
     template: str = "docs/post-mortems/_template.md"
     severities: Severities = (Severity.SEV1, Severity.SEV2)
     due: Duration = timedelta(hours=48)
+    remind: Durations = (timedelta(hours=24), timedelta(hours=4))
     folder: str = Field(default="docs/post-mortems", pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$")
 
     @field_validator("folder")
@@ -410,6 +432,22 @@ class PostMortems(_Section):
         if incident.resolved_at is None or incident.severity not in self.severities:
             return None
         return incident.resolved_at + self.due
+
+
+class ActionItems(_Section):
+    """How long before its day the owner of an action item is reminded, how often of one that is overdue, and how often
+    it is looked whether issues were closed."""
+
+    remind: Durations = (timedelta(days=3),)
+    again: Duration = timedelta(days=7)
+    look: Duration = timedelta(minutes=3)
+
+
+class Reminders(_Section):
+    """The hours, by the clock of whoever is reminded, at which nobody is; and how often of what is overdue."""
+
+    quiet: QuietHours = (time(22), time(8))
+    again: Duration = timedelta(days=1)
 
 
 class Permissions(_Section):
@@ -446,9 +484,12 @@ class Config(_Section):
     digest: Digests = Digests()
     retention: Retention = Retention()
     bridge_url: Url | None = None
+    runbook_pages: Url | None = None
     timeline_emoji: str = Field(default="pushpin", pattern=r"^[a-z0-9_'+-]+$")
     channels: Channels = Channels()
     post_mortems: PostMortems = PostMortems()
+    action_items: ActionItems = ActionItems()
+    reminders: Reminders = Reminders()
     permissions: Permissions = Permissions()
 
     def service(self, name: str) -> Service:

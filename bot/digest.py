@@ -25,6 +25,7 @@ from bot.models.digest import (
     Digest,
     IncidentFact,
     Load,
+    Named,
     NoisyAlarm,
     Overdue,
     PageFact,
@@ -40,6 +41,7 @@ from bot.models.digest import (
 NIGHT = (time(22), time(7))
 WEEKS = 8  # that the line chart shows
 TOP = 5
+_SOME = 5  # values from which on “9 of 10” means something
 _FLAPPING = 3  # returns that make an alarm a flapping one
 _NOISY = 3  # firings that make it worth a line
 _FEW_DAYS, _MANY_DAYS = 14, 126  # up to here a bar is a day; up to there a week
@@ -185,7 +187,8 @@ class _Durations:
         if not self._now:
             return Times(median_before=median(self._before) if self._before else None)
         before = median(self._before) if self._before else None
-        return Times(count=len(self._now), median=median(self._now), p90=_p90(self._now), median_before=before)
+        p90 = _p90(self._now) if len(self._now) >= _SOME else None
+        return Times(count=len(self._now), median=median(self._now), p90=p90, median_before=before)
 
 
 def _p90(values: Sequence[float]) -> float:
@@ -205,6 +208,7 @@ class _Declared:
         self._days: Counter[tuple[date, int]] = Counter()
         self._open, self._kept = 0, 0
         self._missed: Counter[str] = Counter()
+        self._worst: list[IncidentFact] = []
 
     def read(self, facts: Iterable[IncidentFact]) -> None:
         for one in facts:
@@ -224,11 +228,21 @@ class _Declared:
 
     def _take(self, one: IncidentFact) -> None:
         self._open += one.resolved_at is None
+        self._worst = sorted([*self._worst, one], key=self._badness)[:TOP]
         self._days[one.declared_at.astimezone(self._zone).date(), int(one.severity)] += 1
         is_kept = self._is_kept(one)
         self._kept += is_kept is True
         if is_kept is False:
             self._missed[one.service] += 1
+
+    def _badness(self, one: IncidentFact) -> tuple[int, float, int]:
+        """The severest first, of those the longest."""
+        return int(one.severity), -((one.resolved_at or self._period.until) - one.began_at).total_seconds(), one.number
+
+    def _named(self, one: IncidentFact) -> Named:
+        lasted = max((one.resolved_at - one.began_at).total_seconds(), 0.0) if one.resolved_at else None
+        name = self._terms.name(one.service)
+        return Named(number=one.number, service=name, severity=one.severity, lasted=lasted)
 
     def _is_kept(self, one: IncidentFact) -> bool | None:
         """None: there is still time, or no time was set."""
@@ -251,6 +265,7 @@ class _Declared:
                 each: Count(now=now[each], before=before[each]) for each in Severity if now[each] or before[each]
             },
             "services": tuple(self._service(name) for name in services[:TOP]),
+            "worst": tuple(map(self._named, self._worst)),
             "still_open": self._open,
             "sla": Sla(kept=self._kept, missed=self._missed.total(), services=self._late()),
             **self._bars(),
@@ -453,12 +468,16 @@ def _datapoints(detail: AlarmDetail, needed: int, of: int) -> Proposal | None:
     if alarm.period is None or needed <= now or of < evaluated:
         return None
     longer = (needed - now) * alarm.period
-    saves = sum(one.lasted is not None and one.lasted < longer for one in detail.firings)
+    saves = sum(one.times for one in detail.firings if one.lasted is not None and one.lasted < longer)
     return Proposal(
         change=f"{needed} of {of} datapoints instead of {now} of {evaluated} (fires {_span(longer)} later)",
         saves=saves,
-        of=len(detail.firings),
+        of=_firings(detail),
     )
+
+
+def _firings(detail: AlarmDetail) -> int:
+    return sum(one.times for one in detail.firings)
 
 
 def _period(detail: AlarmDetail) -> Proposal | None:
@@ -466,9 +485,9 @@ def _period(detail: AlarmDetail) -> Proposal | None:
     period = detail.alarm.period
     if period is None or period >= _LONGER:
         return None
-    saves = sum(one.flaps > 0 for one in detail.firings)
+    saves = sum(one.flaps for one in detail.firings)
     return Proposal(
-        change=f"a period of {_LONGER // 60} min instead of {_span(period)}", saves=saves, of=len(detail.firings)
+        change=f"a period of {_LONGER // 60} min instead of {_span(period)}", saves=saves, of=_firings(detail)
     )
 
 
@@ -483,12 +502,13 @@ def _threshold(detail: AlarmDetail) -> Proposal | None:
     wanted = _rounded(aim, ceil if is_upper else floor)
     if wanted == alarm.threshold or abs(wanted - alarm.threshold) > abs(alarm.threshold) * _FAR:
         return None
-    saves = sum(each < wanted if is_upper else each > wanted for each in values)
+    known = ((one.value, one.times) for one in detail.firings if one.value is not None)
+    saves = sum(times for each, times in known if (each < wanted if is_upper else each > wanted))
     unit = f" {alarm.unit}" if alarm.unit else ""
     return Proposal(
         change=f"a threshold of {wanted:g}{unit} instead of {alarm.threshold:g}{unit}",
         saves=saves,
-        of=len(detail.firings),
+        of=_firings(detail),
     )
 
 

@@ -94,6 +94,14 @@ class Refused(UserError):
     """Legal for this person, but not in the incident's present state."""
 
 
+class Instead(Refused):
+    """`runbook` does the same, and may be begun."""
+
+    def __init__(self, message: str, runbook: str) -> None:
+        super().__init__(message)
+        self.runbook = runbook
+
+
 class SettingsError(BotError):
     """A setting is missing or wrong: names the key, the place and the mend."""
 

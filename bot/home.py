@@ -1,8 +1,8 @@
 """App Homes: for whom a page is kept up to date, and how fast pages are published.
 
 A page is published when somebody opens it or clicks in it, and after changes for those who opened theirs lately, where
-something on it is different. Changes that come while pages wait become one publishing; pages that have to wait for
-their turn show what holds by then.
+something on it is different, also when the bot was restarted meanwhile. Changes that come while pages wait become one
+publishing; pages that have to wait for their turn show what holds by then.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import NamedTuple
 from blocks.home import home, refused, without_charts
 from blocks.text import Block
 from bot.board import Board, Common
-from bot.errors import ChatError, NotAllowed
+from bot.errors import ChatError, NotAllowed, StoreError
 from bot.models import Message
 from bot.pace import Paces, Rate
 from bot.ports import Clock, Replies
 from bot.rights import Caller
+from bot.store import Opened
 
 log = logging.getLogger(__name__)
 
@@ -73,9 +74,10 @@ class Homes:
         self._lock = threading.Lock()
         self._pages: dict[Caller, Page] = {}
         self._has_changed = threading.Event()
-        self._looked_at = clock()
+        self._looked_at = self._born = clock()
         self._wanted = self._reads = 0
         self._takes_charts = True
+        self._has_recalled = False
 
     # -- what happens
 
@@ -94,6 +96,7 @@ class Homes:
             page = self._page(caller)
             page.shown = None
         self._bring([page])
+        self._keep(caller)
 
     def clicked(self, caller: Caller) -> None:
         """Somebody clicked in their page, and something opens over it: the page itself follows in the next round."""
@@ -108,6 +111,7 @@ class Homes:
             page = self._page(caller)
             page.notice = Notice(notice, self._clock() + _NOTICED) if notice else None
             page.turn += 1
+        self._keep(caller)
         return page
 
     def _page(self, caller: Caller) -> Page:
@@ -115,9 +119,28 @@ class Homes:
         page.opened_at, page.wanted = self._clock(), self._reads + 1
         return page
 
+    def _keep(self, caller: Caller) -> None:
+        """For the process that runs after this one."""
+        try:
+            self._board.store.keep_home(Opened(caller.user_id, caller.team_id, self._clock()))
+        except StoreError as error:
+            log.warning("after a restart the App Home of %s would not be kept up to date: %s", caller.user_id, error)
+
+    def _recall(self, now: datetime) -> None:
+        """The pages that were open before this process was there, once."""
+        if self._has_recalled:
+            return
+        found = [one for one in self._board.store.homes_since(now - LATELY) if one.at < self._born]
+        self._has_recalled = True
+        with self._lock:
+            for one in found:
+                caller = Caller(one.user, one.team)
+                self._pages.setdefault(caller, Page(caller, one.at, wanted=self._reads + 1))
+
     def refresh(self) -> None:
         """Bring those up to date that have to be, the newest ones that nobody has seen yet first."""
         now = self._clock()
+        self._recall(now)
         with self._lock:
             self._pages = {who: page for who, page in self._pages.items() if now - page.opened_at <= LATELY}
             if self._has_changed.is_set() or now - self._looked_at >= LOOK_EVERY:

@@ -33,6 +33,7 @@ from bot.models import (
 )
 from bot.owed import alerts as owed
 from bot.rights import Caller, Rights
+from bot.steps import alerts as alert_steps
 from bot.steps import consequences
 from bot.steps import incidents as steps
 from bot.steps.alerts import By
@@ -200,9 +201,9 @@ class Incidents:
         """Somebody took it at the pager, which has checked who they are."""
         return self._step(number, partial(steps.acknowledge, via=by.via), by.user)
 
-    def resolve_elsewhere(self, number: int, by: By, resolution: str) -> Result:
+    def resolve_elsewhere(self, number: int, by: By) -> Result:
         """Somebody resolved it at the pager."""
-        return self._step(number, partial(steps.resolve, resolution=resolution), by.user)
+        return self._step(number, partial(steps.resolve, via=by.via), by.user)
 
     def assign(self, caller: Caller, number: int, commander: str) -> Result:
         """Give the command to somebody."""
@@ -236,7 +237,7 @@ class Incidents:
         response = self._rules.response(after.service, after.severity, now)
         pages = response.pages and not after.page_keys
         keys = (after.page_key,) if pages else after.page_keys
-        after = after.changed(due_at=response.due_at, missed_at=None, page_keys=keys)
+        after = after.changed(due_at=response.due_at, missed_at=None, clock_from=now, page_keys=keys)
         rows = (owed.page(after, Role.PRIMARY),) if pages else ()
         return change + Change(incidents=(after,), owed=rows)
 
@@ -275,13 +276,17 @@ class Incidents:
     # -- ending
 
     def resolve(self, caller: Caller, number: int, resolution: str = "") -> Result:
-        """Close it, owe the resolved template; for a second click the answer is who and when."""
+        """Close it, owe the resolved template; for a second click the answer is who and when.
+
+        While alarms fire, `resolution` says why it is over all the same; without it, StillFiring is raised.
+        """
         words = limited("resolution", clean(resolution), MAX_TEXT)
 
         def step(incident: Incident, now: datetime, by: str) -> Change | None:
-            if incident.is_open and incident.firing and not words:
+            fires = incident.is_open and incident.firing > 0
+            if fires and not words:
                 self._refuse_while_firing(incident)
-            return steps.resolve(incident, now, by, resolution=words)
+            return steps.resolve(incident, now, by, **{"despite" if fires else "resolution": words})
 
         return self._change(caller, number, Right.COMMAND, step)
 
@@ -360,7 +365,7 @@ class Incidents:
             if was is None or not after.alerts or was.is_open is after.is_open:
                 continue
             alerts = self._store.alerts_of_incident(after.number)
-            follows += steps.told_alerts(alerts, after)
+            follows += alert_steps.told(alerts, after, self._rules.policy)
         return follows
 
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from blocks import notes
 from blocks.alert import for_mail, title
+from blocks.report import pointer
 from blocks.text import clip
 from bot import events
 from bot.alert_cards import AlertCards
@@ -27,11 +28,11 @@ from bot.models import (
     Head,
     Incident,
     Investigation,
-    InvestigationStatus,
     Order,
     OwedKind,
     Shown,
     Stage,
+    Storm,
     Timer,
 )
 from bot.owed import alerts as owed
@@ -48,9 +49,8 @@ from bot.visibility import Visibility
 STORM = "storm"  # a timer: look whether the storm of a channel is over
 _NUMBERS_AT_ONCE = 20
 _AFTER_STORM = 5  # cards for what a storm hid, when it is over
-_LOOKED_WITHIN = timedelta(minutes=5)  # one cause is not looked for again so soon
-_RAW_SHOWN = 10  # unreadable messages shown one by one within _RAW_WINDOW
-_RAW_WINDOW = timedelta(minutes=10)
+_RAW_SHOWN = 3  # unreadable messages shown one by one within _RAW_WINDOW
+_RAW_WINDOW = timedelta(minutes=1)
 _CLOCKS_APART = timedelta(minutes=5)
 
 
@@ -105,10 +105,10 @@ class AlertIntake:
     def _unreadable(self, scene: Scene, signal: Unreadable) -> Change:
         """Shown raw, each once; a flood of them as one number."""
         if scene.unreadable(_RAW_WINDOW) >= _RAW_SHOWN:
-            due = scene.now + timedelta(minutes=1)
-            row = owed.flood(self._fallback, since=scene.now - _RAW_WINDOW, due=due)
+            began = self._store.first_unreadable(scene.now - _RAW_WINDOW) or scene.now
+            row = owed.flood(self._fallback, since=began, due=scene.now + _RAW_WINDOW)
         else:
-            row = owed.post(self._fallback, notes.unreadable(signal.raw, signal.problem))
+            row = owed.unreadable(self._fallback, notes.unreadable(signal.raw, signal.problem))
         return Change(unreadable=(signal,), owed=(row,))
 
     def _alarm(self, scene: Scene, change: AlarmChanged) -> None:
@@ -281,20 +281,30 @@ class AlertIntake:
 
     def _investigate(self, scene: Scene, alert: Alert) -> None:
         """Its root cause is looked for, unless the same cause is looked for already, or it is one of a storm."""
-        if not (alert.pages and alert.is_firing and self._config.investigation.by_itself):
+        is_wanted = alert.pages or causes.is_let(alert, scene.approvals(), scene.now)
+        if not (is_wanted and alert.is_firing and self._rules.investigates):
             return
         if not causes.is_wanted(alert, scene.storm(alert.channels[0])):
             return
         if self._is_looked_at(scene, alert):
             return
+        shared = self._shared(scene, alert)
+        if shared is not None:
+            scene.apply(Change(owed=(owed.note(alert, pointer(shared)),) if alert.lead is None else ()))
+            return
         number = self._store.next_investigation_number()
         scene.apply(Change(investigations=(causes.wanted_for(alert, number, scene.now),)))
+
+    def _shared(self, scene: Scene, alert: Alert) -> Investigation | None:
+        """What is found out for another alert of its service, just now: two reports of one trouble would contradict."""
+        newest = (scene.investigation_of(one.id) for one in scene.mates_of(alert))
+        return next((one for one in newest if causes.is_shared(one, scene.now)), None)
 
     def _is_looked_at(self, scene: Scene, alert: Alert) -> bool:
         """Was it just looked into: itself, the composite alarm above it, or one that it stands for?"""
         parent = scene.parent_of(alert.key)
         ids = [alert.id, *(one.id for one in (*scene.children_of(alert.alarm), parent) if one is not None)]
-        return any(_is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
+        return any(causes.is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
 
     def _count(self, scene: Scene, alert: Alert) -> Alert:
         """Count it for its channel; in a storm it may be part of the summary only."""
@@ -307,12 +317,18 @@ class AlertIntake:
         if storm.is_on and not before.is_on:
             look = Timer(kind=STORM, subject=channel, due_at=scene.now + self._rules.triage.storm.calm)
             scene.apply(Change(timers=(look,), cancel_timers=((STORM, channel),)))
-        if shown is alert.shown:
-            return alert
+        why = self._about_storm(storm, shown)
+        return alert.changed(shown=shown, in_storm=storm.is_on, decisions=alert.with_decisions(why))
+
+    def _about_storm(self, storm: Storm, shown: Shown) -> Decision:
         limits = self._rules.triage.storm
-        reason = f"more than {limits.alerts} new alerts within {minutes(limits.within)}"
-        decision = Decision(stage=Stage.STORM, outcome="summary only", reason=reason)
-        return alert.changed(shown=shown, decisions=alert.with_decisions(decision))
+        within = f"{limits.alerts} new alerts within {minutes(limits.within)}"
+        if not storm.is_on:
+            return Decision(stage=Stage.STORM, outcome="none", reason=f"not more than {within} in its channel")
+        if shown is Shown.STORM:
+            return Decision(stage=Stage.STORM, outcome="summary only", reason=f"more than {within}")
+        reason = f"more than {within}, but it pages or is a SEV-1, the worst of its service"
+        return Decision(stage=Stage.STORM, outcome="own card", reason=reason)
 
     def _around(self, scene: Scene, change: AlarmChanged) -> Around:
         """What triage looks at beside the alarm."""
@@ -414,6 +430,23 @@ class AlertIntake:
 
         self._ledger.decide(step, f"AL-{number}")
 
+    def still_fires(self, number: int) -> None:
+        """People resolved its incident, or its page, some time ago: they are told that it fires on."""
+
+        def step(now: datetime) -> tuple[None, Change | None]:
+            alert = self._store.alert(number)
+            return None, steps.still_fires(alert, self._left_with(alert), now, self._rules.policy)
+
+        self._ledger.decide(step, f"AL-{number}")
+
+    def _left_with(self, alert: Alert) -> list[Alert]:
+        if alert.incident is not None:
+            together = self._store.alerts_of_incident(alert.incident)
+        else:
+            first = alert.lead or alert.number
+            together = [self._store.alert(first), *self._store.alerts_led_by(first)]
+        return [one for one in together if one.number != alert.number]
+
     def reveal(self, number: int) -> None:
         """What hid it may be over: then it is shown, if it still fires."""
 
@@ -460,13 +493,3 @@ class AlertIntake:
             after = scene.incident(number)
             if after is not None and after is not before:
                 scene.apply(consequences.of(before, after, self._rules))
-
-
-def _is_recent(newest: Investigation | None, alert: Alert, now: datetime) -> bool:
-    """Does it wait, or is it done since a moment? One of another alert that failed says nothing of this one."""
-    if newest is None:
-        return False
-    if newest.status is InvestigationStatus.WAITING:
-        return True
-    is_told = newest.status is InvestigationStatus.DONE or newest.subject == alert.id
-    return is_told and now - (newest.done_at or newest.asked_at) < _LOOKED_WITHIN

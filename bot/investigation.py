@@ -37,7 +37,9 @@ from bot.models import (
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
+from bot.planning import places
 from bot.ports import Analyst, Collector, Firing, Gathered, Scope
+from bot.remedies import remedy
 from bot.resources import resources
 from bot.rights import Caller, Rights
 from bot.steps.causes import is_wanted, wanted_for
@@ -161,7 +163,7 @@ class Investigations:
                 raise Refused(f"{found.id} has no report yet.")
             if found.is_dismissed:
                 return (found, False), None
-            after = found.changed(is_dismissed=True)
+            after = found.changed(is_dismissed=True, dismissed_by=caller.user_id)
             subject = self._subject(found)
             words = f"{found.id} is not it"
             change = Change(investigations=(after,), owed=self._reports(after, subject))
@@ -233,7 +235,7 @@ class Investigations:
             subject = self._subject(current)
             if current.by is not None or current.status is not InvestigationStatus.WAITING:
                 return False, None
-            if isinstance(subject, Incident) or is_wanted(subject, self._store.storm(owed.places(subject)[0])):
+            if isinstance(subject, Incident) or is_wanted(subject, self._store.storm(owed.place(subject))):
                 return False, None
             after = current.changed(status=InvestigationStatus.FAILED, done_at=now, problem=_IN_A_STORM)
             return True, Change(investigations=(after,))
@@ -258,11 +260,16 @@ class Investigations:
         rows: list[Owed] = [*reports]
         if has_picture:
             rows += [
-                owed.picture(done, place, row.id) for place, row in zip(owed.places(subject), reports, strict=True)
+                owed.picture(done, place, row.id)
+                for place, row in zip(places(self._store, subject), reports, strict=True)
             ]
         topic = subject.topic if isinstance(subject, Alert) else None
         if topic:
-            rows.append(owed_to_alert.mail(subject.id, topic, title(done), for_mail(done)))
+            rows.append(
+                owed_to_alert.mail(
+                    subject.id, topic, title(done), for_mail(*as_recommended(done, subject, self._config))
+                )
+            )
         change = Change(investigations=(done,), owed=(*rows, *self._by_itself(done, subject, now)))
         return change + self._told(subject, now, line(done))
 
@@ -279,7 +286,7 @@ class Investigations:
         return (owed.propose(order, subject.id, approval.id, f"{done.id}: {diagnosis.cause.value}"),)
 
     def _reports(self, investigation: Investigation, subject: Subject) -> tuple[Owed, ...]:
-        return tuple(owed.report(investigation, place) for place in owed.places(subject))
+        return tuple(owed.report(investigation, place) for place in places(self._store, subject))
 
     def _told(self, subject: Subject, at: datetime, text: str, actor: str | None = None) -> Change:
         number = subject.incident if isinstance(subject, Alert) else subject.number
@@ -301,6 +308,19 @@ def subject_of(store: Store, subject: str) -> Subject:
 def _newest_firing(alert: Alert) -> datetime:
     """One that came back is the same alert, but its trouble began anew."""
     return alert.returned[-1] if alert.returned else alert.fired_at
+
+
+def as_recommended(done: Investigation, subject: Subject, config: Config) -> tuple[Investigation, str]:
+    """With what helps where the service runs in place of the matrix's action, and the SSM document that fits."""
+    document = subject.runbook if isinstance(subject, Alert) else ""
+    if done.diagnosis is None:
+        return done, document
+    alarm = subject.alarm if isinstance(subject, Alert) else None
+    tasks = done.evidence.wanted if done.evidence is not None else 0
+    where = resources(config.service(done.service), alarm)
+    best = remedy(done.diagnosis, where, tasks, config.remediation.timeout, document)
+    diagnosis = done.diagnosis.model_copy(update={"action": best.action})
+    return done.changed(diagnosis=diagnosis), best.runbook
 
 
 def newest_of(store: Store, subject: Subject) -> Investigation | None:

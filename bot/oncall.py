@@ -304,13 +304,16 @@ def _summons(rung: Rung) -> str:
 
 
 def span(duration: timedelta) -> str:
-    """`20 s`, `5 min`, `1 h`, `1 h 30 min`: seconds below a minute, whole minutes from there on."""
-    seconds = max(int(duration.total_seconds()), 0)
-    if seconds < 60:
-        return f"{seconds} s"
-    hours, minutes = divmod(seconds // 60, 60)
-    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
-    return " ".join(parts)
+    """`49 s`, `2 min 40 s`, `1 h 05 min`, `3 days 4 h`: what is smaller is cut off."""
+    minutes, seconds = divmod(max(int(duration.total_seconds()), 0), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} days" + (f" {hours % 24} h" if hours % 24 else "")
+    if hours:
+        return f"{hours} h" + (f" {minutes:02d} min" if minutes else "")
+    if minutes:
+        return f"{minutes} min" + (f" {seconds} s" if seconds else "")
+    return f"{seconds} s"
 
 
 def after(duration: timedelta) -> str:

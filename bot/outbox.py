@@ -30,7 +30,9 @@ ASIDE_SECONDS = 300.0  # between tries of what can't work until somebody mends i
 GIVE_UP_AFTER = timedelta(hours=24)
 GIVE_UP_TRIES = 20  # a bot that was off for a weekend has not tried yet
 MAX_BACKOFF = 60.0
+MAX_PAGER_BACKOFF = 5.0  # people are waited for; the rate of pages holds back many of them
 _SETTLE_TRIES = 8
+_TO_PAGER = frozenset({OwedKind.PAGE, OwedKind.PAGER})
 _LEVELS = {"card_not_posted": logging.DEBUG, "ratelimited": logging.INFO}  # they wait their turn: nothing is wrong
 
 
@@ -191,7 +193,8 @@ class Outbox:
             return
         in_doubt = delivery.in_doubt or error.outcome is Outcome.UNKNOWN
         is_aside = delivery.is_aside or not error.retryable
-        wait = (error.retry_after or backoff(delivery.attempts)) if error.retryable else ASIDE_SECONDS
+        most = MAX_PAGER_BACKOFF if delivery.owed.kind in _TO_PAGER else MAX_BACKOFF
+        wait = (error.retry_after or backoff(delivery.attempts, most)) if error.retryable else ASIDE_SECONDS
         until = now + timedelta(seconds=wait)
         self._store.postpone(delivery, until, error=str(error), in_doubt=in_doubt, aside=is_aside)
         self._show(carrier, delivery, error, now)
@@ -199,11 +202,16 @@ class Outbox:
     def _show(self, carrier: Carrier, delivery: Delivery, error: DeliveryError, now: datetime) -> None:
         is_first = delivery.attempts == SHOWN_AT_TRY if error.retryable else not delivery.is_aside
         is_first = is_first or delivery.owed.kind is OwedKind.PAGE  # people wait for it: each try is shown
-        change = carrier.trouble(delivery, error) if is_first else None
-        if change is not None:
-            self._store.save(change, now)
+        for _ in range(_SETTLE_TRIES if is_first else 0):
+            change = carrier.trouble(delivery, error)
+            try:
+                if change is not None:
+                    self._store.save(change, now)
+            except VersionConflict:
+                continue
+            return
 
 
-def backoff(attempts: int) -> float:
-    """Seconds before the next try: 1, 2, 4 … 60, spread by a fifth so that processes don't march in step."""
-    return min(MAX_BACKOFF, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.8, 1.2)
+def backoff(attempts: int, most: float = MAX_BACKOFF) -> float:
+    """Seconds before the next try: 1, 2, 4 … `most`, spread by a fifth so that processes don't march in step."""
+    return min(most, 2.0 ** min(attempts - 1, 10)) * random.uniform(0.8, 1.2)

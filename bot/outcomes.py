@@ -11,9 +11,9 @@ from bot.config import Config
 from bot.ledger import Ledger
 from bot.models import Change, Message, Progress, Remediation, RemediationStatus, Role, Timer
 from bot.owed import alerts as owed_to_alert
-from bot.owed import fixes as owed
 from bot.planning import Plans, Subject, goes_on, incident_of
-from bot.resources import Resources
+from bot.resources import Resources, resources
+from bot.signals import Alarm
 from bot.steps import fixes as steps
 from bot.verification import Verdict
 
@@ -53,7 +53,7 @@ class Outcomes:
             return None
         now, guard = self._ledger.clock(), self._store.guard(self._plans.place(fix.order))
         status = RemediationStatus.TIMED_OUT if timed_out else RemediationStatus.FAILED
-        return self._after(steps.failed(fix, guard, problem, now, status), now, by=by)
+        return self._after(steps.failed(fix, guard, problem, now, status, by=by), now)
 
     def judged(self, number: int, verdict: Verdict) -> Change | None:
         fix = self._store.remediation(number)
@@ -76,32 +76,38 @@ class Outcomes:
         subject = self._plans.subject_of(fix)
         return subject is not None and goes_on(subject)
 
-    def resources_of(self, fix: Remediation) -> tuple[Subject | None, Resources]:
-        subject = self._plans.subject_of(fix)
-        return subject, self._plans.resources(subject, fix.order.service)
+    def subject_of(self, fix: Remediation) -> Subject | None:
+        return self._plans.subject_of(fix)
 
-    def _after(self, change: Change, now: datetime, by: str | None = None) -> Change:
+    def resources_of(self, fix: Remediation, alarm: Alarm | None) -> Resources:
+        """Where its service runs, as the catalogue and this alarm tell."""
+        return resources(self._config.service(fix.order.service), alarm)
+
+    def _after(self, change: Change, now: datetime) -> Change:
         """With the cards, the timeline, and the ladder where it did not help."""
         fix = change.remediations[0]
         subject = self._plans.subject_of(fix)
-        change += Change(owed=steps.shown(fix, owed.places(subject)))
-        said = _NEWS.get(fix.status)
+        change += Change(owed=steps.shown(fix, self._plans.places(subject)))
+        said = "was stopped" if fix.stopped_by is not None else _NEWS.get(fix.status)
         if said is not None:
-            words = f"{fix.id} {said}" + (f": {fix.problem or fix.said}" if fix.problem or fix.said else "")
-            change += Change(timeline=steps.line(incident_of(subject), now, words))
+            why = _why(fix)
+            words = f"{fix.id} {said}: {why}" if why else f"{fix.id} {said}"
+            change += Change(timeline=steps.line(incident_of(subject), now, words, fix.stopped_by))
             change += self._plans.timeline_shown(subject)
         if (event := events.finished(fix, now)) is not None:
             change += Change(owed=owed_to_alert.events((event,)))
         if fix.status is RemediationStatus.VERIFYING and fix.undoes is not None:
             change += self._taken_back(fix)
-        if fix.status in _NO_HELP and fix.undone_by is None and by is None:
+        if fix.status in _NO_HELP and fix.undone_by is None and fix.stopped_by is None:
             change += self._climbs(fix, subject, now)
         return change
 
     def _taken_back(self, fix: Remediation) -> Change:
         assert fix.undoes is not None
         before = self._store.remediation(fix.undoes).changed(undone_by=fix.number)
-        return Change(remediations=(before,), owed=steps.shown(before, owed.places(self._plans.subject_of(before))))
+        return Change(
+            remediations=(before,), owed=steps.shown(before, self._plans.places(self._plans.subject_of(before)))
+        )
 
     def expire(self, number: int) -> None:
         def step(now: datetime) -> tuple[None, Change | None]:
@@ -160,6 +166,15 @@ class Outcomes:
         acted = [incident.acknowledged_at, incident.update.at if incident.update else None] if incident else []
         acted += [subject.acknowledged_at]
         return any(at is not None and at > ended for at in acted)
+
+
+def _why(fix: Remediation) -> str:
+    """What was found: of its effect where that was looked at, else what AWS said last."""
+    if fix.status is _S.VERIFIED:
+        return "; ".join(fix.verdict[:2])
+    if fix.status is _S.NOT_RECOVERED:
+        return fix.why_not
+    return fix.said if fix.stopped_by is not None else fix.problem or fix.said
 
 
 _S = RemediationStatus

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from bot.incidents import Incidents, limited
 from bot.ledger import Ledger
 from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Role
 from bot.owed import alerts as owed
-from bot.ports import AddressBook, Pager, Roster
+from bot.ports import AddressBook, Pager, Reached, Roster
 from bot.rights import Caller, Rights
 from bot.signals import PagerChange, PagerState
 from bot.steps import alerts as alert_steps
@@ -40,35 +40,61 @@ class Rota(NamedTuple):
     duties: Sequence[Duty]
 
 
+class Called(NamedTuple):
+    """Somebody who is to be called, and how, as far as that can be told before."""
+
+    duty: Duty
+    way: Reached | None
+
+
+class Around(NamedTuple):
+    """What paging works with. `way` answers how somebody would be called; `by_hand` owes what is to be done by hand
+    once this user escalates."""
+
+    roster: Roster
+    book: AddressBook
+    way: Callable[[Duty], Reached]
+    by_hand: Callable[[Subject, str], tuple[Owed, ...]]
+
+
 class Paging:
-    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, roster: Roster, book: AddressBook) -> None:
+    """Raises NotAllowed, Refused, InvalidInput or PagerError."""
+
+    def __init__(self, ledger: Ledger, rights: Rights, rules: Rules, around: Around) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
         self._rules = rules
-        self._roster = roster
-        self._book = book
+        self._roster, self._book, self._way, self._by_hand = around
 
     def on_call(self, caller: Caller, services: Sequence[str]) -> list[Rota]:
         """Who is on call now for each of these services. Raises PagerError."""
         self._rights.need(caller, Right.READ)
         return [Rota(service, self._roster.on_call(service)) for service in services]
 
-    def page(self, caller: Caller, subject: Subject, who: str, why: str) -> Duty:
-        """Call somebody by name: a user id, or a team as the pager names it."""
+    def page(self, caller: Caller, subject: Subject, who: Sequence[str], why: str) -> list[Called]:
+        """Call these by name: user ids, or teams as the pager names them. All or, where one can't be, nobody."""
         self._need(caller, subject)
         reason = limited("reason", one_line(why), MAX_TEXT)
-        duty = self._named(who)
+        duties = [self._named(each) for each in dict.fromkeys(who)]
         by = self._book.name(caller.user_id)
         words = f"{by} asks: {reason}" if reason else f"{by} asks for you"
-        row = owed.page(subject, Role.ASKED, words, name=duty.name, user=duty.user_id, email=duty.email)
-        self._ledger.save(
-            Change(owed=(row.model_copy(update={"lane": f"page:{subject.id}:{duty.name}"}),)), self._ledger.clock()
-        )
-        return duty
+        rows = tuple(owed.page_by_name(subject, duty, words) for duty in duties)
+        called = [Called(duty, self._how(duty)) for duty in duties]
+        self._ledger.save(Change(owed=rows), self._ledger.clock())
+        return called
+
+    def _how(self, duty: Duty) -> Reached | None:
+        """None where that can't be told now; it is looked up again when they are called."""
+        try:
+            return self._way(duty)
+        except DeliveryError as error:
+            log.warning("can't tell how %s will be called: %s", duty.name, error)
+            return None
 
     def _named(self, who: str) -> Duty:
         if who[:1] in "UW" and who.isalnum() and who.isupper():
+            self._rights.need_callable(who)
             try:
                 email = self._book.email(who)
             except ChatError as error:
@@ -95,7 +121,7 @@ class Paging:
             else:
                 change = incident_steps.called(current, role, why)
                 change += deadlines.of_incident(change.incidents[0], self._rules.policy)
-            return role, _again(change)
+            return role, _again(change) + Change(owed=self._by_hand(current, caller.user_id))
 
         return self._ledger.decide(step, subject.id)
 
@@ -126,7 +152,7 @@ class Paging:
 
 
 def _again(change: Change) -> Change:
-    """Calls that are made also for what somebody has taken already."""
+    """Calls that are made also for what somebody has taken already, and of who was called before."""
     rows: list[Owed] = []
     for row in change.owed:
         rows.append(row.model_copy(update={"body": {**row.body, "again": True}}) if "role" in row.body else row)
@@ -165,11 +191,14 @@ class PagerSync:
 
     def _alert(self, number: int, change: PagerChange, by: By) -> None:
         known = self._store.alerts([number]).get(number)
-        if known is None or change.at < known.received_at - _CLOCKS_APART:
+        if known is None or change.at < known.waits_since - _CLOCKS_APART:
             return
-        taken = self._alerts.acknowledge_elsewhere(number, by)
-        if change.state is PagerState.RESOLVED and taken.incident is not None and taken.incident.is_open:
-            self._incidents.resolve_elsewhere(taken.incident.number, by, _resolution(by, change))
+        if change.state is PagerState.ACKNOWLEDGED:
+            self._alerts.acknowledge_elsewhere(number, by)
+            return
+        left = self._alerts.resolve_elsewhere(number, by)
+        if left.incident is not None and left.incident.is_open:
+            self._incidents.resolve_elsewhere(left.incident.number, by)
 
     def _incident(self, number: int, change: PagerChange, by: By) -> None:
         if not self._incidents.exists(number):
@@ -177,7 +206,7 @@ class PagerSync:
         if change.state is PagerState.ACKNOWLEDGED:
             self._incidents.acknowledge_elsewhere(number, by)
         elif self._store.incident(number).is_open:
-            self._incidents.resolve_elsewhere(number, by, _resolution(by, change))
+            self._incidents.resolve_elsewhere(number, by)
 
     def _who(self, change: PagerChange) -> By:
         key = change.key.partition("/call:")[0]
@@ -190,15 +219,7 @@ class PagerSync:
         return By(user, "PagerDuty" if user else f"PagerDuty, by {change.by_name}", change.by_name, key)
 
 
-def _resolution(by: By, change: PagerChange) -> str:
-    return f"resolved in PagerDuty by {change.by_name}"
-
-
-def started(subject: Subject) -> datetime:
-    return subject.received_at if isinstance(subject, Alert) else subject.declared_at
-
-
 def next_call(subject: Subject, rules: Rules) -> oncall.Call | None:
     """Who is called next, if nobody acknowledges."""
-    left = oncall.uncalled(rules.policy, subject.severity, started(subject), subject.called)
+    left = oncall.uncalled(rules.policy, subject.severity, subject.waits_since, subject.called)
     return left[0] if left else None

@@ -10,14 +10,30 @@ from bot.access import Right
 from bot.config import Config
 from bot.errors import Refused
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Incident, Message, Order, Owed, Person, Plan, Remediation, Severity
+from bot.models import (
+    Alert,
+    Change,
+    Guard,
+    Incident,
+    Message,
+    Order,
+    Owed,
+    Person,
+    Plan,
+    Remediation,
+    RemediationStatus,
+    Severity,
+)
 from bot.owed import alerts as owed_to_alert
+from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
 from bot.ports import Fixes
 from bot.resources import Resources, resources
 from bot.rights import Caller, Rights
 from bot.runbooks import NAMED_BY_THE_CATALOGUE, typed
+from bot.signals import Alarm
 from bot.steps import fixes as steps
+from bot.store import Store
 
 Subject = Alert | Incident
 
@@ -65,16 +81,14 @@ class Plans:
         return f"{self._config.service(known).environment}/{known}" if known else steps.place_of(order)
 
     def resources(self, subject: Subject | None, service: str) -> Resources:
-        alert = subject if isinstance(subject, Alert) else None
-        if isinstance(subject, Incident):
-            alerts = self._store.alerts_of_incident(subject.number)
-            alert = next((one for one in alerts if one.service == service), None)
-        return resources(self._config.service(service), alert.alarm if alert is not None else None)
+        return resources(self._config.service(service), alarm_of(self._store, subject, service))
 
-    def planned(self, order: Order, where: Resources) -> Plan:
+    def planned(self, order: Order, where: Resources, *, by_itself: bool = False) -> Plan:
         """What would happen, read from AWS. Raises CloudError, and Refused where a guard rail does not allow it."""
-        now = self._ledger.clock()
-        steps.need_free(self._store.guard(self.place(order)), order, now, self._limits)
+        now, guard = self._ledger.clock(), self._store.guard(self.place(order))
+        steps.need_free(guard, order)
+        if by_itself:
+            steps.need_patience(guard, order, now, self._limits)
         named = sorted(NAMED_BY_THE_CATALOGUE & set(order.parameters))
         if named:
             raise Refused(f"{', '.join(named)} can't be given: the catalogue and the alarm say what is changed.")
@@ -82,7 +96,25 @@ class Plans:
         said = typed(order.parameters, usual, where.account, self._config.known_topics)
         known = order.model_copy(update={"parameters": {**usual, **order.parameters}})
         plan = self._fixes.plan(known, where)
-        return plan.model_copy(update={"checks": (*plan.checks, *said)})
+        warnings = (*plan.warnings, *steps.haste(guard, order, now, self._limits))
+        return plan.model_copy(update={"checks": (*plan.checks, *said), "warnings": warnings})
+
+    def begun(self, fix: Remediation, guard: Guard, now: datetime, *, by_itself: bool = False) -> Change:
+        """It runs, and what else waits for its service is withdrawn: it was planned on what will not be so any more."""
+        if by_itself:
+            steps.need_patience(guard, fix.order, now, self._limits)
+        begun = steps.begun(fix, guard, now)
+        outdated = [
+            self.withdrawn(one, f"{fix.id} changes {fix.order.service} since", now)
+            for one in self._store.open_remediations()
+            if one.status is RemediationStatus.PLANNED and one.number != fix.number
+            and self.place(one.order) == guard.place
+        ]  # fmt: skip
+        return Change.joined((begun, *outdated))
+
+    def withdrawn(self, fix: Remediation, why: str, now: datetime) -> Change:
+        change = steps.withdrawn(fix, why, now)
+        return change + Change(owed=steps.shown(fix, self.places(self.subject_of(fix))))
 
     def new(self, order: Order, plan: Plan, subject: Subject | None, now: datetime, **more: Any) -> Remediation:
         """`more`: who asked, the standing approval, what it undoes."""
@@ -111,9 +143,40 @@ class Plans:
         return Change(owed=self.noted(subject, Message(text, [])))
 
     def noted(self, subject: Subject, message: Message) -> tuple[Owed, ...]:
-        if isinstance(subject, Incident):
-            return owed_to_incident.note(subject, message)
-        return (owed_to_alert.note(subject, message),) if subject.has_stood else ()
+        return noted(self._store, subject, message)
+
+    def places(self, subject: Subject | None) -> tuple[str, ...]:
+        return places(self._store, subject)
+
+
+def places(store: Store, subject: Subject | None) -> tuple[str, ...]:
+    """Where something about it is shown: under its card, and in its incident's own channel, where people work."""
+    own = _incident_with_channel(store, subject)
+    return (owed.place(subject), *((own.channel_id,) if own is not None and own.channel_id else ()))
+
+
+def noted(store: Store, subject: Subject, message: Message) -> tuple[Owed, ...]:
+    """A message in the same places."""
+    if isinstance(subject, Incident):
+        return owed_to_incident.note(subject, message)
+    under = (owed_to_alert.note(subject, message),) if subject.has_stood else ()
+    own = _incident_with_channel(store, subject)
+    return (*under, *((owed_to_incident.own_note(own, message),) if own is not None else ()))
+
+
+def _incident_with_channel(store: Store, subject: Subject | None) -> Incident | None:
+    """Its incident, where that has a channel of its own."""
+    number = incident_of(subject)
+    incident = store.incident(number) if number is not None else None
+    return incident if incident is not None and incident.channel_id else None
+
+
+def alarm_of(store: Store, subject: Subject | None, service: str) -> Alarm | None:
+    """The alert's, or that of the first alert of the incident that is about this service."""
+    if isinstance(subject, Alert):
+        return subject.alarm
+    alerts = store.alerts_of_incident(subject.number) if subject is not None else []
+    return next((one.alarm for one in alerts if one.service == service), None)
 
 
 def goes_on(subject: Subject) -> bool:

@@ -16,6 +16,7 @@ from bot.models import (
     Diagnosis,
     Duty,
     Evidence,
+    Means,
     Message,
     MessageRef,
     Order,
@@ -172,15 +173,32 @@ class Inbox(Protocol):
         ...
 
 
+class Reached(NamedTuple):
+    """How somebody is called.
+
+    why_not     why not by PagerDuty, where that is in use
+    earlier_at  they were called then already, and nothing was sent now; `answer` is what they said to that
+    """
+
+    means: Means
+    why_not: str = ""
+    earlier_at: datetime | None = None
+    answer: str = ""
+
+
 class Pager(Protocol):
     """Wakes people. `key` is our dedup key: what repeats it is the same page. Raises PagerError or ChatError."""
 
-    def page(self, page: Page, to: Duty | None) -> None:
+    def page(self, page: Page, to: Duty | None) -> Reached:
         """Page the primary on call; `to` says who that is, where it is known."""
         ...
 
-    def call(self, page: Page, to: Duty) -> None:
+    def call(self, page: Page, to: Duty) -> Reached:
         """Call somebody in addition: the secondary, a rung of the ladder, a person by name."""
+        ...
+
+    def way(self, to: Duty) -> Reached:
+        """How `call` would reach them, as far as that can be told beforehand."""
         ...
 
     def acknowledge(self, key: str, by: str) -> None:
@@ -389,7 +407,13 @@ class Tracker(Protocol):
         """Labels that are missing are made."""
         ...
 
-    def issue(self, number: int) -> Ticket: ...
+    def closed_issues(self, since: datetime) -> list[int]:
+        """The numbers of those that were closed since, and perhaps of others that are closed."""
+        ...
+
+    def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
+        """The lines `- Name: value` of its text say this from now on; the rest stays what people made of it."""
+        ...
 
     def close_issue(self, number: int) -> None:
         """As done; nothing where it is closed already."""

@@ -23,6 +23,7 @@ from bot.ledger import Ledger
 from bot.models import (
     Change,
     Incident,
+    OwedKind,
     PostMortem,
     PostMortemStatus,
     Section,
@@ -30,6 +31,7 @@ from bot.models import (
     Status,
 )
 from bot.owed import alerts as owed_to_alert
+from bot.owed import incidents as owed_to_incident
 from bot.page_template import Template
 from bot.rights import Caller, Rights
 from bot.steps import aftermath as steps
@@ -46,6 +48,21 @@ class Kept(NamedTuple):
 
     written: PostMortem
     changed: bool = True
+
+
+class Typed(NamedTuple):
+    """A section as somebody sends it.
+
+    seen       the version that the form showed; 0: nobody's
+    is_added   ahead of what is drafted
+    overrules  in place of what the form showed as written meanwhile: whoever wrote that gets it back
+    """
+
+    name: SectionName
+    text: str
+    seen: int = 0
+    is_added: bool = False
+    overrules: bool = False
 
 
 class PostMortems:
@@ -80,7 +97,17 @@ class PostMortems:
         known = self._case.known(incident, written, with_names=False)
         problem = self._template().problem
         missing = tuple(draft.missing(known, written)) if written.is_open else ()
-        return Facts(written, incident, missing, tuple(known.actions), problem)
+        return Facts(written, incident, missing, tuple(known.actions), problem, self._troubles(written, known))
+
+    def _troubles(self, written: PostMortem, known: draft.Known) -> dict[str, str]:
+        """Why what is owed to the thread and the tracker is not there yet."""
+        kinds = {OwedKind.FILE: "file", OwedKind.PULL_REQUEST: "pull request"}
+        found = {kinds[one.kind]: one.error for one in self._store.troubles(written.id) if one.kind in kinds}
+        for item in known.actions:
+            for one in self._store.troubles(item.id):
+                if one.kind is OwedKind.TICKET:
+                    found[item.id] = one.error
+        return found
 
     def show(self, caller: Caller, number: int) -> Facts:
         self._rights.need(caller, Right.READ)
@@ -92,13 +119,12 @@ class PostMortems:
         known = self._case.known(incident, written)
         return draft.path(incident, self._policy.folder), draft.page(known, written, self._template().text)
 
-    def preview(self, caller: Caller, number: int) -> tuple[Facts, list[tuple[str, str]]]:
-        """The sections that people write, each with its text, the long ones folded."""
-        facts = self.show(caller, number)
-        known = self._case.known(facts.incident, facts.written)
-        found = draft.sections(known, facts.written)
-        texts = {name: "" if found[name] == draft.TO_WRITE else draft.folded(found[name]) for name in SectionName}
-        return facts, [(name.label, text) for name, text in texts.items()]
+    def preview(self, caller: Caller, number: int) -> tuple[Incident, str]:
+        """The incident, and the page as it would be filed now, with what is long in it folded."""
+        self._rights.need(caller, Right.READ)
+        incident, written = self._store.incident(number), self._store.post_mortem(number)
+        known = self._case.known(incident, written)
+        return incident, draft.page(known, written, self._template().text, shown=draft.SHOWN_LINES)
 
     def writing(self, caller: Caller, number: int, name: SectionName) -> tuple[Incident, PostMortem, str]:
         """The incident, its post-mortem (begun where there is none yet) and the section as it stands."""
@@ -143,8 +169,8 @@ class PostMortems:
         if written is None:
             return self._begun(incident, now, None) if incident.severity in self._policy.severities else None
         assert incident.resolved_at is not None
-        zone = self._case.zone_of(written.owner or incident.commander, incident.service)
-        return steps.due_again(written, incident, now, incident.resolved_at + self._policy.due, zone)
+        rhythm = self._case.rhythm_of(written.owner or incident.commander, incident.service)
+        return steps.due_again(written, incident, now, incident.resolved_at + self._policy.due, rhythm)
 
     def _begun(self, incident: Incident, now: datetime, by: str | None) -> Change | None:
         if incident.resolved_at is None or self._store.post_mortem_of(incident.number) is not None:
@@ -160,30 +186,28 @@ class PostMortems:
             begun_by=by,
             due_at=due_at if by is None else max(due_at, now + self._policy.due),
         )
-        begun = steps.begun(written, incident, now, self._case.zone_of(owner, incident.service))
-        return begun + daily(now, self._case.zone_of(None, ""))
+        begun = steps.begun(written, incident, now, self._case.rhythm_of(owner, incident.service))
+        return begun + daily(now, self._case.rhythm_of(None, ""))
 
     # -- writing
 
-    def edit(
-        self, caller: Caller, number: int, name: SectionName, text: str, *, is_added: bool = False, seen: int | None
-    ) -> Kept:
-        """`is_added`: ahead of what is drafted. `seen` None: in place of whatever somebody wrote meanwhile."""
-        words = clean(text)
+    def edit(self, caller: Caller, number: int, typed: Typed) -> Kept:
+        """Raises Overtaken where the section is another by now than the form showed."""
+        name, words, seen = typed.name, clean(typed.text), typed.seen
         if len(words) > LONGEST:
             raise InvalidInput("text", f"The section has {len(words):,} characters; {LONGEST:,} fit.")
         _, written, drafted = self.writing(caller, number, name)
-        is_unchanged = words == drafted and written.section(name) is None
+        if words == drafted and written.section(name) is None and not seen:
+            return Kept(written, changed=False)
 
         def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
-            if is_unchanged and seen is not None:
-                return None
             before = written.section(name)
             if not words:
-                return steps.redrafted(written, incident, name, caller.user_id, now)
-            section = Section(name=name, text=words, is_added=is_added, by=caller.user_id, at=now)
-            change = steps.edited(written, incident, section, seen=seen, now=now)
-            if change is None or seen is not None or before is None or before.by == caller.user_id:
+                change = steps.redrafted(written, incident, name, caller.user_id, seen=seen, now=now)
+            else:
+                section = Section(name=name, text=words, is_added=typed.is_added, by=caller.user_id, at=now)
+                change = steps.edited(written, incident, section, seen=seen, now=now)
+            if change is None or not typed.overrules or before is None or before.by == caller.user_id:
                 return change
             return change + Change(
                 owed=(owed_to_alert.post(before.by, look.replaced(before, incident, caller.user_id)),)
@@ -192,12 +216,27 @@ class PostMortems:
         return self._change(caller, number, step)
 
     def assign(self, caller: Caller, number: int, owner: str) -> Kept:
+        """Nobody's goes to whoever takes it; somebody's is given by them, or by who may command the incident."""
         self._rights.need_owner(owner)
         self.begin(caller, number)
-        zone = self._case.zone_of(owner, self._store.incident(number).service)
-        return self._change(
-            caller, number, lambda one, of, now: steps.assigned(one, of, now, caller.user_id, owner=owner, zone=zone)
-        )
+        rhythm = self._case.rhythm_of(owner, self._store.incident(number).service)
+
+        def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            if written.owner not in (owner, caller.user_id) and self._is_there(written.owner):
+                self._rights.need(caller, Right.COMMAND, incident)
+            return steps.assigned(written, incident, now, caller.user_id, owner=owner, rhythm=rhythm)
+
+        return self._change(caller, number, step)
+
+    def _is_there(self, owner: str | None) -> bool:
+        """Can they still own something? Who has left can't be asked."""
+        if owner is None:
+            return False
+        try:
+            self._rights.need_owner(owner)
+        except InvalidInput:
+            return False
+        return True
 
     def submit(self, caller: Caller, number: int) -> Kept:
         """Ready for others to read."""
@@ -213,7 +252,10 @@ class PostMortems:
             raise Refused(f"Still to be written: {named}. Where there is nothing to say, say so.")
 
         def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
-            return steps.filed(written, incident, now, caller.user_id, proposes=self._proposes)
+            change = steps.filed(written, incident, now, caller.user_id, proposes=self._proposes)
+            if change is None or not facts.problem:
+                return change
+            return change + Change(owed=owed_to_incident.note(incident, look.without_template(incident, facts.problem)))
 
         return self._change(caller, number, step)
 

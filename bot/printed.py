@@ -10,13 +10,13 @@ from io import StringIO
 from typing import Any, TextIO
 
 from blocks import digest as words
-from bot import digest as pure
+from blocks.text import counted
 from bot import triage
 from bot.config import Config
 from bot.errors import InvalidInput
 from bot.models import Alert, Incident
-from bot.models.digest import Count, Digest, NoisyAlarm, Times
-from bot.reporting import MOST_DAYS, Asked, Sources, gather, late
+from bot.models.digest import Count, Digest, Named, NoisyAlarm, Times
+from bot.reporting import MOST_DAYS, Asked, Sources, asked_for, late
 from bot.store.sqlite import SqliteStore
 
 # https://owasp.org/www-community/attacks/CSV_Injection: the wide ones are for spreadsheets of East Asia.
@@ -36,7 +36,7 @@ def made(store: SqliteStore, config: Config, asked: Asked, now: datetime) -> Dig
     if not 1 <= asked.days <= MOST_DAYS:
         raise InvalidInput("days", f"1 to {MOST_DAYS}")
     sources = Sources(store, config, triage.policy(config).acknowledge_within, late(store))
-    return gather(sources, pure.last_days(asked.days, now, sources.zone), asked.service)
+    return asked_for(sources, asked, now)
 
 
 def digest(made: Digest, form: str, out: TextIO) -> None:
@@ -123,13 +123,25 @@ def _markdown(digest: Digest) -> Iterator[str]:
     yield _row("Alerts", digest.alerts.alerts)
     yield f"| Alarm messages, cards | {digest.alerts.messages}, {digest.alerts.cards} | |"
     yield _row("Remediations", digest.automation.runs)
-    yield f"| … of them helped, time saved | {digest.automation.verified}, {_time(digest.automation.saved)} | |"
+    if digest.automation.runs.now:
+        yield f"| … of them helped | {digest.automation.verified} | |"
+    if digest.automation.saved:
+        yield f"| Time saved, about | {_time(digest.automation.saved)} | |"
+    yield from _section("Worst incidents", map(_worst, digest.worst))
     yield from _section("Services", (f"{one.service}: {one.incidents.now}" for one in digest.services))
     yield from _section("Noisy and flapping alarms", map(_alarm, (*digest.noisy, *digest.flapping)))
     yield from _section(
-        "On call", (f"{one.service}: {one.pages} calls, {one.at_night} at night" for one in digest.load)
+        "On call",
+        (
+            f"{one.service or 'no service'}: {counted(one.pages, 'call')}, {one.at_night} at night"
+            for one in digest.load
+        ),
     )
-    yield from _section("Overdue", (f"{one.what}: {one.days} days" for one in digest.overdue))
+    yield from _section("Overdue", (f"{one.what}: {words.late_by(one)}" for one in digest.overdue))
+
+
+def _worst(one: Named) -> str:
+    return f"{one.severity.label} {one.id} {one.service}: {words.lasted(one)}"
 
 
 def _row(what: str, count: Count) -> str:

@@ -20,6 +20,7 @@ from bot.models import (
     Change,
     Order,
     Plan,
+    Posted,
     Remediation,
     RemediationStatus,
     Status,
@@ -76,10 +77,13 @@ class Remediations:
         self._rights.need(caller, Right.READ)
         return self._store.remediation(number)
 
-    def listing(self, caller: Caller) -> tuple[list[Remediation], list[Approval]]:
-        """The newest remediations, and the standing approvals that hold."""
+    def listing(self, caller: Caller, subject: Subject | None = None) -> tuple[list[Remediation], list[Approval]]:
+        """The newest remediations, and the standing approvals that hold; of an alert or incident only its own."""
         self._rights.need(caller, Right.READ)
         now = self._ledger.clock()
+        if subject is not None:
+            found = [one for each in self._plans.ids(subject) for one in self._store.remediations_of(each)]
+            return sorted(found, key=lambda one: -one.number), []
         return self._store.remediations(limit=15), [one for one in self._store.approvals() if one.holds(now)]
 
     def waiting(self, caller: Caller, subject: Subject | None) -> list[Remediation]:
@@ -95,10 +99,22 @@ class Remediations:
         self._plans.need(caller, subject)
         return self._fixes.choices(self._plans.resources(subject, service))
 
+    def stands(self, fix: Remediation) -> Posted | None:
+        """Where its card is; before it is posted, the card in whose thread it will be."""
+        subject = self._plans.subject_of(fix)
+        place = owed.place(subject)
+        own = self._store.posted(fix.id, place)
+        return own or (self._store.posted(subject.id, place) if subject is not None else None)
+
     # -- planning
 
-    def plan(self, caller: Caller, subject: Subject | None, order: Order) -> Remediation:
-        """What would happen, shown with who has to approve. Raises CloudError, and Refused with the reason."""
+    def plan(
+        self, caller: Caller, subject: Subject | None, order: Order, *, instead_of: int | None = None
+    ) -> Remediation:
+        """What would happen, shown with who has to approve. Raises CloudError, and Refused with the reason.
+
+        It takes the place of the plan `instead_of`, and of another one for the same action that the caller asked for.
+        """
         self._plans.need(caller, subject)
         if subject is not None and not goes_on(subject):
             raise Refused(f"{subject.id} is over; nothing needs to be changed for it.")
@@ -107,7 +123,7 @@ class Remediations:
         if waiting is not None:
             return waiting
         plan = self._plans.planned(order, self._plans.resources(subject, order.service))
-        return self._keep(order, plan, about, caller.user_id)
+        return self._keep(order, plan, about, caller.user_id, instead_of=instead_of)
 
     def undo(self, caller: Caller, number: int) -> Remediation:
         """The plan that takes a remediation back."""
@@ -135,21 +151,28 @@ class Remediations:
 
         Raises CloudError, and Refused with the reason: also where a policy asks for people, who are in Slack.
         """
-        plan = self._plans.planned(order, where)
+        plan = self._plans.planned(order, where, by_itself=True)
 
         def step(now: datetime) -> tuple[Remediation, Change]:
             fix = self._plans.new(order, plan, None, now, requested_by=None, via=via)
             if fix.needs:
                 raise Refused(f"{order.name} of {order.service} needs the approval of others ({fix.policy}): "
                               "ask for it in Slack.")  # fmt: skip
-            shown = steps.planned(fix, owed.places(None), None)
-            begun = steps.begun(fix, self._store.guard(self._plans.place(order)), now, self._limits)
+            shown = steps.planned(fix, self._plans.places(None), None)
+            begun = self._plans.begun(fix, self._store.guard(self._plans.place(order)), now, by_itself=True)
             return begun.remediations[0], shown + begun
 
         return self._ledger.decide(step, order.service)
 
     def _keep(
-        self, order: Order, plan: Plan, subject: Subject | None, by: str | None, *, undoes: int | None = None
+        self,
+        order: Order,
+        plan: Plan,
+        subject: Subject | None,
+        by: str,
+        *,
+        undoes: int | None = None,
+        instead_of: int | None = None,
     ) -> Remediation:
         """Stored and shown; the same plan that waits already is that one. The guard's row makes two of them meet."""
 
@@ -159,10 +182,26 @@ class Remediations:
             if waiting is not None:
                 return waiting, None
             fix = self._plans.new(order, plan, subject, now, requested_by=by, undoes=undoes)
-            change = steps.planned(fix, owed.places(subject), incident_of(subject))
-            return fix, change + Change(guards=(guard,)) + self._plans.timeline_shown(subject)
+            change = steps.planned(fix, self._plans.places(subject), incident_of(subject))
+            replaced = [self._plans.withdrawn(one, f"{fix.id} takes its place", now)
+                        for one in self._replaced(fix, instead_of)]  # fmt: skip
+            shown = Change(guards=(guard,)) + self._plans.timeline_shown(subject)
+            return fix, Change.joined((change, *replaced, shown))
 
         return self._ledger.decide(step, order.service)
+
+    def _replaced(self, fix: Remediation, instead_of: int | None) -> list[Remediation]:
+        """Plans that wait, and that nobody wants once there is this one."""
+        key = (fix.order.name, fix.order.service, fix.subject, fix.undoes, fix.requested_by)
+        return [
+            one
+            for one in self._store.open_remediations()
+            if one.status is RemediationStatus.PLANNED
+            and (
+                one.number == instead_of
+                or (one.order.name, one.order.service, one.subject, one.undoes, one.requested_by) == key
+            )
+        ]
 
     def _waiting(self, order: Order, subject: Subject | None, undoes: int | None, now: datetime) -> Remediation | None:
         """A plan for just this that can still be approved: not once something else was done for the service."""
@@ -203,7 +242,7 @@ class Remediations:
             taken = _left_by(change, subject)
             change += Change(timeline=steps.line(incident_of(taken), now, f"{fix.id} approved", person.id))
             if is_begun:
-                change += steps.begun(after, guard, now, self._limits) + self._on_it(taken, change, now, person.id)
+                change += self._plans.begun(after, guard, now) + self._on_it(taken, change, now, person.id)
             return self._told(change, subject)
 
         return self._ledger.decide(step, f"FIX-{number}")
@@ -253,7 +292,7 @@ class Remediations:
 
     def _told(self, change: Change, subject: Subject | None) -> tuple[Step, Change]:
         fix = change.remediations[0]
-        change += Change(owed=steps.shown(fix, owed.places(subject)))
+        change += Change(owed=steps.shown(fix, self._plans.places(subject)))
         return Step(fix), change + self._plans.timeline_shown(subject)
 
     def _taken_up(self, subject: Subject | None, fix: Remediation, now: datetime) -> Change:

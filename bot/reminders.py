@@ -6,26 +6,25 @@ A timer says when; what is said is decided on how things stand by then, so that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from blocks import action_items as look
+from blocks.action_items import Late, Subject, Told
+from bot import draft
 from bot.access import Right
 from bot.casefile import CaseFile
 from bot.config import Config
 from bot.errors import Refused
 from bot.ledger import Ledger
-from bot.models import ActionItem, Change, Message, PersonKind, PostMortem
+from bot.models import ActionItem, Change, Incident, Message, PersonKind, PostMortem
 from bot.owed import Target
 from bot.owed import aftermath as owed
-from bot.owed import alerts as owed_to_alert
 from bot.rights import Caller, Rights
 from bot.steps import aftermath as steps
-from bot.steps.reminders import daily, is_night, next_for, next_morning, snoozed
+from bot.steps.reminders import Rhythm, daily
 
-Subject = PostMortem | ActionItem
-_MANAGER_AFTER = timedelta(days=3)
+_MANAGER_AFTER = 3  # so many times as often as what is overdue is named
 
 
 class Reminder(NamedTuple):
@@ -36,8 +35,18 @@ class Reminder(NamedTuple):
     follow: Callable[[], Change | None]
 
 
+class Snoozed(NamedTuple):
+    """When somebody is reminded again; `is_late`: after it is due."""
+
+    until: datetime
+    is_late: bool
+
+
 class Reminders:
-    """What time does to post-mortems and action items, and what people do about being reminded."""
+    """What time does to post-mortems and action items, and what people do about being reminded.
+
+    `link` leads from an id to where that stands in Slack, empty where it stands nowhere.
+    """
 
     def __init__(self, ledger: Ledger, rights: Rights, config: Config, case: CaseFile) -> None:
         self._ledger = ledger
@@ -64,90 +73,123 @@ class Reminders:
 
         self._ledger.decide(step, subject)
 
-    def told(self, subject: str) -> Reminder:
+    def told(self, subject: str, link: Callable[[str], str]) -> Reminder:
         """What its owner is told now, and when they are told again."""
         found, now = self.subject(subject), self._ledger.clock()
-        zone = self._zone(found)
+        rhythm = self._rhythm(found)
         if not found.is_open or (isinstance(found, PostMortem) and found.due_at is None):
             return Reminder("", None, lambda: None)
         if found.owner is None or not self._is_here(found.owner):
             why = "nobody owns it" if found.owner is None else "the one who had it is not in this workspace any more"
-            return Reminder(Target.OPS, look.nobody(found, why), self._after(subject, zone))
-        if is_night(now, zone):
-            return Reminder("", None, lambda: steps.timed(self.subject(subject), next_morning(now, zone)))
-        message = look.reminder(found, now, now.astimezone(zone).date())
-        return Reminder(found.owner, message, self._after(subject, zone))
+            return Reminder(Target.OPS, look.nobody(found, why, link(found.about)), self._after(subject, rhythm))
+        if rhythm.is_quiet(now):
+            return Reminder("", None, lambda: steps.timed(self.subject(subject), rhythm.next_morning(now)))
+        message = look.reminder(self._facts(found, link), now, now.astimezone(rhythm.zone).date())
+        return Reminder(found.owner, message, self._after(subject, rhythm))
 
-    def _after(self, subject: str, zone: ZoneInfo) -> Callable[[], Change | None]:
+    def _facts(self, found: Subject, link: Callable[[str], str]) -> Told:
+        incident = self._store.incident(found.incident)
+        if isinstance(found, ActionItem):
+            return Told(found, incident, link(incident.id))
+        known = self._case.known(incident, found, with_names=False)
+        near = min(self._config.post_mortems.remind)
+        where = link(found.id) or link(incident.id)
+        return Told(found, incident, where, tuple(draft.missing(known, found)), near)
+
+    def became(self, subject: str, user: str, until: datetime | None) -> Message:
+        """What an earlier reminder shows by now. `until`: its owner is reminded again then."""
+        return look.became(self.subject(subject), user, until)
+
+    def _after(self, subject: str, rhythm: Rhythm) -> Callable[[], Change | None]:
         def follow() -> Change | None:
             found, now = self.subject(subject), self._ledger.clock()
             after = found.changed(reminded_at=now)
             change = Change(post_mortems=(after,)) if isinstance(after, PostMortem) else Change(action_items=(after,))
-            return change + steps.timed(after, next_for(after, now, zone))
+            return change + steps.timed(after, rhythm.next_for(after, now))
 
         return follow
 
     def overdue(self) -> None:
-        """Once a day, in the incident channel."""
+        """Again and again, in the incident channel."""
 
         def step(now: datetime) -> tuple[None, Change | None]:
-            written = [one for one in self._store.open_post_mortems() if one.is_overdue(now)]
-            today = now.astimezone(self._config.zone("")).date()
-            items = [one for one in self._store.open_action_items() if one.is_overdue(today)]
-            again = daily(now, self._config.zone("")) if self._is_any() else None
-            if not written and not items:
-                return None, again
-            message = look.overdue([(one, self._others(one, now)) for one in written], items, now)
-            return None, (again or Change()) + Change(owed=(owed_to_alert.post(Target.OPS, message),))
+            if not self._is_any():
+                return None, None
+            written, items = self._late(now)
+            rows = (owed.overdue(),) if written or items else ()
+            return None, daily(now, self._case.rhythm_of(None, "")) + Change(owed=rows)
 
         self._ledger.decide(step, "what is overdue")
+
+    def told_overdue(self, link: Callable[[str], str]) -> Message | None:
+        """What the channel is told is overdue; None: nothing any more."""
+        now = self._ledger.clock()
+        written, items = self._late(now)
+        if not written and not items:
+            return None
+        shown = [self._of_post_mortem(one, now, link) for one in written[: look.NAMED]]
+        shown += [Late(one, self._store.incident(one.incident), link(one.about)) for one in items[: look.NAMED]]
+        return look.overdue(shown, len(written) + len(items) - len(shown), now)
+
+    def _late(self, now: datetime) -> tuple[list[PostMortem], list[ActionItem]]:
+        today = now.astimezone(self._config.zone("")).date()
+        written = [one for one in self._store.open_post_mortems() if one.is_overdue(now)]
+        return written, [one for one in self._store.open_action_items() if one.is_overdue(today)]
+
+    def _of_post_mortem(self, written: PostMortem, now: datetime, link: Callable[[str], str]) -> Late:
+        """The commander is mentioned beside the owner, and after a while the manager."""
+        incident = self._store.incident(written.incident)
+        assert written.due_at is not None
+        is_long = now - written.due_at >= _MANAGER_AFTER * self._config.reminders.again
+        manager = self._manager(incident) if is_long else None
+        return Late(written, incident, link(written.id) or link(incident.id), incident.commander, manager)
 
     def _is_any(self) -> bool:
         return bool(self._store.open_post_mortems(limit=1) or self._store.open_action_items(limit=1))
 
-    def _others(self, written: PostMortem, now: datetime) -> list[str]:
-        """Who is mentioned beside the owner: the commander, and after three days the manager."""
-        incident = self._store.incident(written.incident)
-        assert written.due_at is not None
-        others = [incident.commander]
-        if now - written.due_at >= _MANAGER_AFTER:
-            others.append(self._manager(incident.service))
-        return [one for one in dict.fromkeys(others) if one and one != written.owner]
-
-    def _manager(self, service: str) -> str | None:
-        return self._config.service(service).on_call.manager or self._config.on_call.manager
+    def _manager(self, incident: Incident) -> str | None:
+        return self._config.service(incident.service).on_call.manager or self._config.on_call.manager
 
     # -- people
 
-    def snooze(self, caller: Caller, subject: str, how: str) -> datetime:
-        """Remind me later; when that is."""
+    def snooze(self, caller: Caller, subject: str, how: str) -> Snoozed:
+        """Remind me later. Only whoever owns it is reminded."""
         self._rights.need(caller, Right.READ)
-        zone = self._case.zone_of(caller.user_id, "")
+        rhythm = self._case.rhythm_of(caller.user_id, "")
 
-        def step(now: datetime) -> tuple[datetime, Change | None]:
-            found = self.subject(subject)
-            self._need(caller, found)
-            until = snoozed(how, now, zone)
-            return until, steps.timed(found, until)
+        def step(now: datetime) -> tuple[Snoozed, Change | None]:
+            found = self.need_own(caller, subject)
+            until = rhythm.snoozed(how, now)
+            change = steps.timed(found, until) + Change(owed=(owed.reminded(found, caller.user_id, until),))
+            return Snoozed(until, _is_late(found, until, rhythm)), change
 
         return self._ledger.decide(step, subject)
 
-    def _need(self, caller: Caller, found: Subject) -> None:
-        if not found.is_open:
-            raise Refused(f"{found.id.replace('PM-', 'The post-mortem of INC-')} is done; nobody is reminded any more.")
+    def need_own(self, caller: Caller, subject: str) -> Subject:
+        """Raises Refused where it is done or somebody else's by now."""
+        found = self.subject(subject)
+        self._need_open(found)
         if caller.user_id != found.owner:
-            self._rights.need(caller, Right.RESPOND, self._store.incident(found.incident))
+            who = self._case.name_of(found.owner) if found.owner else "nobody"
+            raise Refused(f"{look.named(found)}: {who} owns it now.")
+        return found
+
+    def _need_open(self, found: Subject) -> None:
+        if not found.is_open:
+            raise Refused(f"{look.named(found)} is done; nobody is reminded any more.")
 
     def give(self, caller: Caller, number: int, owner: str) -> ActionItem:
         """An action item to somebody else."""
         self._rights.need_owner(owner)
         service = self._store.incident(self._store.action_item(number).incident).service
-        zone = self._case.zone_of(owner, service)
+        rhythm = self._case.rhythm_of(owner, service)
 
         def step(now: datetime) -> tuple[ActionItem, Change | None]:
             item = self._store.action_item(number)
-            self._need(caller, item)
-            change = steps.given(item, now, owner, caller.user_id, zone)
+            self._need_open(item)
+            if caller.user_id != item.owner:
+                self._rights.need(caller, Right.RESPOND, self._store.incident(item.incident))
+            change = steps.given(item, now, owner, caller.user_id, rhythm)
             return (change.action_items[0] if change else item), change
 
         return self._ledger.decide(step, f"AI-{number}")
@@ -155,5 +197,11 @@ class Reminders:
     def _is_here(self, user: str) -> bool:
         return self._rights.person(Caller(user)).kind is not PersonKind.GONE
 
-    def _zone(self, found: Subject) -> ZoneInfo:
-        return self._case.zone_of(found.owner, self._store.incident(found.incident).service)
+    def _rhythm(self, found: Subject) -> Rhythm:
+        return self._case.rhythm_of(found.owner, self._store.incident(found.incident).service)
+
+
+def _is_late(found: Subject, until: datetime, rhythm: Rhythm) -> bool:
+    if isinstance(found, ActionItem):
+        return until.astimezone(rhythm.zone).date() > found.due
+    return found.due_at is not None and until > found.due_at

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,19 +14,23 @@ from zoneinfo import ZoneInfo
 from bot import digest as pure
 from bot.access import Right
 from bot.config import Config, same_service
-from bot.errors import InvalidInput
+from bot.errors import ChatError, InvalidInput
 from bot.ledger import Ledger
-from bot.models import Change, Severity
+from bot.models import Change, Posted, Severity
 from bot.models.digest import AlarmCount, Digest, Overdue, Period
 from bot.owed import Target
 from bot.owed import digests as owed
+from bot.ports import Chat
 from bot.rights import Caller, Rights
 from bot.store import Records, Store
+
+log = logging.getLogger(__name__)
 
 MOST_DAYS = 366
 DAYS = 7
 _DETAILS = timedelta(days=14)  # what proposals are made from
-_DAYS = re.compile(r"(\d{1,4})\s*(?:d|days?)?", re.IGNORECASE)
+_DAYS = re.compile(r"(\d{1,4})(?:d|days?)?|(\d{0,3})(w|weeks?|months?)", re.IGNORECASE)
+_LONG = {"w": 7, "m": 30}
 
 Late = Callable[[datetime], Sequence[Overdue]]
 """What is to be done after incidents and late at this moment, the latest first."""
@@ -38,26 +44,40 @@ class Asked(NamedTuple):
 
 
 def parse(text: str) -> Asked:
-    """`30d`, `checkout-api`, `30d checkout-api`; raises InvalidInput."""
-    days, names = DAYS, []
-    for word in text.split():
+    """`30d`, `2w`, `month`, `checkout-api`, `30d checkout-api`; raises InvalidInput."""
+    names: list[str] = []
+    spans: dict[str, int] = {}
+    for word in _apart(text).split():
         found = _DAYS.fullmatch(word)
         if found is None:
             names.append(word)
-            continue
-        days = int(found[1])
-        if not 1 <= days <= MOST_DAYS:
-            raise InvalidInput("days", f"I can look back 1 to {MOST_DAYS} days: /incident digest 30d")
+        else:
+            spans[word] = int(found[1]) if found[1] else int(found[2] or 1) * _LONG[found[3][0].lower()]
+    if len(spans) > 1:
+        raise InvalidInput("days", f"Which one: {' or '.join(spans)}? One period at a time: /incident digest 30d")
+    days = next(iter(spans.values()), DAYS)
+    if not 1 <= days <= MOST_DAYS:
+        raise InvalidInput("days", f"I can look back 1 to {MOST_DAYS} days: /incident digest 30d")
     return Asked(days, " ".join(names))
 
 
+def _apart(text: str) -> str:
+    """`30 days` and `2 weeks` as one word."""
+    return re.sub(r"\b(\d+)\s+(d|w|days?|weeks?|months?)\b", r"\1\2", text, flags=re.IGNORECASE)
+
+
+def _no_link(number: int) -> str:
+    return ""
+
+
 class Sources(NamedTuple):
-    """Where a digest comes from."""
+    """Where a digest comes from. `link` leads to an incident's card; empty: nobody can say where that is."""
 
     records: Records
     config: Config
     within: Mapping[Severity, timedelta]
     late: Late
+    link: Callable[[int], str] = _no_link
 
     @property
     def zone(self) -> ZoneInfo:
@@ -86,10 +106,19 @@ def gather(sources: Sources, period: Period, service: str = "") -> Digest:
         overdue=() if service else sources.late(period.until),
     )
     made = pure.digest(rows, period, terms, terms.name(service))
+    worst = tuple(one.model_copy(update={"link": sources.link(one.number)}) for one in made.worst)
     since = max(period.since, period.until - _DETAILS)
     keys = [one.key for one in (*made.noisy, *made.flapping)]
     details = {key: detail for key in keys if (detail := records.alarm_detail(key, since, period.until))}
-    return pure.proposed(made, details)
+    return pure.proposed(made.model_copy(update={"worst": worst}), details)
+
+
+def asked_for(sources: Sources, asked: Asked, now: datetime) -> Digest:
+    """The digest of the last days. Raises InvalidInput for a service that nobody ever heard of."""
+    found = gather(sources, pure.last_days(asked.days, now, sources.zone), asked.service)
+    if asked.service and found.is_empty and not sources.config.known_service(asked.service):
+        raise InvalidInput("service", _unknown(asked.service, list(sources.config.services)))
+    return found
 
 
 def _service(count: AlarmCount) -> str:
@@ -137,20 +166,16 @@ class Digests:
     def show(self, caller: Caller, asked: Asked) -> Digest:
         """For the one who asks."""
         self._rights.need(caller, Right.READ)
-        period = pure.last_days(asked.days, self._ledger.clock(), self._sources.zone)
-        found = gather(self._sources, period, asked.service)
-        if asked.service and found.is_empty and not self._config.known_service(asked.service):
-            raise InvalidInput("service", _unknown(asked.service, list(self._config.services)))
-        return found
+        return asked_for(self._sources, asked, self._ledger.clock())
 
     def of(self, period: Period, service: str) -> Digest:
         """Of a period that was settled on before: the numbers as they are by now."""
         return gather(self._sources, period, service)
 
     def post(self, caller: Caller, period: Period, service: str) -> bool:
-        """Owe it to the channel, once; False where somebody has already."""
+        """Owe it to the channel; False where somebody has already, and nothing in it is different now."""
         person = self._rights.need(caller, Right.RESPOND)
-        key = f"digest:{period.since.isoformat()}:{period.until.isoformat()}:{same_service(service)}"
+        key = f"{owed.subject(period, service)}:{_mark(self.of(period, service))}"
 
         def step(now: datetime) -> tuple[bool, Change | None]:
             if self._store.was_requested(key):
@@ -159,6 +184,10 @@ class Digests:
             return True, Change(claims=(key,), owed=(row,))
 
         return self._ledger.decide(step, "the digest")
+
+    def posted(self, period: Period, service: str) -> Posted | None:
+        """Where the newest one of these days stands."""
+        return self._store.posted(owed.subject(period, service), self.channel)
 
     def weekly(self) -> bool:
         """Owe the digest of the last week where it is due and nobody has yet; did this call?
@@ -177,7 +206,8 @@ class Digests:
             was_there = self._born <= due or self._sources.records.is_older_than(due)
             if self._store.was_requested(key) or not was_there:
                 return False, None
-            row = owed.digest(self.channel, pure.week_before(due, zone), "")
+            period = pure.week_before(due, zone) if settings.until == "midnight" else pure.last_days(DAYS, due, zone)
+            row = owed.digest(self.channel, period, "")
             return True, Change(claims=(key,), owed=(row,))
 
         is_mine = self._ledger.decide(step, key)
@@ -185,10 +215,31 @@ class Digests:
         return is_mine
 
 
+def _mark(digest: Digest) -> str:
+    """The same for digests that say the same: when they were asked for, and their links, are no part of it."""
+    worst = tuple(one.model_copy(update={"link": ""}) for one in digest.worst)
+    said = digest.model_copy(update={"worst": worst}).model_dump_json(exclude={"period"})
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
 def _unknown(service: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(service, known, n=1)
     hint = f"Did you mean {close[0]}?" if close else "Write days, a service, or both: /incident digest 30d checkout-api"
     return f"I know nothing about “{service[:80]}”. {hint}"
+
+
+def links(store: Store, chat: Chat) -> Callable[[int], str]:
+    """Where incidents' cards stand; a digest is worth having without."""
+
+    def link(number: int) -> str:
+        place = store.posted(f"INC-{number}", Target.OPS)
+        try:
+            return chat.link(place.channel_id, place.ts) if place is not None else ""
+        except ChatError as error:
+            log.warning("no permalink for the card of INC-%s: %s", number, error)
+            return ""
+
+    return link
 
 
 def late(store: Store) -> Late:

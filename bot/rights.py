@@ -50,6 +50,12 @@ class Rights:
         if not decision.allowed:
             raise InvalidInput("commander", f"That person can't take command. {decision.reason}")
 
+    def need_callable(self, user_id: str) -> None:
+        """A page tells what is wrong and where, so it goes to nobody who may not read that; raises InvalidInput."""
+        decision = decide(self._directory.person(user_id, None), Right.READ, self._permissions)
+        if not decision.allowed:
+            raise InvalidInput("person", f"That person can't be paged. {decision.reason}")
+
     def need_owner(self, user_id: str) -> None:
         """Something that is to be done can only be given to somebody who could do it; raises InvalidInput."""
         decision = decide(self._directory.person(user_id, None), Right.READ, self._permissions)

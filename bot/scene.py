@@ -150,6 +150,12 @@ class Scene:
         mine = [one for one in self._alerts.values() if one.group == group and one.leads]
         return max(mine, key=lambda one: one.number, default=None)
 
+    def mates_of(self, alert: Alert) -> list[Alert]:
+        """The others of its group that have a card of their own and wait for somebody, the newest first."""
+        self.lead_of(alert.group)
+        mine = [one for one in self._alerts.values() if one.group == alert.group and one.leads and one.key != alert.key]
+        return sorted(mine, key=lambda one: one.number, reverse=True) if alert.group else []
+
     def led_by(self, number: int) -> list[Alert]:
         """The firing alerts that stand under this one's card, the oldest first."""
         for one in self._store.alerts_led_by(number):

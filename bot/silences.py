@@ -12,9 +12,10 @@ from blocks.text import one_line
 from bot.access import Right
 from bot.config import Config, Maintenance, parse_duration
 from bot.errors import InvalidInput, Refused
-from bot.incidents import limited, required
+from bot.incidents import required
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Shown, Silence, Timer, new_id
+from bot.models import Alert, Change, Shown, Silence, Timer, fits, new_id
+from bot.owed import Target
 from bot.owed import alerts as owed
 from bot.rights import Caller, Rights
 from bot.steps import alerts as steps
@@ -25,13 +26,28 @@ SILENCE = "silence"  # a timer: the silence is over
 LONGEST = timedelta(days=30)
 _SHORTEST = timedelta(minutes=1)
 _HIDDEN_AT_ONCE = 200
+_MANY = 10
+
+
+class Reach(NamedTuple):
+    """What a silence hides now: firing alerts, the worst first; those that somebody has stay visible (`kept`), only
+    their return is quiet. `alarms`: how many of the alarms that were ever heard of it fits."""
+
+    alerts: Sequence[Alert]
+    kept: Sequence[Alert]
+    alarms: int
+
+    @property
+    def is_wide(self) -> bool:
+        """Is it worth a question before it takes effect?"""
+        return bool(self.alerts) or self.alarms > _MANY
 
 
 class Hidden(NamedTuple):
-    """A new silence, and how many firing alerts it hides from now on."""
+    """A new silence, and what it hides from now on."""
 
     silence: Silence
-    alerts: int
+    reach: Reach
 
 
 class Listing(NamedTuple):
@@ -57,59 +73,73 @@ class Silences:
         self._config = config
         self._visibility = Visibility(ledger.store, rules)
 
-    def silence(self, caller: Caller, pattern: str, lasts: str, why: str, channel: str) -> Hidden:
-        """Hide the alarms whose names match a glob; its end is told in `channel`."""
-        glob = _pattern(required("alarms", one_line(pattern), 300))
-        return self._begin(caller, _What(glob, ""), lasts, why, channel)
+    def silence(self, caller: Caller, pattern: str, lasts: str, why: str) -> Hidden:
+        """Hide the alarms whose names match a glob."""
+        return self._begin(caller, _matching(pattern), lasts, why)
 
-    def silence_alert(self, caller: Caller, number: int, lasts: str, why: str, channel: str) -> Hidden:
+    def silence_alert(self, caller: Caller, number: int, lasts: str, why: str) -> Hidden:
         """Hide this one alarm, also when it flaps."""
         alert = self._store.alert(number)
         if not alert.is_firing:
             raise Refused(f"{alert.id} is over; there is nothing to silence.")
-        return self._begin(caller, _What(alert.alarm.name, alert.key), lasts, why, channel)
+        return self._begin(caller, _What(alert.alarm.name, alert.key), lasts, why)
 
-    def _begin(self, caller: Caller, what: _What, lasts: str, why: str, channel: str) -> Hidden:
+    def reach(self, caller: Caller, pattern: str, lasts: str, why: str) -> Reach:
+        """What `silence` with the same words would hide; raises what that would raise."""
+        now = self._ledger.clock()
+        return self._reach(self._made(caller, _matching(pattern), lasts, why, now), now)
+
+    def _made(self, caller: Caller, what: _What, lasts: str, why: str, now: datetime) -> Silence:
         self._rights.need(caller, Right.RESPOND)
-        span = duration(lasts)
-        reason = required("reason", one_line(why), 1000)
-        silence_id = new_id()[:8]
+        return Silence(
+            id=new_id()[:8],
+            pattern=what.pattern,
+            key=what.key,
+            by=caller.user_id,
+            starts_at=now,
+            ends_at=now + duration(lasts),
+            why=required("reason", one_line(why), 1000),
+        )
 
+    def _begin(self, caller: Caller, what: _What, lasts: str, why: str) -> Hidden:
         def step(now: datetime) -> tuple[Hidden, Change]:
-            silence = Silence(
-                id=silence_id,
-                pattern=what.pattern,
-                key=what.key,
-                by=caller.user_id,
-                why=limited("reason", reason, 1000),
-                starts_at=now,
-                ends_at=now + span,
-                channel=channel,
-            )
-            hidden = [one for one in self._store.firing_alerts(limit=2000) if self._hides(silence, one, now)]
+            silence = self._made(caller, what, lasts, why, now)
+            reach = self._reach(silence, now)
             timer = Timer(kind=SILENCE, subject=silence.id, due_at=silence.ends_at)
-            change = Change(silences=(silence,), timers=(timer,))
-            for alert in hidden[:_HIDDEN_AT_ONCE]:
-                words = f"“{silence.pattern}” silenced by <@{silence.by}>: {silence.why}"
-                group = self._store.alerts_led_by(alert.number)
-                values = {"silence": silence.id, "parent": None}
-                change += steps.hidden(alert, Shown.SILENCED, self._rules.policy, words, group=group, **values)
-            return Hidden(silence, len(hidden)), change
+            told = owed.post(Target.OPS, notes.silence_begun(silence, len(reach.alerts)))
+            change = Change(silences=(silence,), timers=(timer,), owed=(told,))
+            for alert in reach.alerts[:_HIDDEN_AT_ONCE]:
+                change += self._hidden(alert, silence)
+            for alert in reach.kept[:_HIDDEN_AT_ONCE]:
+                change += steps.quieted(alert, silence)
+            return Hidden(silence, reach), change
 
         return self._ledger.decide(step, "the silence")
 
-    def _hides(self, silence: Silence, alert: Alert, now: datetime) -> bool:
-        return silence.covers(alert.alarm, now) and alert.shown is not Shown.SILENCED and not alert.is_acknowledged
+    def _reach(self, silence: Silence, now: datetime) -> Reach:
+        firing = [one for one in self._store.firing_alerts(limit=2000) if silence.covers(one.alarm, now)]
+        hidden = [one for one in firing if one.can_be_taken and one.shown is not Shown.SILENCED]
+        kept = [one for one in firing if not one.can_be_taken]
+        names = [key.split("/", 2)[-1] for key in self._store.alarm_keys()] if not silence.key else [silence.pattern]
+        return Reach(hidden, kept, sum(fits(silence.pattern, name) for name in names))
+
+    def _hidden(self, alert: Alert, silence: Silence) -> Change:
+        words = f"“{silence.pattern}” is silenced: {silence.why}"
+        group = self._store.alerts_led_by(alert.number)
+        values = {"silence": silence.id, "parent": None}
+        return steps.hidden(alert, Shown.SILENCED, self._rules.policy, words, by=silence.by, group=group, **values)
 
     def unsilence(self, caller: Caller, which: str) -> Silence:
         """End a silence early, by its id or its pattern; raises InvalidInput that lists those there are."""
         self._rights.need(caller, Right.RESPOND)
         active = self._store.silences()
         asked = which.strip()
+        if not asked and len(active) != 1:
+            raise InvalidInput("silence", f"Which silence? {_listed(active)}")
+        asked = asked or active[0].id
         found = next((one for one in active if asked in (one.id, one.pattern)), None)
         if found is None:
-            known = ", ".join(f"{one.id} ({one.pattern})" for one in active[:10]) or "there is none"
-            raise InvalidInput("silence", f"No silence “{asked[:80]}” is on. Active: {known}.")
+            raise InvalidInput("silence", f"No silence “{asked[:80]}” is on. {_listed(active)}")
         self.end(found.id, by=caller.user_id)
         return found
 
@@ -131,12 +161,25 @@ class Silences:
             still = self._store.alerts_silenced_by(silence_id)
             change = Change(silences=(ended,), cancel_timers=((SILENCE, silence_id),))
             for alert in still:
-                reason = "its silence is over and it still fires"
-                change += self._visibility.shown_again(alert, now, reason, ended=silence_id)
-            told = owed.post(silence.channel, notes.silence_over(silence.pattern, len(still)))
+                change += self._shown(alert, silence_id, now)
+            told = owed.post(Target.OPS, notes.silence_over(ended, sum(one.shown is Shown.SILENCED for one in still)))
             return None, change + Change(owed=(told,))
 
         self._ledger.decide(step, "the silence")
+
+    def _shown(self, alert: Alert, ended: str, now: datetime) -> Change:
+        if alert.shown is not Shown.SILENCED:
+            return steps.unquieted(alert)
+        return self._visibility.shown_again(alert, now, "its silence is over and it still fires", ended=ended)
+
+
+def _listed(active: Sequence[Silence]) -> str:
+    known = ", ".join(f"{one.id} ({one.pattern})" for one in active[:10])
+    return f"Active: {known}. /incident unsilence {active[0].id} ends one." if active else "Nothing is silenced."
+
+
+def _matching(pattern: str) -> _What:
+    return _What(_pattern(required("alarms", one_line(pattern), 300)), "")
 
 
 def duration(text: str) -> timedelta:

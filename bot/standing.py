@@ -13,7 +13,6 @@ from bot.ledger import Ledger
 from bot.models import Action, Approval, Change, Order, Plan
 from bot.owed import Target
 from bot.owed import alerts as owed_to_alert
-from bot.owed import fixes as owed
 from bot.planning import Plans, Subject, goes_on, incident_of
 from bot.rights import Caller, Rights
 from bot.runbooks import RUNBOOKS
@@ -32,6 +31,12 @@ class StandingApprovals:
         self._config = config
         self._limits = config.remediation
         self._plans = plans
+
+    def held(self, caller: Caller, name: str, service: str) -> Approval | None:
+        """What lets this run by itself by now."""
+        self._rights.need(caller, Right.READ)
+        found = self._store.approval(_runnable(name), self._config.known_service(service) or service)
+        return found if found is not None and found.holds(self._ledger.clock()) else None
 
     def grant(self, caller: Caller, name: str, service: str, lasts: timedelta) -> Approval:
         """Let this run by itself for this service for so long."""
@@ -78,7 +83,8 @@ class StandingApprovals:
             return Change
         subject, _ = allowed
         try:
-            plan = self._plans.planned(order, self._plans.resources(subject, order.service))
+            where = self._plans.resources(subject, order.service)
+            plan = self._plans.planned(order, where, by_itself=True)
         except UserError as error:
             problem = str(error)
         except CloudError as error:
@@ -98,11 +104,13 @@ class StandingApprovals:
         fix = self._plans.new(order, plan, subject, now, requested_by=None, approval=approval.id)
         if not fix.group or fix.group in self._rights.person(Caller(approval.by)).groups:
             fix = fix.changed(approved_by={approval.by: now})
-        shown = steps.planned(fix, owed.places(subject), incident_of(subject)) + self._plans.timeline_shown(subject)
+        shown = steps.planned(fix, self._plans.places(subject), incident_of(subject)) + self._plans.timeline_shown(
+            subject
+        )
         if not steps.is_approved(fix):  # a policy asks for more people than whoever gave the standing approval
             return shown
         try:
-            begun = steps.begun(fix, self._store.guard(self._plans.place(order)), now, self._limits)
+            begun = self._plans.begun(fix, self._store.guard(self._plans.place(order)), now, by_itself=True)
         except Refused as error:
             return self._kept_from(subject, order, str(error))
         return Change(owed=shown.owed, timeline=shown.timeline) + begun

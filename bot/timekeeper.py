@@ -55,6 +55,7 @@ class Timekeeper:
             deadlines.UPDATE: self._remind,
             deadlines.SETTLE: lambda timer: self._intake.settle(_number(timer)),
             SILENCE: lambda timer: self._silences.end(timer.subject),
+            deadlines.LEFT: lambda timer: self._intake.still_fires(_number(timer)),
             REVEAL: lambda timer: self._intake.reveal(_number(timer)),
             STORM: lambda timer: self._intake.calm(timer.subject),
             EXPIRE: lambda timer: self._remediations.outcomes.expire(_number(timer)),

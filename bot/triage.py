@@ -69,6 +69,7 @@ class Rules:
         self.catalogue = Catalogue(config)
         self.policy = policy(config)
         self.triage = config.triage
+        self.investigates = config.investigation.by_itself
 
     def post_mortem_due(self, incident: Incident) -> datetime | None:
         """When the post-mortem of an incident that is over is due; None where it needs none."""
@@ -234,8 +235,8 @@ class Rules:
         )  # fmt: skip
         if holding is None:
             return Finding({"runbook": name}, _repair(name, "fits, but nobody approved that it runs by itself"))
-        until = f"<@{holding.by}> approved it until {holding.until:%Y-%m-%d %H:%M} UTC"
-        return Finding({"runbook": name, "approval": holding.id}, _repair(name, f"starts by itself: {until}"))
+        reason = f"starts by itself, as approved until {holding.until:%Y-%m-%d %H:%M} UTC"
+        return Finding({"runbook": name, "approval": holding.id}, _repair(name, reason, by=holding.by))
 
     def _is_within(self, around: Around, incident: Incident) -> bool:
         """Did the incident, or the newest of its alerts, begin within the window?"""
@@ -243,19 +244,20 @@ class Rules:
         return around.now - max(newest, incident.declared_at) <= self.triage.group
 
     def storm(self, storm: Storm, alert: Alert, now: datetime) -> tuple[Storm, Shown]:
-        """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card of their own, and pages not
-        without end."""
+        """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card of their own, one for each
+        service, and one more for what is worse."""
         limits = self.triage.storm
         is_new_window = now - storm.window >= limits.within
         recent = 1 if is_new_window else storm.recent + 1
         values: dict[str, Any] = {"window": now if is_new_window else storm.window, "recent": recent, "newest_at": now}
         if not storm.is_on and recent == 1:
-            values |= {"alerts": 0, "shown": 0, "hidden": 0, "services": {}, "severities": {}}
+            values |= {"alerts": 0, "shown": 0, "hidden": 0, "services": {}, "severities": {}, "carded": {}}
         if not storm.is_on and recent > limits.alerts:
             values |= {"began_at": values["window"], "ended_at": None}
         now_counted = storm.changed(**values)
-        is_urgent = alert.severity is Severity.SEV1 or (alert.pages and now_counted.shown < 2 * limits.alerts)
-        keeps = is_urgent and alert.shown is Shown.CARD  # what would stand under another card is only counted
+        is_urgent = alert.severity is Severity.SEV1 or alert.pages
+        is_worse = alert.severity < now_counted.carded.get(_place(alert), max(Severity) + 1)
+        keeps = is_urgent and is_worse and alert.shown is Shown.CARD  # what would stand under another card is counted
         shown = alert.shown if keeps or not now_counted.is_on else Shown.STORM
         return _counted(now_counted, alert, is_hidden=shown is Shown.STORM), shown
 
@@ -267,15 +269,20 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
     severity, rated = rules.severity(alarm, place, around.tags)
     routed = rules.routing(severity, place, around, alarm)
     grouped = rules.grouping(severity, around)
-    hidden = rules.silence(change, place, around) or rules.inhibition(severity, around)
+    silenced = rules.silence(change, place, around)
+    inhibited = rules.inhibition(severity, around) if silenced is None else None
+    hidden = silenced or inhibited
     values = {**routed.values, **(hidden.values if hidden else grouped.values)}
     decisions = [
         Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {minutes(rules.triage.dedup)}"),
-        *([hidden.decision] if hidden else []),
+        Decision(stage=Stage.FLAP, outcome="none", reason="it did not fire again soon after an OK"),
+        silenced.decision if silenced else _NOT_SILENCED,
+        inhibited.decision if inhibited else _not_inhibited(silenced, around),
         enriched,
         rated,
         routed.decision,
         grouped.decision,
+        *([_UNCOUNTED] if hidden else []),
         (repair := rules.remediation(alarm, place, around)).decision,
     ]
     return Alert(
@@ -297,6 +304,20 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
         **repair.values,
         **values,
     )
+
+
+_NOT_SILENCED = Decision(stage=Stage.SILENCE, outcome="none", reason="no silence and no maintenance window matches")
+_UNCOUNTED = Decision(stage=Stage.STORM, outcome="not counted", reason="it is hidden, so it fills no channel")
+
+
+def _not_inhibited(silenced: Finding | None, around: Around) -> Decision:
+    if silenced is not None:
+        reason = "not looked at: it is silenced already"
+    elif around.parent is not None:
+        reason = f"it is worse than the composite alarm {around.parent.alarm.name} ({around.parent.id})"
+    else:
+        reason = "no firing composite alarm stands for it"
+    return Decision(stage=Stage.INHIBITION, outcome="none", reason=reason)
 
 
 def group_of(place: Place) -> str:
@@ -364,8 +385,13 @@ def _hidden(shown: Shown, stage: Stage, reason: str, **values: Any) -> Finding:
     )
 
 
-def _repair(outcome: str, reason: str) -> Decision:
-    return Decision(stage=Stage.REMEDIATION, outcome=outcome, reason=reason)
+def _repair(outcome: str, reason: str, by: str | None = None) -> Decision:
+    return Decision(stage=Stage.REMEDIATION, outcome=outcome, reason=reason, by=by)
+
+
+def _place(alert: Alert) -> str:
+    """Whose card counts for it in a storm; all of unknown services are one."""
+    return alert.group or alert.service
 
 
 def _counted(storm: Storm, alert: Alert, *, is_hidden: bool) -> Storm:
@@ -376,6 +402,7 @@ def _counted(storm: Storm, alert: Alert, *, is_hidden: bool) -> Storm:
     return storm.changed(
         alerts=storm.alerts + 1,
         shown=storm.shown + (not is_hidden),
+        carded=storm.carded if is_hidden else {**storm.carded, _place(alert): severity},
         hidden=storm.hidden + is_hidden,
         services=services,
         severities={**storm.severities, severity: storm.severities.get(severity, 0) + 1},

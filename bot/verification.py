@@ -13,8 +13,9 @@ _SPREAD = 3.0  # deviations from the baseline that still count as usual
 _SLACK = 0.25  # and at least so much of its mean: quiet services have hardly any deviation
 _LOW_IS_BAD = frozenset({Measure.TASKS, Measure.REQUESTS})
 _COUNTS = frozenset({Measure.ERRORS, Measure.REQUESTS})
-_PERIOD = timedelta(minutes=1)
-_BEFORE = timedelta(hours=1)  # what a reading's `before` is counted over
+_ALARM = {AlarmState.OK: "the alarm is OK", AlarmState.ALARM: "the alarm still fires"}
+_MINUTE = timedelta(minutes=1)
+_LEAST = timedelta(minutes=5)  # fewer datapoints say nothing about a limit
 
 
 class Verdict(NamedTuple):
@@ -25,51 +26,64 @@ class Verdict(NamedTuple):
 
 
 class Window(NamedTuple):
-    """What the readings are of: how long, and whether all of it is after the remediation. `period` is the alarm's."""
+    """How long the readings are of, all of it after the remediation. `period` is the alarm's."""
 
-    length: timedelta = _PERIOD
-    is_after: bool = True
-    period: timedelta = _PERIOD
-
-
-_NEWEST = Window()
+    length: timedelta = _LEAST
+    period: timedelta = _MINUTE
 
 
-def judge(
-    readings: Sequence[Reading], alarm: AlarmState | None, progress: Progress | None, window: Window = _NEWEST
-) -> Verdict:
-    """`readings` since the remediation was done; `alarm` and what was deployed (`progress`) as they stand now.
+class Measured(NamedTuple):
+    """What was measured since the remediation was done.
 
-    A metric beyond its alarm's limit, a firing alarm or a deployment with a problem is a no. Where nothing could be
-    looked at, nothing speaks for it, which is a no as well.
+    worst   the readings of the time from the alarm to the remediation
+    killed  how many tasks were killed out of memory since
     """
-    readings = [_over(window, each) for each in readings]
+
+    readings: Sequence[Reading] = ()
+    window: Window = Window()
+    worst: Sequence[Reading] = ()
+    killed: int = 0
+
+
+def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | None) -> Verdict:
+    """`alarm` and what was deployed (`progress`) are told as they stand now.
+
+    A metric beyond its alarm's limit, a task killed out of memory, a firing alarm or a deployment with a problem is a
+    no. Where nothing could be looked at, nothing speaks for it, which is a no as well.
+    """
     bad: list[str] = []
     good: list[str] = []
     if alarm is not None:
-        (good if alarm is AlarmState.OK else bad).append(f"the alarm is {alarm.value}")
+        (good if alarm is AlarmState.OK else bad).append(_ALARM.get(alarm, f"the alarm is {alarm.value}"))
     if progress is not None:
         (bad if progress.problem else good).append(progress.problem or progress.said)
-    for reading in readings:
-        (bad if _is_beyond(reading) else good).append(_words(reading))
-    if alarm is None and progress is None and not readings:
+    if measured.killed:
+        tasks = "1 task was" if measured.killed == 1 else f"{measured.killed} tasks were"
+        bad.append(f"{tasks} killed out of memory since")
+    peaks = {(each.measure, each.metric): each.peak for each in measured.worst}
+    for each in measured.readings:
+        reading = _by_the_minute(measured.window, each)
+        (bad if _is_beyond(reading) else good).append(_words(reading, peaks.get((each.measure, each.metric))))
+    if alarm is None and progress is None and not measured.readings and not measured.killed:
         bad.append("neither the alarm, a metric nor the deployment could be read")
+    if measured.readings and measured.window.length < _LEAST:
+        good.append(f"measured for {measured.window.length // _MINUTE} min only")
     return Verdict(not bad, (*bad, *good))
 
 
-def _over(window: Window, reading: Reading) -> Reading:
-    """Counts are sums: what they are held against is as well, and for as long.
+def _by_the_minute(window: Window, reading: Reading) -> Reading:
+    """Counts are sums over the window, and their limits over the alarm's period: both by the minute.
 
-    What was measured in part before the remediation says nothing about a limit; there the alarm's state has the word.
+    Of a time that is too short the limit says nothing; there the alarm's state has the word.
     """
-    if not window.is_after:
+    if window.length < _LEAST:
         reading = reading.model_copy(update={"threshold": None})
     if reading.measure not in _COUNTS:
         return reading
-    factors = {"threshold": window.length / window.period, "before": window.length / _BEFORE}
-    known = {name: getattr(reading, name) for name in factors}
+    lengths = {"now": window.length, "expected": window.length, "deviation": window.length, "threshold": window.period}
+    known = {name: (getattr(reading, name), max(length, _MINUTE)) for name, length in lengths.items()}
     return reading.model_copy(
-        update={name: value * factors[name] for name, value in known.items() if value is not None}
+        update={name: value / (length / _MINUTE) for name, (value, length) in known.items() if value is not None}
     )
 
 
@@ -81,17 +95,23 @@ def _is_beyond(reading: Reading) -> bool:
     return reading.now < reading.threshold if is_low else reading.now > reading.threshold
 
 
-def _words(reading: Reading) -> str:
+def _words(reading: Reading, worst: float | None) -> str:
+    """`errors 2/min (720/min at its worst, limit 10/min)`."""
+
+    def told(value: float) -> str:
+        return f"{number(value, reading.unit)}{'/min' if reading.measure in _COUNTS else ''}"
+
     name = reading.metric.rpartition(" ")[2] if reading.measure is Measure.OTHER else reading.measure.value
-    parts = [f"{name or reading.measure.value} {number(reading.now, reading.unit)}"]
-    if reading.before is not None:
-        parts.append(f"before {number(reading.before, reading.unit)}")
+    parts = []
+    if worst is not None and told(worst) != told(reading.now):
+        parts.append(f"{told(worst)} at its worst")
     if reading.threshold is not None:
-        parts.append(f"limit {number(reading.threshold, reading.unit)}")
+        parts.append(f"limit {told(reading.threshold)}")
     if reading.expected is not None:
-        usual = number(reading.expected, reading.unit)
+        usual = told(reading.expected)
         parts.append(f"expected {usual}" if is_usual(reading) else f"unusual: expected {usual}")
-    return f"{parts[0]} ({', '.join(parts[1:])})" if parts[1:] else parts[0]
+    said = f"{name or reading.measure.value} {told(reading.now)}"
+    return f"{said} ({', '.join(parts)})" if parts else said
 
 
 def is_usual(reading: Reading) -> bool:

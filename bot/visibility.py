@@ -7,6 +7,7 @@ from datetime import datetime
 from bot.models import Alert, Change, Shown, Timer
 from bot.owed import alerts as owed
 from bot.steps import alerts as steps
+from bot.steps import causes
 from bot.store import Store
 from bot.triage import Finding, Rules
 
@@ -26,7 +27,17 @@ class Visibility:
         other = self._rules.still_hidden(alert, silences, now)
         if other is not None:
             return self._kept_hidden(alert, other, now)
-        return steps.revealed(alert, self._rules.response_to(alert, now), self._rules.policy, reason)
+        shown = steps.revealed(alert, self._rules.response_to(alert, now), now, self._rules.policy, reason)
+        return shown + self.looked_into(shown.alerts[0], now)
+
+    def looked_into(self, alert: Alert, now: datetime) -> Change:
+        """Its root cause is looked for, where people are called for it, unless that was just done."""
+        storm = self._store.storm(alert.channels[0]) if alert.channels else None
+        if not (self._rules.investigates and alert.pages and alert.awaits and causes.is_wanted(alert, storm)):
+            return Change()
+        if causes.is_recent(next(iter(self._store.investigations_of(alert.id, limit=1)), None), alert, now):
+            return Change()
+        return Change(investigations=(causes.wanted_for(alert, self._store.next_investigation_number(), now),))
 
     def _kept_hidden(self, alert: Alert, other: Finding, now: datetime) -> Change:
         """Hidden by something else from now on."""

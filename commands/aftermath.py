@@ -10,10 +10,10 @@ from blocks.ids import Input
 from blocks.text import clip, escape, when
 from bot.errors import InvalidInput, Overtaken
 from bot.models import SectionName, Status
-from bot.postmortems import Kept
+from bot.postmortems import Kept, Typed
 from commands import words
 from commands.desk import Desk
-from commands.reply import Answer, OpenForm, Reply
+from commands.reply import Answer, OpenForm, Reply, TurnPage
 from commands.request import Request
 
 if TYPE_CHECKING:
@@ -150,25 +150,30 @@ def click_preview(desk: Desk, request: Request) -> Reply:
 
 
 def click_elsewhere(desk: Desk, request: Request) -> Reply:
+    """From a reminder only by who is reminded: it may be somebody else's by now."""
+    if request.is_direct:
+        desk.reminders.need_own(request.caller, f"PM-{request.number}")
     incident = desk.incidents.show(request.caller, request.number)
     return OpenForm(postmortem.elsewhere(incident, carried(request, request.number)))
 
 
 def save_section(desk: Desk, request: Request) -> Reply:
-    """Held against what the form showed, until the person was told that it changed; then they overrule knowingly."""
-    told = f"overtaken:{request.view_id}"
-    seen = None if desk.memory.was_requested(told) else int(request.carried.get("seen") or 0)
+    """Held against what the form showed. Overtaken, it shows what was saved meanwhile, and is held against that."""
+    carried, number = request.carried, request.number
     name = SectionName.parse(str(request.carried.get("section", "")))
-    seams = [str(each) for each in request.carried.get("seams") or []]
+    seams = [str(each) for each in carried.get("seams") or []]
     text = sections.joined(sections.of_form(request.form, Input.TEXT), seams)
-    is_added = bool(request.carried.get("ahead"))
+    seen, overrules = int(carried.get("seen") or 0), bool(carried.get("overrules"))
+    typed = Typed(name, text, seen, is_added=bool(carried.get("ahead")), overrules=overrules)
     try:
-        kept = desk.post_mortems.edit(request.caller, request.number, name, text, is_added=is_added, seen=seen)
+        kept = desk.post_mortems.edit(request.caller, number, typed)
     except Overtaken:
-        desk.memory.claim_request(told, desk.clock())
-        raise
+        incident, written, _ = desk.post_mortems.writing(request.caller, number, name)
+        theirs = written.section(name)
+        again = {**carried, "seen": theirs.version if theirs is not None else 0}
+        return TurnPage(postmortem.overtaken(incident, name, request.form, again, theirs))
     verb = "saved" if kept.changed else "as it was"
-    return Answer(answers.say(f"{name.label} of the post-mortem of *INC-{request.number}* {verb}."))
+    return Answer(answers.say(f"{name.label} of the post-mortem of *INC-{number}* {verb}."))
 
 
 def save_waive(desk: Desk, request: Request) -> Reply:
@@ -192,8 +197,9 @@ def click_snooze(desk: Desk, request: Request) -> Reply:
 
 
 def _snoozed(desk: Desk, request: Request, subject: str, how: str) -> Reply:
-    until = desk.reminders.snooze(request.caller, subject, how)
-    return Answer(answers.say(f"I'll remind you again {when(until, '{date_short_pretty} {time}')}."))
+    snoozed = desk.reminders.snooze(request.caller, subject, how)
+    late = " That is after it is due." if snoozed.is_late else ""
+    return Answer(answers.say(f"I'll remind you again {when(snoozed.until, '{date_short_pretty} {time}')}.{late}"))
 
 
 def click_reassign(desk: Desk, request: Request) -> Reply:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import TypeVar
 
 from blocks import answers, evidence, forms, remediation_notes
@@ -10,18 +12,20 @@ from blocks import remediation as look
 from blocks.ids import Input
 from blocks.text import foreign
 from bot.config import parse_duration
-from bot.errors import CloudError, InvalidInput, Refused
-from bot.models import Action, Alert, Incident, Order, Remediation
+from bot.errors import ChatError, CloudError, Instead, InvalidInput, Refused
+from bot.models import Action, Alert, Incident, Order, Remediation, RemediationStatus
 from bot.runbooks import RUNBOOKS
 from commands import alerting, words
 from commands.desk import Desk
 from commands.reply import Answer, OpenForm, Reply
 from commands.request import Request
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 Subject = Alert | Incident
 _FIX = "fix-"
-_PLANS = "Its plan is posted; nothing is changed before somebody says so there."
+_USUAL_APPROVAL = "30d"
 
 
 # -- what it is about
@@ -71,10 +75,6 @@ def asked(ask: Callable[[], T]) -> T:
         return ask()
     except CloudError as error:
         raise Refused(f"AWS did not answer as it should: {error}. Nothing was changed.") from error
-
-
-def _told(fix: Remediation) -> str:
-    return foreign(f"{look.what(fix)}, {look.change(fix)}", 300)
 
 
 # -- root cause
@@ -130,13 +130,30 @@ def planner(action: Action) -> Callable[[Desk, Request, str], Reply]:
     return run
 
 
-def plan(desk: Desk, request: Request, subject: Subject | None, order: Order) -> Reply:
+def plan(
+    desk: Desk, request: Request, subject: Subject | None, order: Order, *, instead_of: int | None = None
+) -> Reply:
     if order.revision and order.action is not Action.ROLLBACK:
         raise InvalidInput(
             "service", f"I don't understand “{order.revision[:40]}”; is that a service of the catalogue?"
         )
-    fix = asked(lambda: desk.remediations.plan(request.caller, subject, order))
-    return Answer(answers.say(f"*{fix.id}*: {_told(fix)}. {_PLANS}"))
+    try:
+        fix = asked(lambda: desk.remediations.plan(request.caller, subject, order, instead_of=instead_of))
+    except Instead as error:
+        about = subject.id if subject is not None else ""
+        return Answer(remediation_notes.instead(str(error), error.runbook, about, order.service))
+    return _planned(desk, request, fix)
+
+
+def _planned(desk: Desk, request: Request, fix: Remediation, what: str = "is planned") -> Reply:
+    """A line: all else stands on the plan's card, or in the thread where that will be."""
+    where, there = desk.remediations.stands(fix), ""
+    if where is not None:
+        try:
+            there = f" <{desk.replies.permalink(where.channel_id, where.ts)}|here>"
+        except ChatError as error:
+            log.warning("no permalink for %s: %s", fix.id, error)
+    return Answer(answers.say(f"*{fix.id}* {what}{there}; nothing is changed before somebody runs it."))
 
 
 def _order(desk: Desk, action: Action, service: str, subject: Subject | None, runbook: str = "") -> Order:
@@ -165,7 +182,7 @@ def choose_revision(desk: Desk, request: Request) -> Reply:
     subject, order = _subject_of(desk, request, fix.subject), fix.order
     choices = asked(lambda: desk.remediations.choices(request.caller, subject, order.service))
     carried = {"channel": request.channel_id, "thread": request.thread_ts, "subject": fix.subject,
-               "service": order.service}  # fmt: skip
+               "service": order.service, "fix": fix.number}  # fmt: skip
     return OpenForm(forms.choose_revision(choices, order.service, carried, fix.plan.before))
 
 
@@ -178,7 +195,8 @@ def rollback_to(desk: Desk, request: Request) -> Reply:
     """The form with the revisions."""
     subject = _subject_of(desk, request, str(request.carried.get("subject", "")))
     order = _order(desk, Action.ROLLBACK, str(request.carried.get("service", "")), subject)
-    return plan(desk, request, subject, order.model_copy(update={"revision": request.form.get(Input.REVISION, "")}))
+    chosen = order.model_copy(update={"revision": request.form.get(Input.REVISION, "")})
+    return plan(desk, request, subject, chosen, instead_of=request.carried.get("fix"))
 
 
 def runbook(desk: Desk, request: Request, rest: str) -> Reply:
@@ -195,7 +213,7 @@ def runbook(desk: Desk, request: Request, rest: str) -> Reply:
 
 
 def _runbook_form(desk: Desk, request: Request, subject: Subject | None, service: str) -> Reply:
-    if request.trigger_id is None or not service:
+    if request.trigger_id is None:
         raise InvalidInput("runbook", f"Which? /incident runbook {next(iter(RUNBOOKS))} checkout-api")
     carried = {"channel": request.channel_id, "thread": request.thread_ts, "service": service,
                "subject": subject.id if subject is not None else ""}  # fmt: skip
@@ -208,7 +226,11 @@ def run_runbook(desk: Desk, request: Request) -> Reply:
     carried = request.carried
     subject = _subject_of(desk, request, str(carried.get("subject", "")))
     name, lines = request.form.get(Input.RUNBOOK, ""), request.form.get(Input.PARAMETERS, "").splitlines()
-    order = _order(desk, Action.RUNBOOK, str(carried.get("service", "")), subject, _runbook(name))
+    typed = request.form.get(Input.SERVICE, "")
+    service = str(carried.get("service", "")) or desk.config.known_service(typed) or ""
+    if not service:
+        raise InvalidInput("service", f"“{typed[:40]}” is no service of the catalogue.")
+    order = _order(desk, Action.RUNBOOK, service, subject, _runbook(name))
     return plan(
         desk,
         request,
@@ -218,11 +240,12 @@ def run_runbook(desk: Desk, request: Request) -> Reply:
 
 
 def run_button(desk: Desk, request: Request) -> Reply:
-    """`AIOps-PurgeSQSDLQ|AL-17`."""
-    name, _, subject_id = request.value.partition("|")
-    subject = of_id(desk, request, subject_id)
-    order = _order(desk, Action.RUNBOOK, _need_service(subject.service, "runbook"), subject, _runbook(name))
-    return plan(desk, request, subject, order)
+    """`AIOps-PurgeSQSDLQ|AL-17`; where there is no alert or incident, a service behind it, and then a parameter."""
+    name, subject_id, service, given = (*request.value.split("|"), "", "")[:4]
+    subject = _subject_of(desk, request, subject_id)
+    service = service or (subject.service if subject is not None else "")
+    order = _order(desk, Action.RUNBOOK, _need_service(service, "runbook"), subject, _runbook(name))
+    return plan(desk, request, subject, order.model_copy(update={"parameters": _parameters(given.split())}))
 
 
 def _runbook(name: str) -> str:
@@ -254,14 +277,21 @@ def approve(desk: Desk, request: Request, rest: str) -> Reply:
     first, behind = words.first_word(rest)
     if _is_standing(first):
         service, left = words.word_or_quoted(behind)
-        lasts = parse_duration(left.strip() or "30d")
+        lasts = parse_duration(left.strip() or _USUAL_APPROVAL)
         if not service or lasts is None:
             raise InvalidInput(
                 "duration", f"Say for which service and how long: /incident approve {first} checkout-api 7d"
             )
+        held = desk.remediations.standing.held(request.caller, first, service)
+        if held is not None and not left.strip():
+            raise Refused(
+                f"{held.name} may run by itself for {held.service} until {_at(held.until)} already; say how long to "
+                f"change that: /incident approve {first} {service} 7d"
+            )
         given = desk.remediations.standing.grant(request.caller, first, service, lasts)
+        instead = f", instead of {_at(held.until)}" if held is not None else ""
         return Answer(
-            answers.say(f"{given.name} may run by itself for {given.service} until {given.until:%Y-%m-%d %H:%M} UTC.")
+            answers.say(f"{given.name} may run by itself for {given.service} until {_at(given.until)}{instead}.")
         )
     return approve_number(desk, request, _meant(desk, request, rest).number)
 
@@ -288,8 +318,13 @@ def _newest_done(desk: Desk, request: Request) -> int:
 
 
 def remediations(desk: Desk, request: Request, rest: str) -> Reply:
-    fixes, approvals = desk.remediations.listing(request.caller)
+    subject = about(desk, request, rest)[0] if rest.strip() else None
+    fixes, approvals = desk.remediations.listing(request.caller, subject)
     return Answer(remediation_notes.listing(fixes, approvals, desk.clock()))
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _is_standing(word: str) -> bool:
@@ -314,7 +349,7 @@ def _meant(desk: Desk, request: Request, rest: str) -> Remediation:
     subject, _, _ = about(desk, request, "")
     waiting = desk.remediations.waiting(request.caller, subject)
     named = "; ".join(f"{one.id}: {look.what(one)}, {look.change(one)}" for one in waiting[:5])
-    raise InvalidInput("remediation", f"Say which one. {f'There waits {named}' if named else 'Nothing waits here'}.")
+    raise InvalidInput("remediation", f"Which one? {named}." if named else "Nothing waits here.")
 
 
 def approve_number(desk: Desk, request: Request, number: int) -> Reply:
@@ -325,6 +360,8 @@ def approve_number(desk: Desk, request: Request, number: int) -> Reply:
 def _approved(fix: Remediation, *, changed: bool) -> str:
     if changed:
         return f"You approved *{fix.id}*; {'it runs' if fix.started_at else 'it still needs another approval'}."
+    if fix.status is RemediationStatus.WITHDRAWN:
+        return f"*{fix.id}* is withdrawn: {foreign(fix.problem, 300)}."
     who = f", approved by <@{[*fix.approved_by][-1]}>" if fix.approved_by else ""
     return f"*{fix.id}* is {fix.status.value} already{who}."
 
@@ -338,7 +375,7 @@ def reject_number(desk: Desk, request: Request, number: int) -> Reply:
 
 def undo_number(desk: Desk, request: Request, number: int) -> Reply:
     fix = asked(lambda: desk.remediations.undo(request.caller, number))
-    return Answer(answers.say(f"*{fix.id}* takes back FIX-{number}: {_told(fix)}. {_PLANS}"))
+    return _planned(desk, request, fix, f"takes back FIX-{number}")
 
 
 def rehearse_number(desk: Desk, request: Request) -> Reply:
@@ -349,7 +386,7 @@ def rehearse_number(desk: Desk, request: Request) -> Reply:
 
 def again_number(desk: Desk, request: Request) -> Reply:
     fix = asked(lambda: desk.remediations.again(request.caller, request.number))
-    return Answer(answers.say(f"*{fix.id}*: {_told(fix)}. {_PLANS}"))
+    return _planned(desk, request, fix)
 
 
 def stop_number(desk: Desk, request: Request) -> Reply:

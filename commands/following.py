@@ -81,7 +81,8 @@ def click_action(desk: Desk, request: Request) -> Reply:
 def of_message(desk: Desk, request: Request, source: str | None) -> Reply:
     """The message's words become the title; the owner is whoever makes it, until they choose another."""
     here = desk.incidents.here(request.caller, request.channel_id, request.thread_ts or request.message_ts)
-    return OpenForm(_item_form(desk, request, here, words.readable(request.message_text), source))
+    title = words.plain(request.message_text, desk.actions.name_of)
+    return OpenForm(_item_form(desk, request, here, title, source))
 
 
 def save_action(desk: Desk, request: Request) -> Reply:
@@ -120,5 +121,5 @@ def _closed(desk: Desk, request: Request, number: int) -> Reply:
     if not done.changed:
         who = f", closed by <@{item.closed_by}>" if item.closed_by else ""
         return Answer(answers.say(f"*{item.id}* was done already{who}."))
-    issue = f" Its issue is still open: {escape(item.url)}" if item.url else ""
+    issue = f" Its issue is being closed: {escape(item.url)}" if item.url else ""
     return Answer(answers.say(f"*{item.id}* is done: {foreign(item.title, 250)}.{issue}"))

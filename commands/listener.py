@@ -109,7 +109,7 @@ class Listener:
         """Subscribed, acked, of no interest yet."""
 
     def _on_view(self, ack: Ack, body: Body) -> None:
-        """1. run, 2. ack with the refusal or closing the form, 3. confirm."""
+        """1. run, 2. ack with the refusal, with another page of the form or closing it, 3. confirm."""
         asked = request.submission(body)
         if self._is_closing:
             ack(response_action="errors", errors=_in_form(asked, UserError(_RESTARTING)))
@@ -124,6 +124,9 @@ class Listener:
         except Exception:
             ack(response_action="errors", errors=_in_form(asked, UserError(_unforeseen("a form"))))
         else:
+            if isinstance(reply, TurnPage):
+                ack(response_action="update", view=reply.view)
+                return
             ack()
             self._after_ack(lambda: self._answer(asked, reply))
 
@@ -134,7 +137,8 @@ class Listener:
             if not self._is_first(asked) or self._desk.memory.was_requested(done):
                 return None
             reply = views.submit(self._desk, asked)
-            self._desk.memory.claim_request(done, self._desk.clock())
+            if not isinstance(reply, TurnPage):
+                self._desk.memory.claim_request(done, self._desk.clock())
         return reply
 
     def _hand_on(self, handler: Handler, read: Callable[[Body], Request], body: Body) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from blocks import answers, digest
-from blocks.text import foreign
+from blocks.text import foreign, link, when
 from bot.errors import InvalidInput
 from bot.models.digest import Period
 from bot.owed import Target
@@ -33,5 +34,13 @@ def post(desk: Desk, request: Request) -> Reply:
     is_new = desk.digests.post(request.caller, period, service)
     channel = desk.ops if desk.digests.channel == Target.OPS else desk.digests.channel
     where = f"<#{channel}>" if _CHANNEL_ID.fullmatch(channel) else foreign(f"#{channel}", 100)
-    said = f"Posted to {where}." if is_new else f"Somebody has posted it to {where} already."
-    return Answer(answers.say(said))
+    if is_new:
+        return Answer(answers.say(f"Posted to {where}."))
+    place = desk.digests.posted(period, service)
+    if place is None:
+        return Answer(answers.say(f"It is on its way to {where} already."))
+    at = when(datetime.fromtimestamp(float(place.ts), UTC), "{date_short_pretty} {time}")
+    found = link(desk.replies.permalink(place.channel_id, place.ts), "Here it is")
+    return Answer(
+        answers.say(f"It was posted to {where} on {at} already, and nothing in it is different now. {found}.")
+    )

@@ -43,6 +43,11 @@ class Request:
     carried: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_direct(self) -> bool:
+        """In a direct message."""
+        return self.channel_id.startswith("D")
+
+    @property
     def number(self) -> int:
         """The incident a button or form is about."""
         raw = self.carried.get("incident") if self.carried else self.value.partition(":")[0]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from blocks import answers
-from blocks.text import ago, escape, foreign, literal
+from blocks.text import ago, counted, escape, foreign, literal
 from bot.alerts import Taken
 from bot.incidents import Result
-from bot.models import Alert, Duty, Incident, Message, Role, Silence, Status
+from bot.models import Alert, Incident, Means, Message, Role, Silence, Status, by_means
+from bot.paging import Called
 from bot.silences import Hidden
+
+_KEPT = 5
 
 
 def declared(incident: Incident) -> Message:
@@ -97,30 +101,48 @@ def _over(incident: Incident, now: datetime) -> Message:
         return answers.say(f"*{incident.id}* was merged into *INC-{incident.merged_into}*.")
     assert incident.resolved_at is not None
     since = ago((now - incident.resolved_at).total_seconds())
-    return answers.say(f"*{incident.id}* was already {incident.status} by <@{incident.resolved_by}>, {since}.")
+    head = f"*{incident.id}* was already {incident.status}"
+    if incident.resolved_by is None:
+        why = f"in {incident.resolved_via}" if incident.resolved_via else incident.resolution
+        return answers.say(f"{head}, {since}: {foreign(why, 300)}.")
+    where = f" in {foreign(incident.resolved_via, 100)}" if incident.resolved_via else ""
+    return answers.say(f"{head} by <@{incident.resolved_by}>{where}, {since}.")
+
+
+def all_taken(results: Sequence[Taken], now: datetime, by: str) -> Message:
+    return answers.say("\n".join(_taken(each, now, by) for each in results))
 
 
 def taken(result: Taken, now: datetime, by: str) -> Message:
     """You have it, or who has, or that it is over."""
+    return answers.say(_taken(result, now, by))
+
+
+def _taken(result: Taken, now: datetime, by: str) -> str:
     alert, incident = result.alert, result.incident
     where = f" → *{incident.id}*" if incident else ""
     if result.changed:
-        return answers.say(f"You acknowledged *{alert.id}*{where}.")
+        return f"You acknowledged *{alert.id}*{where}."
     if alert.acknowledged_at is None:
-        return answers.say(f"*{alert.id}* is over already: its alarm is OK again.")
+        return f"*{alert.id}* is over already: its alarm is OK again."
     since = ago((now - alert.acknowledged_at).total_seconds())
     if alert.acknowledged_by == by:
-        return answers.say(f"You acknowledged *{alert.id}* already, {since}{where}.")
+        return f"You acknowledged *{alert.id}* already, {since}{where}."
     who = f"by <@{alert.acknowledged_by}>" if alert.acknowledged_by else f"in {foreign(alert.via, 100)}"
-    return answers.say(f"*{alert.id}* was already acknowledged {who}, {since}{where}.")
+    return f"*{alert.id}* was already acknowledged {who}, {since}{where}."
 
 
 def silenced(hidden: Hidden) -> Message:
-    silence = hidden.silence
-    now = f" {hidden.alerts} firing now." if hidden.alerts else " None of them fires now."
+    silence, reach = hidden.silence, hidden.reach
     until = f"<!date^{int(silence.ends_at.timestamp())}^{{date_short_pretty}} {{time}}|{silence.ends_at:%H:%M} UTC>"
-    end = f"`/incident unsilence {silence.id}` ends it."
-    return answers.say(f"Silenced {literal(silence.pattern, 300)} until {until}.{now} {end}")
+    said = [f"Silenced {literal(silence.pattern, 300)} until {until}."]
+    if reach.alerts:
+        said.append(f"It hides {counted(len(reach.alerts), 'alert')} that fired before.")
+    for alert in reach.kept[:_KEPT]:
+        said.append(f"{alert.id} is acknowledged and stays visible; the silence keeps its return quiet.")
+    if not reach.alerts and not reach.kept:
+        said.append("None of them fires now." if reach.alarms else "It matches none of the alarms I know yet.")
+    return answers.say(" ".join([*said, f"`/incident unsilence {silence.id}` ends it."]))
 
 
 def unsilenced(silence: Silence) -> Message:
@@ -132,9 +154,14 @@ def rated(result: Taken) -> Message:
     return answers.say(f"*{result.alert.id}* {verb} {result.alert.severity.label}.")
 
 
-def paging(subject: Alert | Incident, duty: Duty) -> Message:
-    who = f"<@{duty.user_id}>" if duty.user_id else foreign(duty.name, 80)
-    return answers.say(f"Paging {who} for *{subject.id}*.")
+def paging(subject: Alert | Incident, called: Sequence[Called]) -> Message:
+    """The calls are under way; what became of each is said in the thread."""
+    lines = []
+    for duty, way in called:
+        who = f"<@{duty.user_id}>" if duty.user_id else foreign(duty.name, 80)
+        by = f" by {by_means(way.means, way.why_not)}" if way and way.means is Means.MESSAGE else ""
+        lines.append(f"Paging {who} for *{subject.id}*{by}.")
+    return answers.say("\n".join(lines))
 
 
 def escalated(subject: Alert | Incident, role: Role) -> Message:

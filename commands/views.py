@@ -79,8 +79,7 @@ def resolve_anyway(desk: Desk, request: Request) -> Reply:
 
 def silence(desk: Desk, request: Request) -> Reply:
     span, reason = request.form.get(Input.DURATION, ""), request.form.get(Input.REASON, "")
-    channel = request.channel_id or desk.ops
-    return Answer(say.silenced(desk.silences.silence_alert(request.caller, _alert(request), span, reason, channel)))
+    return Answer(say.silenced(desk.silences.silence_alert(request.caller, _alert(request), span, reason)))
 
 
 def alert_severity(desk: Desk, request: Request) -> Reply:

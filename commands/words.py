@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
-from blocks.text import unescape
+from blocks.text import one_line, unescape
 from bot.errors import InvalidInput
 from bot.models import Severity
 
@@ -15,8 +16,11 @@ _ALERT = re.compile(r"(?i)^al-(\d{1,15})\b[:,]?\s*")
 _BARE_ID = re.compile(r"^(\d{1,9})(?=\s|$)\s*")
 _NO_ID = re.compile(r"(?i)^(?:inc-|#\d)")
 _USER = re.compile(r"^<@([UW][A-Z0-9]+)(?:\|[^>]*)?>\s*")
+_AND = re.compile(r"(?i)^(?:,\s*)?(?:and\s+|&(?:amp;)?\s*)?")
 _LINK = re.compile(r"^<(https?://[^|>\s]+)(?:\|[^>]*)?>\s*")
 _MARKUP = re.compile(r"<(?P<kind>[@#!]?)(?P<target>[^<>|]+)(?:\|(?P<label>[^<>]*))?>")
+_PERSON = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>")
+_FORMATTED = re.compile(r"(?<!\w)([*_~])(?=\S)(.{1,3000}?)(?<=\S)\1(?!\w)")
 _SPACED = re.compile(r"(?i)^\s*sev\s+([1-4])(?=[\s:,]|$)[:,]?\s*")
 _QUOTES = {'"': '"', "“": "”", "”": "”", "„": "“”", "«": "»", "‘": "’", "'": "'"}
 _SINGLE = re.compile(r"'([^']+)'(?=\s|$)")  # an apostrophe elsewhere is no quote
@@ -40,6 +44,15 @@ def first_word(text: str) -> tuple[str, str]:
 def readable(text: str) -> str:
     """What was typed, from what Slack made of it: `<@U1|ana>` is `@ana` again, entities are characters."""
     return unescape(_MARKUP.sub(_typed, text))
+
+
+def plain(text: str, name: Callable[[str], str]) -> str:
+    """What somebody wrote in one line without its formatting; who is mentioned, by `name`."""
+    shown = one_line(readable(_PERSON.sub(lambda found: f"@{name(found[1])}", text)))
+    shown = one_line(shown.replace("`", " "))
+    while (bare := _FORMATTED.sub(r"\2", shown)) != shown:
+        shown = bare
+    return shown
 
 
 def _typed(markup: re.Match[str]) -> str:
@@ -87,6 +100,17 @@ def user(text: str) -> tuple[str | None, str]:
     """`<@U123|ana> rest`, as Slack escapes an @mention in a command."""
     found = _USER.match(text)
     return (found[1], text[found.end() :]) if found else (None, text)
+
+
+def users(text: str) -> tuple[list[str], str]:
+    """`<@U1|ana>, <@U2|bob> and <@U3|cy> rest`: all that stand at the beginning."""
+    found: list[str] = []
+    who, left = user(text)
+    while who:
+        found.append(who)
+        rest = left
+        who, left = user(_AND.sub("", rest))
+    return (found, rest.lstrip(",:; ")) if found else ([], text)
 
 
 def link(text: str) -> tuple[str, str]:

@@ -26,6 +26,7 @@ WORKERS = 3
 BATCH = 10  # what SQS gives at once
 TOGETHER = 5  # full batches that are stored as one, while more wait
 WAIT_SECONDS = 5.0
+FIRST_WAIT_SECONDS = 1.0  # timers wait until the queue is empty; SQS asks all its servers only in a poll that waits
 MAX_BACKOFF = 60.0
 STORE_TRIES = 5
 EXTENSION_SECONDS = 60
@@ -78,7 +79,7 @@ class Intake:
         failures = 0
         while not self._stopping.is_set():
             try:
-                taken, is_all = self._receive(WAIT_SECONDS)
+                taken, is_all = self._receive(WAIT_SECONDS if self.caught_up.is_set() else FIRST_WAIT_SECONDS)
             except CloudError as error:
                 failures += 1
                 self._is_ill(error)

@@ -148,6 +148,7 @@ def _welcome(here: World, environment: dict[str, str], speed: float) -> str:
         f"Config     {environment['CONFIG_FILE']}",
         "",
         "Press “Break something” at the foot of Slack's sidebar, or type /incident declare",
+        "The weekly digest is posted within ten minutes.",
         sped_up if speed > 1 else "To see deadlines and escalation pass sooner: DEMO_SPEED=10 make demo",
         "Ctrl-C ends it.",
         "",

@@ -7,9 +7,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.loaders import Loader
 
+from bot.integrations.aws import clients
 from bot.logs import quieten
 from tests.workspace import Workspace, workspace
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_are_read_once() -> Iterator[None]:
+    """Reading AWS's service models is most of what a bot's start costs: all bots of a run share what was read."""
+    loader = Loader(file_loader=clients._PlainJson())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clients, "Loader", lambda **_: loader)
+        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,20 +29,22 @@ from tests.clock import MovableClock
 T = TypeVar("T")
 Json = dict[str, Any]
 PATIENCE = 8.0
+IDLE = 0.05  # so long nothing is under way: what is due waits for nothing but its turn
 
 ANA, BOB, CY, DEE, GUS, STRANGER, BOT = "U0ANA", "U0BOB", "U0CY", "U0DEE", "U0GUS", "U0STRANGER", "U0BOT"
 
 
 def wait_for(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:
     """The first truthy thing that `look` finds."""
-    until = time.monotonic() + patience
+    began = time.monotonic()
     while True:
         found = look()
         if found:
             return found
-        if time.monotonic() > until:
+        waited = time.monotonic() - began
+        if waited > patience:
             raise AssertionError(f"waited {patience} s for {what}")
-        time.sleep(0.005)
+        time.sleep(min(max(0.005, waited / 20), 0.05))  # looking costs as well, and most of all what is looked for
 
 
 class Workspace:
@@ -53,6 +55,8 @@ class Workspace:
         self.folder = folder
         self.clock = MovableClock()
         self.bot: Bot | None = None
+        self.stopping: Callable[[], AbstractContextManager[object]] = nullcontext
+        self._idle_since: float | None = None
         self.ops = Channel(self, "ops-incidents")
         self.ana, self.bob, self.cy, self.dee = (Person(self, each) for each in (ANA, BOB, CY, DEE))
         self.gus, self.stranger = Person(self, GUS), Person(self, STRANGER)
@@ -73,7 +77,8 @@ class Workspace:
 
     def stop_bot(self) -> None:
         if self.bot is not None:
-            self.bot.stop()
+            with self.stopping():
+                self.bot.stop()
             self.bot = None
 
     def restart_bot(self, config: Config | None = None) -> Bot:
@@ -106,7 +111,26 @@ class Workspace:
         """Wait until nothing that could be delivered waits."""
         bot = self.bot
         assert bot is not None
-        wait_for(lambda: bot.store.next_delivery_at() is None, "an empty outbox", patience)
+        wait_for(lambda: self.is_quiet() and bot.store.next_delivery_at() is None, "an empty outbox", patience)
+
+    def is_quiet(self) -> bool:
+        """Nothing that is due is owed or under way. For asking again and again: what only waits for its turn gets it.
+
+        A channel takes a message a second; here that second is one of the test's clocks.
+        """
+        bot = self.bot
+        assert bot is not None
+        due = bot.store.next_delivery_at()
+        is_owed = due is not None and due <= self.clock()
+        if not is_owed or bot.store.claim_owners():
+            self._idle_since = None
+            return not is_owed and not bot.store.claim_owners()
+        now = time.monotonic()
+        self._idle_since = self._idle_since or now
+        if now - self._idle_since >= IDLE:
+            self._idle_since = None
+            self.advance(1.0)
+        return False
 
     def get(self, path: str) -> Json:
         return _call(urllib.request.Request(self.server.url + path))
@@ -267,8 +291,13 @@ class Person:
         return self._workspace.post("/sandbox/send", **{"as": self.id}, channel=place, text=text, thread_ts=thread_ts)
 
     def run(self, command: str, channel: str = "ops-incidents") -> Json:
-        """Type a slash command."""
-        answer = self.say(command, channel)
+        """Type a slash command, in a channel of an incident as soon as one was invited."""
+
+        def typed() -> Json | None:
+            answer = self.say(command, channel)
+            return None if answer.get("error") == "not_in_channel" else answer
+
+        answer = wait_for(typed, f"{self.id} in #{channel}")
         assert answer.get("ok"), answer
         return answer
 

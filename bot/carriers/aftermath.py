@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import NamedTuple
 
 from blocks import postmortem as look
 from bot.actions import LABEL, Actions
 from bot.carriers.common import Messenger, Settlement
 from bot.errors import ChatError, DeliveryError, TrackerError
-from bot.models import Change, Delivery, EventKind, Incident, MessageRef, Owed, OwedKind, TimelineEvent
+from bot.models import Change, Delivery, EventKind, Incident, MessageRef, Owed, OwedKind, Posted, TimelineEvent
 from bot.owed import Target
-from bot.owed import aftermath as owed
 from bot.owed import incidents as owed_to_incident
 from bot.ports import Chat, Clock, Tracker
 from bot.postmortems import PostMortems
@@ -70,13 +70,16 @@ class AftermathCarriers:
         if delivery.owed.kind not in (OwedKind.FILE, OwedKind.PULL_REQUEST, OwedKind.TICKET):
             return None
         subject = delivery.owed.subject
+        if not subject:
+            return None  # a look at all issues: the next one sees the same
         what = {OwedKind.FILE: "file", OwedKind.PULL_REQUEST: "pull request"}.get(delivery.owed.kind, "issue")
-        still = "closed" if delivery.owed.body.get("what") == "close" else "there"
+        still = {"close": "closed", "revise": "up to date"}.get(delivery.owed.body.get("what", ""), "there")
         number = _number(subject)
         incident = self._store.action_item(number).incident if subject.startswith("AI-") else number
         text = f"the {what} for {subject.replace('PM-', 'the post-mortem of INC-')} is not {still} yet: {error}"
         event = TimelineEvent(incident=incident, at=self._clock(), kind=EventKind.TROUBLE, text=text)
-        return Change(timeline=(event,), owed=owed_to_incident.cards(self._store.incident(incident)))
+        cards = owed_to_incident.cards(self._store.incident(incident))  # and of its post-mortem, where it is listed
+        return Change(timeline=(event,), owed=cards) + self._after.actions.shown(incident)
 
     def _begin(self, delivery: Delivery) -> Settlement:
         return Settlement(follow=self._after.written.followed(_number(delivery.owed.subject)))
@@ -113,13 +116,13 @@ class AftermathCarriers:
         card = self._above(self._store.incident(number))
         name = path.rsplit("/", 1)[-1]
         self._chat.upload(card.channel_id, card.ts, name, f"Post-mortem of INC-{number}", text.encode())
-        return Settlement()
+        return Settlement(follow=lambda: self._after.actions.shown(number))
 
     def _pull_request(self, delivery: Delivery) -> Settlement:
         number = _number(delivery.owed.subject)
         path, text = self._after.written.page(number)
         title = f"Post-mortem of INC-{number}"
-        link = self._link(self._store.incident(number))
+        link = self._link(f"INC-{number}")
         body = f"{title}, as it was filed in Slack{f': {link}' if link else '.'}"
         url = self._after.tracker.propose(self._key(f"INC-{number}"), path, text, title, body)
         return Settlement(follow=lambda: self._after.written.proposed(number, url))
@@ -127,69 +130,99 @@ class AftermathCarriers:
     # -- action items
 
     def _ticket(self, delivery: Delivery) -> Settlement:
-        number, what = _number(delivery.owed.subject), delivery.owed.body["what"]
-        if what == "follow":
-            return self._followed(number)
-        if what == "close":
-            return self._closed(number)
-        link = self._link(self._store.incident(self._store.action_item(number).incident))
+        what = delivery.owed.body["what"]
+        if what == "look":
+            return self._looked(datetime.fromisoformat(delivery.owed.body["since"]))
+        number = _number(delivery.owed.subject)
+        if what != "open":
+            return self._changed(number, is_done=what == "close")
+        link = self._link(self._store.incident(self._store.action_item(number).incident).id)
         item, title, body = self._after.actions.issue(number, link)
         ticket = self._after.tracker.open_issue(self._key(item.id), title, body, [LABEL])
-        return Settlement(follow=lambda: self._after.actions.tracked(number, ticket))
+        return Settlement(follow=lambda: self._after.actions.tracked(item, ticket))
 
-    def _followed(self, number: int) -> Settlement:
-        """One that can't be looked at now is looked at again like one that is open."""
-        item = self._store.action_item(number)
-        if item.ticket is None or not item.is_open:
+    def _looked(self, since: datetime) -> Settlement:
+        """One look at all issues. Where it fails, the next one looks at what this one would have seen."""
+        now = self._clock()
+        if not self._after.actions.open_tickets():
             return Settlement()
         try:
-            ticket = self._after.tracker.issue(item.ticket)
+            closed = self._after.tracker.closed_issues(since)
         except TrackerError as error:
-            if error.retryable:
+            if error.code == "ratelimited":
                 raise
-            log.warning("the issue of %s can't be looked at: %s", item.id, error)
-            return Settlement(follow=lambda: self._later(number))
-        return Settlement(follow=self._after.actions.seen(number, ticket))
+            log.warning("can't see which issues were closed: %s", error)
+            return Settlement(follow=self._after.actions.seen([], since))
+        return Settlement(follow=self._after.actions.seen(closed, now))
 
-    def _closed(self, number: int) -> Settlement:
+    def _changed(self, number: int, *, is_done: bool) -> Settlement:
         """An issue that was deleted is as good as closed."""
         item = self._store.action_item(number)
         if item.ticket is None:
             return Settlement()
         try:
-            self._after.tracker.close_issue(item.ticket)
+            if is_done:
+                self._after.tracker.close_issue(item.ticket)
+            else:
+                self._after.tracker.revise_issue(item.ticket, self._after.actions.issue_facts(item))
         except TrackerError as error:
             if error.code != "gone":
                 raise
             log.info("the issue of %s is gone: %s", item.id, error)
-        return Settlement()
+        return Settlement(follow=lambda: self._after.actions.shown(item.incident))
 
     def _key(self, what: str) -> str:
         """Other installations have an AI-1 too, perhaps in the same repository."""
         return f"{what}/{self._store.installation()}"
 
-    def _later(self, number: int) -> Change:
-        item = self._store.action_item(number)
-        return Change(owed=(owed.ticket(item, "follow", self._after.actions.look_at()),) if item.is_open else ())
-
-    def _link(self, incident: Incident) -> str:
-        """The incident's card; an issue is worth having without it."""
-        found = self._store.posted(incident.id, Target.OPS)
+    def _link(self, subject: str) -> str:
+        """Where the card of this stands; what is said is worth having without it."""
+        found = self._store.posted(subject, Target.OPS)
         if found is None:
             return ""
         try:
             return self._chat.link(found.channel_id, found.ts)
         except ChatError as error:
-            log.warning("no permalink for the card of %s: %s", incident.id, error)
+            log.warning("no permalink for the card of %s: %s", subject, error)
             return ""
 
     # -- reminders
 
     def _remind(self, delivery: Delivery) -> Settlement:
-        reminder = self._after.reminders.told(delivery.owed.subject)
-        if reminder.message is not None:
-            self._messenger.once(delivery, self._messenger.channel(reminder.channel), reminder.message)
-        return Settlement(follow=reminder.follow)
+        subject, body = delivery.owed.subject, delivery.owed.body
+        if not subject:
+            message = self._after.reminders.told_overdue(self._link)
+            if message is not None:
+                self._messenger.once(delivery, self._messenger.channel(Target.OPS), message)
+            return Settlement()
+        if body:
+            until = datetime.fromisoformat(body["until"]) if body["until"] else None
+            self._show_what_became(subject, body["to"], until)
+            return Settlement()
+        reminder = self._after.reminders.told(subject, self._link)
+        if reminder.message is None:
+            return Settlement(follow=reminder.follow)
+        ref = self._messenger.once(delivery, self._messenger.channel(reminder.channel), reminder.message)
+        if reminder.channel == Target.OPS:
+            return Settlement(follow=reminder.follow)
+        self._show_what_became(subject, reminder.channel, None, newest=ref)
+        posted = Posted(subject=subject, target=reminder.channel, channel_id=ref.channel_id, ts=ref.ts)
+        return Settlement((posted,), follow=reminder.follow)
+
+    def _show_what_became(
+        self, subject: str, user: str, until: datetime | None, *, newest: MessageRef | None = None
+    ) -> None:
+        """The last reminder loses its buttons, in a message that may be gone by now. `newest`: one that stays."""
+        place = self._store.posted(subject, user)
+        if place is None or (newest is not None and place.ts == newest.ts):
+            return
+        message = self._after.reminders.became(subject, user, until)
+        try:
+            self._messenger.edit(MessageRef(place.channel_id, place.ts), message)
+        except ChatError as error:
+            if error.retryable and newest is None:
+                raise
+            log.info("an earlier reminder of %s stays as it is: %s", subject, error)
 
 
 def _number(subject: str) -> int:

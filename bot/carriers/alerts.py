@@ -11,7 +11,7 @@ from blocks.storm import summary
 from bot.alert_cards import AlertCards
 from bot.carriers.common import Messenger, Settlement
 from bot.errors import ChatError, DeliveryError
-from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown, Stage, Storm
+from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown, Storm
 from bot.owed import Target
 from bot.owed import alerts as owed
 from bot.ports import Chat
@@ -52,13 +52,13 @@ class AlertCarriers:
         return Settlement((posted,) if posted else ())
 
     def _needs_no_card(self, alert: Alert) -> bool:
-        """Over before its card could be posted, one of a storm, nobody was called for it: the summary counted it."""
-        if alert.is_firing or alert.incident is not None or alert.paged:
+        """Over before its card could be posted, and one of a storm: the summary counted it."""
+        if alert.is_firing or alert.incident is not None:
             return False
         if self._store.investigations_of(alert.id, limit=1) or self._store.remediations_of(alert.id, limit=1):
             return False  # they are told under the card
         storm = self._store.storm(alert.channels[0]) if alert.channels else None
-        return any(one.stage is Stage.STORM for one in alert.decisions) or _brought(storm, alert)
+        return alert.in_storm or _brought(storm, alert)
 
     def _above(self, alert: Alert) -> Posted:
         """The card under which this one stands: that of its group, or of its incident."""
@@ -82,7 +82,7 @@ class AlertCarriers:
 
     def _flood(self, since: str) -> Message:
         moment = datetime.fromisoformat(since)
-        return notes.more_unreadable(self._store.unreadable_since(moment), f"{moment:%H:%M} UTC")
+        return notes.more_unreadable(self._store.unreadable_since(moment), moment)
 
     def _post(self, delivery: Delivery) -> Settlement:
         body = delivery.owed.body

@@ -113,7 +113,13 @@ class Messenger:
         if found is not None:
             self.edit(found, message)  # an earlier try posted it, with the looks of then
         ref = found or self._post(delivery, channel, message, thread_ts=thread_ts)
-        return Posted(subject=delivery.owed.subject, target=target, channel_id=ref.channel_id, ts=ref.ts)
+        return Posted(
+            subject=delivery.owed.subject,
+            target=target,
+            channel_id=ref.channel_id,
+            ts=ref.ts,
+            thread_ts=thread_ts or "",
+        )
 
 
 def _plainer(message: Message, error: ChatError) -> Message:

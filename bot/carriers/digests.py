@@ -7,7 +7,7 @@ from collections.abc import Callable
 from blocks import digest as shown
 from bot.carriers.common import Messenger, Settlement
 from bot.errors import DeliveryError
-from bot.models import Change, Delivery, Owed, OwedKind
+from bot.models import Change, Delivery, Owed, OwedKind, Posted
 from bot.models.digest import Digest, Period
 from bot.ports import Chat
 
@@ -26,8 +26,9 @@ class DigestCarriers:
         body = delivery.owed.body
         digest = self._of(Period.read(body["period"]), body["service"])
         message = shown.posted(digest, body["by"] or None)
-        self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)
-        return Settlement()
+        ref = self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)
+        place = {"target": body["channel"], "channel_id": ref.channel_id, "ts": ref.ts}
+        return Settlement((Posted(subject=delivery.owed.subject, **place),))
 
     def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         """It is on no card; the log says it."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import NamedTuple
 
 from blocks import remediation as look
@@ -11,31 +12,39 @@ from blocks import report
 from bot.carriers.common import Messenger, Settlement
 from bot.config import Config
 from bot.errors import ChatError, CloudError, DeliveryError, UserError
-from bot.investigation import Subject, subject_of
+from bot.investigation import Subject, as_recommended, newest_of, subject_of
 from bot.models import (
     Alert,
     Change,
     Delivery,
+    Incident,
+    InvestigationStatus,
     Message,
     Order,
     Owed,
     OwedKind,
     Posted,
     Progress,
+    Reading,
     Remediation,
     RemediationStatus,
     Shown,
 )
 from bot.owed import Target
+from bot.owed import fixes as owed_fixes
+from bot.planning import incident_of
 from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope, Standing
 from bot.remediation import Remediations
 from bot.resources import Resources
 from bot.runbooks import RUNBOOKS
 from bot.signals import Alarm, AlarmState
 from bot.store import Store
-from bot.verification import Window, judge
+from bot.verification import Measured, Window, judge
 
-_LEAST_WINDOW = timedelta(minutes=5)  # for verifying: CloudWatch has no younger datapoints
+_ALERTS = 50  # of an incident, whose remediations are looked for
+_LEAST_WINDOW = timedelta(minutes=5)  # for verifying, where it is as long ago
+_SYMPTOM = timedelta(minutes=15)  # before an alarm it was bad already
+_MEASURED = 4  # alarms whose metrics are read to verify
 
 
 class ReportCarriers:
@@ -60,11 +69,13 @@ class ReportCarriers:
     def _report(self, delivery: Delivery) -> Settlement:
         investigation = self._store.investigation(_number(delivery.owed.subject))
         subject = subject_of(self._store, investigation.subject)
+        shown, document = as_recommended(investigation, subject, self._config)
         message = report.report(
-            investigation,
+            shown,
             runbook=self._config.service(investigation.service).runbook,
             can_fix=_can_fix(subject),
-            document=subject.runbook if isinstance(subject, Alert) else "",
+            document=document,
+            pages=self._config.runbook_pages or "",
         )
         posted = _under(self._store, self._messenger, delivery, subject, message)
         return Settlement((posted,) if posted else ())
@@ -75,8 +86,9 @@ class ReportCarriers:
         place = self._store.posted(subject, str(delivery.owed.body["target"]))
         if picture is None or place is None or delivery.in_doubt:
             return Settlement()  # a picture twice says no more than one that was perhaps lost
-        above = _above(self._store, subject_of(self._store, self._store.investigation(_number(subject)).subject), place)
-        self._chat.upload(place.channel_id, above, f"{subject}.png", f"{subject}: the alarm's metric", picture)
+        self._chat.upload(
+            place.channel_id, place.thread_ts or None, f"{subject}.png", f"{subject}: the alarm's metric", picture
+        )
         return Settlement()
 
 
@@ -160,18 +172,55 @@ class FixCarriers:
     def _verify(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.VERIFYING:
             return Settlement()
-        subject, resources = self._remediations.outcomes.resources_of(fix)
-        now = self._clock()
-        since = _settled(fix.finished_at or now, now)
-        alarm = self._alarm_of(subject, fix.order.service)
-        readings = ()
-        if self._aws.metrics is not None:
-            scope = Scope(fix.order.service, _measured(fix.order, resources), alarm, since, since, now)
-            readings = tuple(self._aws.metrics.collect(scope).values.get("readings", ()))
+        subject = self._remediations.outcomes.subject_of(fix)
         standing, unseen = self._standing_of(fix)
-        verdict = judge(readings, self._state(subject), standing, _window(fix, alarm, since, now))
+        verdict = judge(self._measured(fix, subject), self._state(subject), standing)
         verdict = verdict._replace(lines=(*verdict.lines, *unseen))
         return Settlement(follow=lambda: self._remediations.outcomes.judged(fix.number, verdict))
+
+    def _measured(self, fix: Remediation, subject: Subject | None) -> Measured:
+        """Since it was done, and how bad it was before; nothing where it was done less than a minute of metrics ago."""
+        now, alarms = self._clock(), self._alarms_of(subject, fix.order.service)
+        since = _settled(fix.finished_at or now, now)
+        if since >= now:
+            return Measured()
+        readings, killed = self._collected(fix, alarms, since, now)
+        worst: list[Reading] = []
+        if subject is not None and readings:
+            began = subject.fired_at if isinstance(subject, Alert) else subject.began_at
+            worst, _ = self._collected(fix, alarms, began - _SYMPTOM, fix.started_at or now)
+        first = next((one for one in alarms if one is not None and one.period), None)
+        period = timedelta(seconds=first.period) if first is not None and first.period else Window().period
+        return Measured(readings, Window(now - since, period), worst, killed)
+
+    def _collected(
+        self, fix: Remediation, alarms: Sequence[Alarm | None], since: datetime, until: datetime
+    ) -> tuple[list[Reading], int]:
+        """The metrics of these alarms and of the service over that time, each once; and tasks killed out of memory."""
+        found: dict[tuple[str, str], Reading] = {}
+        killed = 0
+        if self._aws.metrics is None:
+            return [], 0
+        for alarm in alarms:
+            where = _acted_on(fix.order, self._remediations.outcomes.resources_of(fix, alarm))
+            values = self._aws.metrics.collect(Scope(fix.order.service, where, alarm, since, since, until)).values
+            for each in values.get("readings", ()):
+                key = each.measure.value, each.metric
+                if key not in found or found[key].threshold is None:
+                    found[key] = each
+            killed = max(killed, int(values.get("stopped", 0)))
+        return list(found.values()), killed
+
+    def _alarms_of(self, subject: Subject | None, service: str) -> list[Alarm | None]:
+        """The alarms whose metrics tell whether it helped: of a composite one its children's, too."""
+        if subject is None:
+            return [None]
+        if isinstance(subject, Alert):
+            alerts = [subject, *self._store.alerts_under(subject.number, limit=_MEASURED)]
+        else:
+            alerts = [one for one in self._store.alerts_of_incident(subject.number) if one.service == service]
+        with_metric = [one.alarm for one in alerts if one.alarm.metric]
+        return [*with_metric[:_MEASURED]] or [alerts[0].alarm if alerts else None]
 
     def _standing_of(self, fix: Remediation) -> tuple[Progress | None, tuple[str, ...]]:
         """How what it changed stands by now; where AWS does not tell, why, which speaks neither for nor against it."""
@@ -181,13 +230,6 @@ class FixCarriers:
             return Progress(said="", problem=str(error)), ()
         except CloudError as error:
             return None, (f"how it is deployed could not be read: {error}",)
-
-    def _alarm_of(self, subject: Subject | None, service: str) -> Alarm | None:
-        """The alert's, or that of the first alert of the incident that is about this service."""
-        if isinstance(subject, Alert):
-            return subject.alarm
-        alerts = self._store.alerts_of_incident(subject.number) if subject is not None else []
-        return next((one.alarm for one in alerts if one.service == service), None)
 
     def _state(self, subject: Subject | None) -> AlarmState | None:
         """The live state of the alarms: firing while one of them does."""
@@ -234,23 +276,37 @@ class FixCardCarriers:
         return None
 
 
+def what_is_known(store: Store, incident: Incident) -> tuple[Owed, ...]:
+    """For an incident's channel that opens: the newest report, and the remediations that wait or ran."""
+    if incident.channel_id is None:
+        return ()
+    found = newest_of(store, incident)
+    reports = [found] if found is not None and found.status is InvestigationStatus.DONE else []
+    ids = [incident.id, *(alert.id for alert in store.alerts_of_incident(incident.number, limit=_ALERTS))]
+    fixes = [one for each in ids for one in store.remediations_of(each)]
+    shown = [one for one in fixes if one.started_at is not None or one.status is RemediationStatus.PLANNED]
+    cards = [
+        owed_fixes.card(one, incident.channel_id, is_first=True) for one in sorted(shown, key=attrgetter("number"))
+    ]
+    return (*(owed_fixes.report(one, incident.channel_id) for one in reports), *cards)
+
+
 def _settled(done: datetime, now: datetime) -> datetime:
-    """Since when it should be well: what was done needs half of the time to be felt."""
-    return min(done + (now - done) / 2, now - _LEAST_WINDOW)
+    """Since when it should be well, in whole minutes as CloudWatch counts, and never before it was done.
+
+    What was done needs half of the time to be felt, where enough of it is left then.
+    """
+    felt = max(done, min(done + (now - done) / 2, now - _LEAST_WINDOW))
+    whole = felt.replace(second=0, microsecond=0)
+    return whole if whole == felt else whole + timedelta(minutes=1)
 
 
-def _measured(order: Order, resources: Resources) -> Resources:
+def _acted_on(order: Order, resources: Resources) -> Resources:
     """A runbook's effect is measured at what it acts on: what else the service runs on says nothing about it."""
     runbook = RUNBOOKS.get(order.runbook)
     if runbook is None:
         return resources
     return Resources(**{name: getattr(resources, name) for name in ("account", "region", *runbook.acts_on)})
-
-
-def _window(fix: Remediation, alarm: Alarm | None, since: datetime, until: datetime) -> Window:
-    is_after = fix.finished_at is None or since >= fix.finished_at
-    period = timedelta(seconds=alarm.period) if alarm is not None and alarm.period else Window().period
-    return Window(until - since, is_after=is_after, period=period)
 
 
 def _standing(alert: Alert, found: Standing | None) -> AlarmState:
@@ -278,8 +334,9 @@ def _under(
 
 
 def _card_above(store: Store, subject: Subject | None, target: str) -> Posted | None:
-    """The card whose thread it belongs into. One that is still to be posted comes first."""
-    if subject is None:
+    """The card whose thread it belongs into; none in an incident's own channel. One to be posted still comes first."""
+    number = incident_of(subject)
+    if subject is None or (number is not None and store.incident(number).channel_id == target):
         return None
     if isinstance(subject, Alert):
         stands = _stands_for(store, subject)
@@ -287,7 +344,7 @@ def _card_above(store: Store, subject: Subject | None, target: str) -> Posted | 
         if found is None and stands.shown.has_card and stands.has_stood:
             raise ChatError("card_not_posted", retryable=True, detail="its card comes first")
         return found
-    return store.posted(subject.id, Target.OPS) if target == Target.OPS else None
+    return store.posted(subject.id, Target.OPS)
 
 
 def _stands_for(store: Store, alert: Alert) -> Alert:
@@ -303,11 +360,6 @@ def _of_alert(store: Store, alert: Alert, target: str) -> Posted | None:
     if own is None and alert.incident is not None:
         return store.posted(f"INC-{alert.incident}", Target.OPS)
     return own
-
-
-def _above(store: Store, subject: Subject, place: Posted) -> str | None:
-    found = _card_above(store, subject, place.target)
-    return found.ts if found is not None else None
 
 
 def _number(subject: str) -> int:

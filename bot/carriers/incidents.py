@@ -12,6 +12,7 @@ from blocks.card import card
 from blocks.text import foreign
 from bot.cards import Cards
 from bot.carriers.common import Messenger, Settlement
+from bot.carriers.fixes import what_is_known
 from bot.config import Config
 from bot.errors import ChatError, DeliveryError
 from bot.models import (
@@ -160,7 +161,8 @@ class IncidentCarriers:
             event = TimelineEvent(incident=number, at=now, kind=EventKind.CHANNEL, text=f"channel #{name} opened")
             invited = [*current.responders, *self._standing_invitations(current)]
             rows = owed.furnishing(current, self._cards.bookmarks(current), invited)
-            return Change(incidents=(current,), timeline=(event,), owed=(*rows, *owed.cards(current)[:1]))
+            known = [row.model_copy(update={"after": rows[0].id}) for row in what_is_known(self._store, current)]
+            return Change(incidents=(current,), timeline=(event,), owed=(*rows, *known, *owed.cards(current)[:1]))
 
         return Settlement(follow=follow)
 

@@ -1,7 +1,11 @@
-"""Carries pages: who is called is looked up when the call is made, and what became of it stands on the card."""
+"""Carries pages: who is called is looked up when the call is made, and what became of it is said where people look.
+
+While PagerDuty takes no page, whom it should wake gets a direct message meanwhile, once.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from blocks import notes, pages
@@ -18,6 +22,7 @@ from bot.models import (
     Duty,
     EventKind,
     Incident,
+    Means,
     Message,
     Owed,
     OwedKind,
@@ -28,10 +33,11 @@ from bot.models import (
 )
 from bot.owed import alerts as owed
 from bot.owed import incidents as owed_to_incident
-from bot.ports import Chat, Clock, Pager, Roster
+from bot.ports import Chat, Clock, Pager, Reached, Roster
 from bot.store import Store
 
 _SUMMARY, _WHY = 1000, 400  # why somebody is called comes through however much there is to say
+_MESSAGE_AT_TRY = 2  # of PagerDuty: two tries take some ten seconds at most
 Subject = Alert | Incident
 
 
@@ -66,7 +72,15 @@ class PagingCarriers:
         return self._page(delivery) if delivery.owed.kind is OwedKind.PAGE else self._tell(delivery)
 
     def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
-        """The card says that paging fails, how often it was tried, and whom to call by hand."""
+        """The card says that paging fails, how often it was tried, and whom to call by hand.
+
+        From the second try on, or the first where no other can help, they have a direct message besides.
+        """
+        is_late = delivery.attempts >= _MESSAGE_AT_TRY or not error.retryable
+        if delivery.owed.kind is OwedKind.PAGE and is_late and _is_pagerdutys(error):
+            meanwhile = self._meanwhile(delivery, error)
+            if meanwhile is not None:
+                return meanwhile
         return showing(self._store, delivery.owed.subject)
 
     def _tell(self, delivery: Delivery) -> Settlement:
@@ -78,21 +92,24 @@ class PagingCarriers:
         return Settlement()
 
     def _page(self, delivery: Delivery) -> Settlement:
-        """1. still needed? 2. who has the role now, 3. call, 4. say so under the card."""
+        """1. still needed? 2. who has the role now, 3. call, 4. say under the card what became of it."""
         body, subject = delivery.owed.body, self._subject(delivery.owed.subject)
         role = Role(body["role"])
         if not _is_needed(subject, role, body):
             return Settlement()
-        duty = self._asked(body) if role is Role.ASKED else self._on_duty(subject.service, role)
+        duty = self._duty(subject, role, body)
         if duty is None and role is not Role.PRIMARY:
             return Settlement(follow=lambda: self._nobody(delivery.owed.subject, role))
-        page = self._words(subject, body)
-        if role is Role.PRIMARY:
-            self._pager.page(page, duty)
-        elif duty is not None:
-            self._pager.call(page, duty)
+        page = self._words(subject, delivery)
+        if duty is not None and role is not Role.PRIMARY:
+            reached = self._pager.call(page, duty)
+        else:
+            reached = self._pager.page(page, duty)
         called = duty or Duty(role=role, name="the primary on call")
-        return Settlement(follow=lambda: self._called(delivery.owed.subject, called, str(body.get("why", ""))))
+        return Settlement(follow=lambda: self._called(delivery, called, reached))
+
+    def _duty(self, subject: Subject, role: Role, body: dict[str, Any]) -> Duty | None:
+        return self._asked(body) if role is Role.ASKED else self._on_duty(subject.service, role)
 
     def _subject(self, subject: str) -> Subject:
         number = int(subject.partition("-")[2])
@@ -110,20 +127,22 @@ class PagingCarriers:
     def _asked(self, body: dict[str, Any]) -> Duty:
         return Duty(role=Role.ASKED, name=body["name"], user_id=body.get("user"), email=body.get("email"))
 
-    def _words(self, subject: Subject, body: dict[str, Any]) -> Page:
+    def _words(self, subject: Subject, delivery: Delivery) -> Page:
+        body = delivery.owed.body
         if isinstance(subject, Alert):
             alarm = subject.alarm
             text, source = summary(subject), f"{alarm.account} {alarm.region}".strip()
         else:
             text, source = subject.impact, "declared in Slack"
         why = f" ({clip(str(body['why']), _WHY)})" if body.get("why") else ""
-        head = f"{subject.severity.label} {subject.service}: {text}"
         return Page(
             key=self._key(subject),
-            summary=f"{clip(head, _SUMMARY - len(why))}{why}",
+            summary=f"{clip(text, _SUMMARY - len(why))}{why}",
             severity=subject.severity,
             service=subject.service or "unknown service",
             source=source or "CloudWatch",
+            asked_at=delivery.created_at,
+            is_anew=body["role"] == Role.ASKED or bool(body.get("again")),
             link=self._link(subject),
             details=self._details.of(subject),
         )
@@ -140,20 +159,84 @@ class PagingCarriers:
 
     # -- what follows
 
-    def _called(self, subject_id: str, duty: Duty, why: str) -> Change:
-        now, subject = self._clock(), self._subject(subject_id)
-        paged = Paged(at=now, role=duty.role, name=duty.name, user_id=duty.user_id)
-        message = notes.paged(subject.id, duty.role, duty.user_id, duty.name, why)
+    def _called(self, delivery: Delivery, duty: Duty, reached: Reached) -> Change:
+        subject, why = self._subject(delivery.owed.subject), str(delivery.owed.body.get("why", ""))
+        if reached.earlier_at is not None:
+            return self._called_before(subject, duty, reached)
+        before = _made_by(subject, delivery)
+        paged = Paged(
+            at=before.at if before else self._clock(),
+            role=duty.role,
+            name=duty.name,
+            user_id=duty.user_id,
+            means=reached.means,
+            why_not=reached.why_not,
+            call=delivery.owed.id,
+        )
+        return self._paged(
+            subject,
+            paged,
+            notes.paged(subject.id, paged, why, mentions=before is None),
+            notes.paged(subject.id, paged, why, mentions=False),
+        )
+
+    def _meanwhile(self, delivery: Delivery, error: DeliveryError) -> Change | None:
+        """A direct message to whom PagerDuty should wake; None where they have it, or nobody here is known to be it."""
+        body, subject = delivery.owed.body, self._subject(delivery.owed.subject)
+        role = Role(body["role"])
+        if _made_by(subject, delivery) or not _is_needed(subject, role, body):
+            return None
+        try:
+            duty = self._duty(subject, role, body)
+        except PagerError:
+            return None
+        if duty is None or duty.user_id is None:
+            return None
+        paged = Paged(
+            at=self._clock(),
+            role=role,
+            name=duty.name,
+            user_id=duty.user_id,
+            means=Means.MESSAGE,
+            why_not=f"it fails ({error.code})",
+            call=delivery.owed.id,
+        )
+        message = pages.page(self._words(subject, delivery), role)
+        row = owed.page_message(subject, duty.user_id, message)
+        said = (notes.not_paged(subject.id, paged, mentions=True), notes.not_paged(subject.id, paged, mentions=False))
+        return Change(owed=(row,)) + self._paged(subject, paged, *said)
+
+    def _paged(self, subject: Subject, paged: Paged, message: Message, elsewhere: Message) -> Change:
+        """It is on record, and said under the card; without a mention in the incident's own channel: one is enough."""
+        calls = (*(one for one in subject.paged if not paged.call or one.call != paged.call), paged)
         if isinstance(subject, Alert):
-            after = subject.changed(paged=(*subject.paged, paged))
+            after = subject.changed(paged=calls)
             change = Change(alerts=(after,), owed=self._noted(after, message))
             if after.incident is None:
                 return change
-            return change + Change(timeline=(_line(after.incident, paged),))
+            return change + Change(timeline=(_line(after.incident, paged, self._clock()),))
         keys = subject.page_keys or (subject.page_key,)
-        incident = subject.changed(paged=(*subject.paged, paged), page_keys=keys)
-        rows = (*owed_to_incident.note(incident, message), *owed_to_incident.cards(incident))
-        return Change(incidents=(incident,), timeline=(_line(incident.number, paged),), owed=rows)
+        incident = subject.changed(paged=calls, page_keys=keys)
+        rows = (
+            *owed_to_incident.note(incident, message, elsewhere=elsewhere),
+            *owed_to_incident.cards(incident),
+        )
+        return Change(incidents=(incident,), timeline=(_line(incident.number, paged, self._clock()),), owed=rows)
+
+    def _called_before(self, subject: Subject, duty: Duty, reached: Reached) -> Change:
+        """Nothing was sent, so nothing is on record but what they said to the call before."""
+        assert reached.earlier_at is not None
+        known = (subject.id, duty, reached.earlier_at, reached.answer)
+        said = [notes.called_before(*known, mentions=mentions) for mentions in (True, False)]
+        words = f"{duty.name} ({duty.role.value}) was called already at {reached.earlier_at:%H:%M} UTC"
+        number = subject.incident if isinstance(subject, Alert) else subject.number
+        change = Change() if number is None else self._noted_that(number, f"{words}, {reached.answer}")
+        if isinstance(subject, Alert):
+            return change + Change(owed=self._noted(subject, said[0]))
+        return change + Change(owed=owed_to_incident.note(subject, said[0], elsewhere=said[1]))
+
+    def _noted_that(self, number: int, words: str) -> Change:
+        return Change(timeline=(TimelineEvent(incident=number, at=self._clock(), kind=EventKind.TROUBLE, text=words),))
 
     def _noted(self, alert: Alert, message: Message) -> tuple[Owed, ...]:
         return (*owed.cards(alert), owed.note(alert, message)) if alert.has_stood else ()
@@ -172,6 +255,15 @@ def _is_needed(subject: Subject, role: Role, body: dict[str, Any]) -> bool:
     return goes_on and (subject.awaits or role is Role.ASKED or bool(body.get("again")))
 
 
-def _line(number: int, paged: Paged) -> TimelineEvent:
-    words = paged.role.value if paged.user_id else f"{paged.name} ({paged.role.value})"
-    return TimelineEvent(incident=number, at=paged.at, kind=EventKind.PAGED, about=paged.user_id, text=words)
+def _is_pagerdutys(error: DeliveryError) -> bool:
+    """A direct message would not help where nobody is known to call, or Slack itself fails."""
+    return isinstance(error, PagerError) and error.code != "nobody_on_call"
+
+
+def _made_by(subject: Subject, delivery: Delivery) -> Paged | None:
+    """What an earlier try of this row did already."""
+    return next((one for one in subject.paged if one.call == delivery.owed.id), None)
+
+
+def _line(number: int, paged: Paged, now: datetime) -> TimelineEvent:
+    return TimelineEvent(incident=number, at=now, kind=EventKind.PAGED, about=paged.user_id, text=paged.told)

@@ -3,7 +3,7 @@
 alike → words → lists → document. What people or alarms wrote is made inert: it formats nothing and mentions nobody.
 """
 
-from bot.draft.alike import Alike, Earlier, alike
+from bot.draft.alike import Alike, Earlier, alike, fixed_by
 from bot.draft.document import (
     SHOWN_LINES,
     TO_WRITE,
@@ -25,6 +25,7 @@ __all__ = [
     "Earlier",
     "Known",
     "alike",
+    "fixed_by",
     "folded",
     "inert",
     "missing",

@@ -19,10 +19,11 @@ from bot.models import (
 
 
 class Alike(NamedTuple):
-    """An earlier incident: in what it is alike, and what fixed it."""
+    """An earlier incident: in what it is alike, why it ended, and what fixed it."""
 
     incident: Incident
     reasons: Sequence[str]
+    over: str
     fix: str
 
 
@@ -48,15 +49,23 @@ def alike(
         reasons = ["same service", *([f"same alarms: {', '.join(same[:3])}"] if same else [])]
         reasons += [f"same cause: {report.cause(theirs)}"] if is_same and theirs is not None else []
         rank = (2 if is_same else 0) + (1 if same else 0)
-        found.append((rank, other.incident.number, Alike(other.incident, reasons, _fixed_by(other))))
+        one = Alike(other.incident, reasons, over(other.incident), fixed_by(other.incident, other.remediations))
+        found.append((rank, other.incident.number, one))
     found.sort(key=lambda each: each[:2], reverse=True)
     return [each for _, _, each in found[:most]]
 
 
-def _fixed_by(other: Earlier) -> str:
-    helped = [fix for fix in other.remediations if fix.status is RemediationStatus.VERIFIED]
+def over(incident: Incident) -> str:
+    """Why it ended, which is no fix: its alarms are OK again, or somebody's reason although they fire."""
+    return incident.resolution if incident.is_closed_by_alarm else incident.despite
+
+
+def fixed_by(incident: Incident, remediations: Sequence[Remediation]) -> str:
+    """What somebody wrote that fixed it, and the remediations that are known to have helped."""
+    wrote = [] if incident.is_closed_by_alarm else [incident.resolution]
+    helped = [fix for fix in remediations if fix.status is RemediationStatus.VERIFIED]
     told = [f"{fix.id}, {fix_words.what(fix)}, {fix_words.change(fix)}" for fix in helped]
-    return "; ".join([*([other.incident.resolution] if other.incident.resolution else []), *told])
+    return "; ".join(part for part in (*wrote, *told) if part)
 
 
 def report_of(investigations: Sequence[Investigation]) -> Investigation | None:

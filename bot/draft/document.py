@@ -8,10 +8,8 @@ from datetime import UTC, datetime
 
 from blocks import report, timeline
 from blocks.rich import Piece
-from blocks.text import hours
 from bot.draft import lists
-from bot.draft.alike import report_of
-from bot.draft.lists import AFTERWARDS
+from bot.draft.alike import fixed_by, over, report_of
 from bot.draft.words import Known, address, at_of, inert, name_of, said, since_of
 from bot.models import (
     EventKind,
@@ -24,17 +22,25 @@ from bot.models import (
     Status,
     TimelineEvent,
 )
+from bot.oncall import span
 from bot.page_template import filled
 
 TO_WRITE = "_To be written._"
+_LEFT_OUT = lists.AFTERWARDS | {EventKind.TROUBLE, EventKind.REMINDED}  # the bot's own trouble, and its asking
 SHOWN_LINES = 40  # of a section, in Slack
 _TEXT = 3000
 _LISTED = 20
 
 
-def page(known: Known, written: PostMortem, template: str) -> str:
-    """The whole post-mortem: the template, with what people wrote in place of what is known."""
-    return filled(template, {**values(known), **sections(known, written)}).rstrip() + "\n"
+def page(known: Known, written: PostMortem, template: str, shown: int | None = None) -> str:
+    """The whole post-mortem: the template, with what people wrote in place of what is known.
+
+    `shown`: at most so many lines of each section and list.
+    """
+    texts = {**values(known), **sections(known, written)}
+    if shown is not None:
+        texts = {name: folded(text, shown) for name, text in texts.items()}
+    return filled(template, texts).rstrip() + "\n"
 
 
 def sections(known: Known, written: PostMortem) -> dict[str, str]:
@@ -78,7 +84,7 @@ def values(known: Known) -> dict[str, str]:
         "commander": name_of(known, one.commander),
         "started": at_of(known, one.began_at),
         "resolved": at_of(known, one.resolved_at) if one.resolved_at else "not yet",
-        "duration": hours(one.duration(one.resolved_at).total_seconds()) if one.resolved_at else "goes on",
+        "duration": span(one.duration(one.resolved_at)) if one.resolved_at else "goes on",
         "time_to_acknowledge": acknowledged,
         "time_to_mitigate": mitigated,
         "time_to_resolve": since_of(known, one.resolved_at),
@@ -112,9 +118,11 @@ def _ends_in_monitoring(text: str) -> bool:
 
 def _summary(known: Known) -> str:
     one = known.incident
-    took = f" It took {hours(one.duration(one.resolved_at).total_seconds())}." if one.resolved_at else ""
-    how = f" What fixed it: {inert(one.resolution)}" if one.resolution else ""
-    return f"{one.severity.label} of {inert(one.service)}, from {at_of(known, one.began_at)}.{took}{how}"
+    took = f" It took {span(one.duration(one.resolved_at))}." if one.resolved_at else ""
+    why, fix = over(one), fixed_by(one, known.remediations)
+    ended = f" Ended: {inert(why)}." if why else ""
+    how = f" Fixed by: {inert(fix)}." if fix else ""
+    return f"{one.severity.label} of {inert(one.service)}, from {at_of(known, one.began_at)}.{took}{ended}{how}"
 
 
 def _impact(known: Known) -> str:
@@ -163,7 +171,7 @@ def _suspect(known: Known, at: datetime, what: str, reasons: Sequence[str]) -> s
 
 
 def _timeline(known: Known) -> str:
-    lines = [_event(known, each) for each in known.events if each.kind not in AFTERWARDS]
+    lines = [_event(known, each) for each in known.events if each.kind not in _LEFT_OUT]
     return "\n".join(lines) if lines else TO_WRITE
 
 

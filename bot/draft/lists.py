@@ -90,14 +90,15 @@ def _add(roles: dict[str, list[str]], who: str | None, role: str) -> None:
 def earlier(found: Sequence[Alike]) -> str:
     lines = [
         f"- {each.incident.id} ({each.incident.declared_at:%Y-%m-%d}, {each.incident.severity.label}): "
-        f"{inert('; '.join(each.reasons))}. {_fixed_by(each)}"
+        f"{inert('; '.join(each.reasons))}. {_end(each)}"
         for each in found
     ]
     return "\n".join(lines) or "None is known."
 
 
-def _fixed_by(found: Alike) -> str:
-    return f"Fixed by: {inert(found.fix, 300)}" if found.fix else "Nobody said what fixed it."
+def _end(found: Alike) -> str:
+    ended = [f"Ended: {inert(found.over, 300)}."] if found.over else []
+    return " ".join([*ended, f"Fixed by: {inert(found.fix, 300)}." if found.fix else "Nobody said what fixed it."])
 
 
 def actions(known: Known) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from blocks.text import clean, hours, one_line
+from blocks.text import clean, one_line
 from bot.draft.alike import Alike
 from bot.models import ActionItem, Alert, Incident, Investigation, Remediation, TimelineEvent
+from bot.oncall import span
 
 _TEXT = 3000
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~]|^#|#(?=\d))")
@@ -58,7 +59,7 @@ def at_of(known: Known, at: datetime) -> str:
 
 
 def since_of(known: Known, at: datetime | None) -> str:
-    """`00:12`, from the start."""
+    """`2 min 40 s`, from the start."""
     if at is None:
         return "not recorded"
-    return hours(max(at - known.incident.began_at, timedelta()).total_seconds())
+    return span(at - known.incident.began_at)

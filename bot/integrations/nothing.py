@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from bot.errors import Refused, TrackerError
 from bot.models import Order, Person, PersonKind, Plan, Progress, Remediation
@@ -89,7 +90,10 @@ class NoTracker:
     def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
         raise _off()
 
-    def issue(self, number: int) -> Ticket:
+    def closed_issues(self, since: datetime) -> list[int]:
+        raise _off()
+
+    def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
         raise _off()
 
     def close_issue(self, number: int) -> None:

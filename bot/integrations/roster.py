@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bot.config import Config
@@ -110,7 +111,8 @@ class PagerDutyRoster:
         return self._duty(Role.ASKED, shifts[0])
 
     def _duty(self, role: Role, shift: Shift) -> Duty:
-        return Duty(role=role, name=shift.name, email=shift.email, user_id=self._user_id(shift.email))
+        user = self._user_id(shift.email)
+        return Duty(role=role, name=shift.name, email=shift.email, user_id=user, until=shift.until)
 
     def _user_id(self, email: str | None) -> str | None:
         try:
@@ -129,24 +131,29 @@ class PagerDutyRoster:
         query: dict[str, Any] = {"include[]": ["users"], "earliest": "true"}
         if policy:
             query["escalation_policy_ids[]"] = [policy]
-        return sorted({_shift(entry) for entry in self._rest.entries(OnCallEntry, "/oncalls", **query)})
+        shifts = {_shift(entry) for entry in self._rest.entries(OnCallEntry, "/oncalls", **query)}
+        return sorted(shifts, key=attrgetter("order"))
 
 
 class Shift(NamedTuple):
-    """Somebody on call at a level; sorts as they are to be called."""
+    """Somebody on call at a level, until then where that ends; `order` is that in which they are to be called."""
 
     level: int
     policy: str
     name: str
     user: str
     email: str | None
+    until: datetime | None = None
+
+    @property
+    def order(self) -> tuple[int, str, str, str]:
+        return self.level, self.policy, self.name, self.user
 
 
 def _shift(entry: OnCallEntry) -> Shift:
     policy, user = entry.escalation_policy, entry.user
-    return Shift(
-        entry.escalation_level, policy.summary or policy.id, user.name or user.summary or user.id, user.id, user.email
-    )
+    name = user.name or user.summary or user.id
+    return Shift(entry.escalation_level, policy.summary or policy.id, name, user.id, user.email, entry.end)
 
 
 def _chosen(shifts: Sequence[Shift]) -> Iterator[tuple[Role, Shift]]:
@@ -156,7 +163,7 @@ def _chosen(shifts: Sequence[Shift]) -> Iterator[tuple[Role, Shift]]:
         found = [shift for shift in shifts if shift.level == level]
         if primary:
             first = primary
-            found.sort(key=lambda shift: (shift.policy != first.policy, shift.user == first.user, shift))
+            found.sort(key=lambda shift: (shift.policy != first.policy, shift.user == first.user, shift.order))
         if found:
             primary = primary or found[0]
             yield role, found[0]

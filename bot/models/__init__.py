@@ -8,6 +8,7 @@ from bot.models.basics import (
     MAX_SERVICE,
     MAX_TEXT,
     Duty,
+    Means,
     Message,
     MessageRef,
     Page,
@@ -18,6 +19,7 @@ from bot.models.basics import (
     Severity,
     Stored,
     Value,
+    by_means,
 )
 from bot.models.evidence import (
     Action,
@@ -107,6 +109,7 @@ __all__ = [
     "LogClass",
     "LogFinding",
     "Made",
+    "Means",
     "Measure",
     "Message",
     "MessageRef",
@@ -147,6 +150,7 @@ __all__ = [
     "Trouble",
     "Update",
     "Value",
+    "by_means",
     "fits",
     "new_id",
 ]

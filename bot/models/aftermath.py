@@ -65,7 +65,8 @@ class PostMortem(Stored):
     sections     those that somebody wrote; the others are drafted from what is known
     ended_at     when it was filed or waived, and by whom; `reason` why it was waived
     url          where it was filed: the pull request, or elsewhere
-    reminded_at  when its owner was last reminded
+    given_by     who gave it to its owner, where somebody else did
+    reminded_at  when its owner was last reminded; None: not since it is theirs
     version      the store's: it guards every write (0: not stored yet)
     """
 
@@ -74,6 +75,7 @@ class PostMortem(Stored):
     severity: Severity
     status: PostMortemStatus = PostMortemStatus.DRAFT
     owner: str | None
+    given_by: str | None = None
     begun_at: datetime
     begun_by: str | None = None
     due_at: datetime | None
@@ -118,6 +120,7 @@ class ActionItem(Stored):
 
     due            the day, as calendars show it to its owner
     source         permalink of the message it was made from
+    given_by       who gave it to its owner, where somebody else did
     ticket, url    its issue at the tracker
     """
 
@@ -125,6 +128,7 @@ class ActionItem(Stored):
     incident: int
     title: str
     owner: str
+    given_by: str | None = None
     due: date
     priority: int = 2
     created_by: str

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import Field
 
-from bot.models.basics import Role, Severity, Stored
+from bot.models.basics import Means, Role, Severity, Stored, by_means
 from bot.signals import Alarm, AlarmState
 
 
@@ -52,20 +52,34 @@ class Stage(StrEnum):
 
 
 class Decision(Stored):
-    """What a stage decided, and why, in words for people."""
+    """What a stage decided, and why, in words for people; `by`: the user who brought it about."""
 
     stage: Stage
     outcome: str
     reason: str
+    by: str | None = None
 
 
 class Paged(Stored):
-    """Somebody was called: when, in which role, and who, as far as it is known."""
+    """Somebody was called: when, in which role, who and by what, as far as it is known.
+
+    `why_not`: why not by PagerDuty, where that is in use. `call` is the row that called; while it goes on trying
+    PagerDuty, they have a direct message.
+    """
 
     at: datetime
     role: Role
     name: str
     user_id: str | None = None
+    means: Means | None = None
+    why_not: str = ""
+    call: str = ""
+
+    @property
+    def told(self) -> str:
+        """In the words of the timeline, which mentions who is known: `primary, by PagerDuty`."""
+        by = f", by {by_means(self.means, self.why_not)}" if self.means else ""
+        return f"{self.role.value}{by}" if self.user_id else f"{self.name} ({self.role.value}){by}"
 
 
 class Alert(Stored):
@@ -78,11 +92,15 @@ class Alert(Stored):
     returned      when the alarm came back to ALARM after an OK, the newest last: its flaps
     settling      since when a flapping alarm is OK without this counting yet
     has_stood     a card of it was owed: it is kept up to date, also when it is hidden later
+    in_storm      it came while a storm was on: the summary counts it
     lead          the alert under whose card this one stands
     route_pages   what its route says about paging, whatever its severity; None: nothing
     parent        the composite alarm's alert that stands for this one
     silence       the silence or maintenance window that hides it
     due_at        when the acknowledgement is due; missed_at when that passed
+    clock_from    since when it is waited for, where not since it came: it was shown, paged or rated later
+    left_at       when people resolved its incident, or its page (left_by, left_via), although it fired; reminded_at
+                  when they were last told that it still does
     via           where it was acknowledged, when not in Slack (“PagerDuty, by Kim Porter”)
     runbook       the automated runbook that repairs this; approval the standing one under which it starts by itself
     version       the store's: it guards every write (0: not stored yet)
@@ -113,6 +131,7 @@ class Alert(Stored):
     missing: tuple[str, ...] = ()
     shown: Shown = Shown.CARD
     has_stood: bool = False
+    in_storm: bool = False
     channels: tuple[str, ...] = ()
     topic: str | None = None
     pages: bool = False
@@ -123,6 +142,11 @@ class Alert(Stored):
     silence: str | None = None
     due_at: datetime | None = None
     missed_at: datetime | None = None
+    clock_from: datetime | None = None
+    left_at: datetime | None = None
+    left_by: str | None = None
+    left_via: str = ""
+    reminded_at: datetime | None = None
     paged: tuple[Paged, ...] = ()
     called: tuple[Role, ...] = ()
     acknowledged_by: str | None = None
@@ -159,7 +183,26 @@ class Alert(Stored):
     @property
     def awaits(self) -> bool:
         """Does somebody have to acknowledge it?"""
-        return self.is_firing and not self.is_acknowledged
+        return self.is_firing and not self.is_acknowledged and self.left_at is None
+
+    @property
+    def is_left(self) -> bool:
+        """Does it fire on although people resolved its incident or its page?"""
+        return self.is_firing and self.left_at is not None
+
+    @property
+    def can_be_taken(self) -> bool:
+        return self.awaits or self.is_left
+
+    @property
+    def is_hidden(self) -> bool:
+        """Does a silence or a composite alarm stand for it?"""
+        return self.shown in (Shown.SILENCED, Shown.INHIBITED)
+
+    @property
+    def waits_since(self) -> datetime:
+        """From when on the calls are counted."""
+        return self.clock_from or self.received_at
 
     def changed(self, **values: Any) -> Self:
         """This alert with some values replaced."""
@@ -193,7 +236,7 @@ class Head(Stored):
 class Silence(Stored):
     """Alarms that match `pattern` are not shown until `ends_at`; with a `key`, only the alarm with that dedup key.
 
-    `by` is a user id; `ended_by` who ended it early; `channel` where its end is told.
+    `by` is a user id; `ended_by` who ended it early.
     """
 
     id: str
@@ -205,7 +248,6 @@ class Silence(Stored):
     ends_at: datetime
     ended_at: datetime | None = None
     ended_by: str | None = None
-    channel: str = ""
     version: int = 0
 
     @property
@@ -226,7 +268,8 @@ class Storm(Stored):
 
     window, recent   since when is counted, and how many came since then
     alerts, hidden   how many the storm brought, and how many of them have no card
-    services         how many by service; `worst` how many by severity number
+    services         how many by service; `severities` by severity number
+    carded           the worst severity number of each service and environment that has a card
     """
 
     channel: str
@@ -240,6 +283,7 @@ class Storm(Stored):
     hidden: int = 0
     services: dict[str, int] = Field(default_factory=dict)
     severities: dict[int, int] = Field(default_factory=dict)
+    carded: dict[str, int] = Field(default_factory=dict)
     version: int = 0
 
     @property

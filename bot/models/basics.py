@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
@@ -118,22 +119,45 @@ class Role(StrEnum):
     ASKED = "asked for by name"
 
 
+class Means(StrEnum):
+    """What somebody is called by."""
+
+    PAGERDUTY = "PagerDuty"
+    MESSAGE = "direct message"
+
+
+def by_means(means: Means, why_not: str) -> str:
+    """What follows “by”: `direct message, not by PagerDuty: it has no user with their e-mail address`."""
+    return f"{means.value}, not by {Means.PAGERDUTY.value}: {why_not}" if why_not else means.value
+
+
 class Duty(Value):
-    """Somebody who can be called. `user_id` is their Slack id, where it is known; `email` finds them in PagerDuty."""
+    """Somebody who can be called. `user_id` is their Slack id, where it is known; `email` finds them in PagerDuty.
+
+    `until` is the end of their shift, where the roster tells it.
+    """
 
     role: Role
     name: str
     user_id: str | None = None
     email: str | None = None
+    until: datetime | None = None
 
 
 class Page(Value):
-    """What a page says. `key` is the dedup key, `source` where it comes from (account and region)."""
+    """What a page says. `key` is the dedup key, `source` where it comes from (account and region). The summary need not
+    repeat severity and service.
+
+    asked_at  when the call was asked for: it stays the same through all tries, and tells one call from the next
+    is_anew   somebody wants them now: they are called though they were called before
+    """
 
     key: str
     summary: str
     severity: Severity
     service: str
     source: str
+    asked_at: datetime
+    is_anew: bool = False
     link: str | None = None
     details: dict[str, str] = Field(default_factory=dict)

@@ -61,6 +61,11 @@ class Firing(NamedTuple):
     flaps: int
     value: float | None
 
+    @property
+    def times(self) -> int:
+        """How often it fired: once, and each time it came back."""
+        return 1 + self.flaps
+
 
 class AlarmDetail(NamedTuple):
     """An alarm as its newest alert describes it, and its newest alerts."""
@@ -132,6 +137,20 @@ class ServiceCount(Value):
 
     service: str
     incidents: Count
+
+
+class Named(Value):
+    """One incident. `lasted` in seconds; None: it is still open. `link` leads to its card."""
+
+    number: int
+    service: str
+    severity: Severity
+    lasted: float | None
+    link: str = ""
+
+    @property
+    def id(self) -> str:
+        return f"INC-{self.number}"
 
 
 class Sla(Value):
@@ -228,6 +247,7 @@ class Digest(Value):
     incidents: Count = Count()
     severities: dict[Severity, Count] = Field(default_factory=dict)
     services: tuple[ServiceCount, ...] = ()
+    worst: tuple[Named, ...] = ()
     still_open: int = 0
     acknowledge: Times = Times()
     resolve: Times = Times()

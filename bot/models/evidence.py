@@ -72,6 +72,7 @@ class Reading(Stored):
     threshold  the alarm's limit where the alarm is about this measure
     slope      how much it rises a minute since it began to, by least squares
     statistic  CloudWatch's word for how datapoints are made: `Average`, `p99`; empty where nothing tells it
+    name       what people call it, where that is another word than the metric's
     """
 
     measure: Measure
@@ -85,6 +86,7 @@ class Reading(Stored):
     threshold: float | None = None
     slope: float = 0.0
     statistic: str = ""
+    name: str = ""
 
 
 class LogClass(StrEnum):
@@ -183,6 +185,7 @@ class Evidence(Stored):
     counted_since  from when on errors, requests and lines are counted: the symptom's beginning; None: from `since` on
     stopped   ECS tasks that stopped since then with a reason that tells of memory (`OutOfMemoryError`, exit 137)
     tasks     where fewer run than should
+    wanted    how many tasks an ECS service is to run; 0: nobody told
     why_stopped  why tasks stopped that nobody stopped, the newest first
     """
 
@@ -202,6 +205,7 @@ class Evidence(Stored):
     stopped: int = 0
     counted_since: datetime | None = None
     tasks: Tasks | None = None
+    wanted: int = 0
     why_stopped: tuple[str, ...] = ()
     asked: tuple[Asked, ...] = ()
 
@@ -278,7 +282,8 @@ class InvestigationStatus(StrEnum):
 class Investigation(Stored):
     """One look at what is behind an alert or incident, RCA-<number>.
 
-    subject   `AL-n` or `INC-n`; by the user id of who asked, None when it began by itself
+    subject   `AL-n` or `INC-n`; by the user id of who asked, None when it began by itself;
+              dismissed_by of who said that this is not it
     """
 
     number: int
@@ -293,6 +298,7 @@ class Investigation(Stored):
     diagnosis: Diagnosis | None = None
     problem: str = ""
     is_dismissed: bool = False
+    dismissed_by: str | None = None
     version: int = 0
 
     @property

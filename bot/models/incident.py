@@ -85,6 +85,8 @@ class Incident(Stored):
     started_at      when the first of them fired; the declaration where there is none
     via             where it was acknowledged, when not in Slack
     due_at          when its acknowledgement is due; missed_at when that passed
+    clock_from      since when it is waited for, where not since its declaration: it was rated later
+    despite         why people resolved it although alarms fired; resolved_via where, when not in Slack
     page_keys       the pages that stand for it at the pager
     reminded_at     when an update was last asked for
     """
@@ -119,6 +121,9 @@ class Incident(Stored):
     via: str = ""
     due_at: datetime | None = None
     missed_at: datetime | None = None
+    clock_from: datetime | None = None
+    despite: str = ""
+    resolved_via: str = ""
     paged: tuple[Paged, ...] = ()
     called: tuple[Role, ...] = ()
     page_keys: tuple[str, ...] = ()
@@ -147,6 +152,11 @@ class Incident(Stored):
     def awaits(self) -> bool:
         """Does somebody have to acknowledge it?"""
         return self.status is Status.DECLARED
+
+    @property
+    def waits_since(self) -> datetime:
+        """From when on the calls are counted."""
+        return self.clock_from or self.declared_at
 
     @property
     def post_mortem_due(self) -> datetime | None:
@@ -181,6 +191,8 @@ class Incident(Stored):
                 "resolved_at": None,
                 "reopened": self.reopened + 1,
                 "resolution": "",
+                "despite": "",
+                "resolved_via": "",
                 "is_closed_by_alarm": False,
             }
         return self.changed(**values)

@@ -132,12 +132,16 @@ class Delivery(Value):
 
 
 class Posted(Value):
-    """Where a card stands in Slack: the message that is edited in place. `subject` is what it shows."""
+    """Where a card stands in Slack: the message that is edited in place. `subject` is what it shows.
+
+    `thread_ts` is the message that it was posted under, empty where it stands by itself.
+    """
 
     subject: str
     target: str
     channel_id: str
     ts: str
+    thread_ts: str = ""
 
 
 class Trouble(Value):
@@ -179,7 +183,8 @@ class Change(Value):
     Each of `incidents` … `action_items` (but `heads`) is written only while the stored row still has the version it was
     read with, and gets the next one. `heads` are what is newest for their dedup keys. `cancel_timers` are (kind,
     subject) pairs; they go before `timers` come. `seen` are the ids of the messages that the change takes care of.
-    `claims` are keys that nobody has claimed before: else nothing is written, as where a version moved on.
+    `claims` are keys that nobody has claimed before, `numbers` incident numbers that nobody has taken: else nothing is
+    written, as where a version moved on.
     """
 
     incidents: tuple[Incident, ...] = ()
@@ -197,6 +202,7 @@ class Change(Value):
     unreadable: tuple[Unreadable, ...] = ()
     seen: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
     timeline: tuple[TimelineEvent, ...] = ()
     owed: tuple[Owed, ...] = ()
     timers: tuple[Timer, ...] = ()
@@ -218,7 +224,7 @@ class Change(Value):
         for name, key in _KEYS.items():
             newest = {key(row): row for change in changes for row in getattr(change, name)}
             rows[name] = tuple(newest.values())
-        for name in ("deployments", "unreadable", "seen", "claims", "timeline", "owed", "cancel_timers"):
+        for name in ("deployments", "unreadable", "seen", "claims", "numbers", "timeline", "owed", "cancel_timers"):
             rows[name] = tuple(row for change in changes for row in getattr(change, name))
         return cls.model_construct(None, **rows)
 

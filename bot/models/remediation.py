@@ -54,6 +54,9 @@ class Plan(Stored):
     radius         what else it touches
     undo           how to go back, in words; empty: it can't be undone
     checks         what was looked at and is all right
+    warnings       what speaks against it, and keeps nobody from it
+    is_look        it changes nothing, so there is nothing to take back
+    offers         what the same runbook would do with a parameter more: the parameter by the button's words
     about_seconds  how long it should take
     state          what the execution needs to know: exact ARNs, counts, tokens; not shown
     """
@@ -66,6 +69,9 @@ class Plan(Stored):
     radius: str = ""
     undo: str = ""
     checks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    is_look: bool = False
+    offers: dict[str, str] = Field(default_factory=dict)
     about_seconds: int = 0
     state: dict[str, Any] = Field(default_factory=dict)
 
@@ -95,6 +101,7 @@ class RemediationStatus(StrEnum):
     TIMED_OUT = "timed out"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
     @property
     def is_over(self) -> bool:
@@ -103,7 +110,7 @@ class RemediationStatus(StrEnum):
 
 _S = RemediationStatus
 STEPS: dict[RemediationStatus, frozenset[RemediationStatus]] = {
-    _S.PLANNED: frozenset({_S.RUNNING, _S.REJECTED, _S.EXPIRED}),
+    _S.PLANNED: frozenset({_S.RUNNING, _S.REJECTED, _S.EXPIRED, _S.WITHDRAWN}),
     _S.RUNNING: frozenset({_S.VERIFYING, _S.FAILED, _S.TIMED_OUT}),
     _S.VERIFYING: frozenset({_S.VERIFIED, _S.NOT_RECOVERED}),
 }
@@ -126,6 +133,7 @@ class Remediation(Stored):
     needs        how many people besides the requester have to approve; `group` of whom
     policy       which rule asks for that, in words
     approved_by  who let it run, and when
+    problem      why it failed, or was withdrawn
     token        makes each call to AWS the same call, however often it is tried
     undoes       the remediation that this one takes back; undone_by the one that took this back
     """
@@ -146,6 +154,7 @@ class Remediation(Stored):
     via: str = ""
     approved_by: Approved = Field(default_factory=dict)
     rejected_by: str | None = None
+    stopped_by: str | None = None
     token: str = ""
     started_at: datetime | None = None
     finished_at: datetime | None = None

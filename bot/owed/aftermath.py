@@ -41,18 +41,22 @@ def pull_request(written: PostMortem) -> Owed:
     return Owed(kind=OwedKind.PULL_REQUEST, lane=lane, pace="tracker", subject=written.id)
 
 
-def ticket(item: ActionItem, what: str, due: datetime | None = None) -> Owed:
-    """The issue of an action item: `open` it, `close` it, or `follow` whether it is closed; each in its own lane."""
+def ticket(item: ActionItem, what: str) -> Owed:
+    """The issue of an action item: `open` it, `revise` what it says, or `close` it; each in its own lane."""
     lane = f"ticket:{item.number}" if what == "open" else f"ticket:{item.number}:{what}"
+    return Owed(kind=OwedKind.TICKET, lane=lane, pace=lane, subject=item.id, coalesce=lane, body={"what": what})
+
+
+def look_at_tickets(due: datetime, since: datetime) -> Owed:
+    """Which issues were closed since: one look at all of them."""
     return Owed(
         kind=OwedKind.TICKET,
-        lane=lane,
-        pace=lane,
-        subject=item.id,
-        priority=Priority.COMFORT if what == "follow" else Priority.NORMAL,
+        lane="tickets",
+        pace="tickets",
+        priority=Priority.COMFORT,
         not_before=due,
-        coalesce=lane,
-        body={"what": what},
+        coalesce="tickets",
+        body={"what": "look", "since": since.isoformat()},
     )
 
 
@@ -63,3 +67,23 @@ def reminder(subject: PostMortem | ActionItem) -> Owed:
     return Owed(
         kind=OwedKind.REMIND, lane=lane, coalesce=lane, pace=pace, subject=subject.id, priority=Priority.COMFORT
     )
+
+
+def reminded(subject: PostMortem | ActionItem, user: str, until: datetime | None = None) -> Owed:
+    """What somebody was reminded with shows what became of it; `until`: they are reminded again then."""
+    lane = f"reminded:{subject.id}:{user}"
+    return Owed(
+        kind=OwedKind.REMIND,
+        lane=lane,
+        coalesce=lane,
+        pace=f"edit:{lane}",
+        subject=subject.id,
+        priority=Priority.COMFORT,
+        body={"to": user, "until": until.isoformat() if until else ""},
+    )
+
+
+def overdue() -> Owed:
+    """The incident channel is told what is overdue, as things stand by then."""
+    lane = "remind:overdue"
+    return Owed(kind=OwedKind.REMIND, lane=lane, coalesce=lane, pace=f"post:{Target.OPS}", priority=Priority.COMFORT)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.models import Alert, Incident, Message, Owed, OwedKind, Priority, Role, Severity, Storm
+from bot.models import Alert, Duty, Incident, Message, Owed, OwedKind, Priority, Role, Severity, Storm
 from bot.owed import Target
 from bot.ports import Event
 
@@ -70,6 +70,12 @@ def post(channel: str, message: Message, subject: str = "") -> Owed:
     return Owed(kind=OwedKind.POST, lane=f"post:{channel}", pace=f"post:{channel}", subject=subject, body=body)
 
 
+def unreadable(channel: str, message: Message) -> Owed:
+    """What can't be read, shown behind all that can."""
+    row = post(channel, message)
+    return row.model_copy(update={"lane": "unreadable:raw", "priority": Priority.COMFORT})
+
+
 def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
     """How many messages could not be read since then, counted when it is told."""
     return Owed(
@@ -77,6 +83,7 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
         lane="unreadable",
         pace=f"post:{channel}",
         coalesce="unreadable",
+        priority=Priority.COMFORT,
         body={"channel": channel, "unreadable_since": since.isoformat()},
         not_before=due,
     )
@@ -85,6 +92,18 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
 def page(subject: Alert | Incident, role: Role, why: str = "", **more: Any) -> Owed:
     """Somebody is to be called about it: whoever has this role by then."""
     return _to_pager(OwedKind.PAGE, subject, {"role": role.value, "why": why, **more})
+
+
+def page_by_name(subject: Alert | Incident, duty: Duty, why: str) -> Owed:
+    """Somebody is wanted by name; nobody else's page is waited for."""
+    row = page(subject, Role.ASKED, why, name=duty.name, user=duty.user_id, email=duty.email)
+    return row.model_copy(update={"lane": f"{row.lane}:{duty.name}"})
+
+
+def page_message(subject: Alert | Incident, user: str, message: Message) -> Owed:
+    """The direct message that pages while the pager does not."""
+    row = _to_pager(OwedKind.POST, subject, {"text": message.text, "blocks": message.blocks, "channel": user})
+    return row.model_copy(update={"lane": f"page:{user}", "pace": f"post:{user}"})
 
 
 def pager(subject: Alert | Incident, key: str, action: str, by: str = "") -> Owed:

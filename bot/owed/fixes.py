@@ -12,11 +12,9 @@ from bot.owed import alerts as owed_to_alert
 Subject = Alert | Incident
 
 
-def places(subject: Subject | None) -> tuple[str, ...]:
-    """Where something about it is shown: under its card, and in the incident's own channel where it has one."""
-    if isinstance(subject, Incident):
-        return (Target.OPS.value, *((subject.channel_id,) if subject.channel_id else ()))
-    return owed_to_alert.places(subject)[:1] if subject is not None else (Target.OPS.value,)
+def place(subject: Subject | None) -> str:
+    """Where something about it is shown first: under its card."""
+    return owed_to_alert.places(subject)[0] if isinstance(subject, Alert) else Target.OPS.value
 
 
 def report(investigation: Investigation, place: str) -> Owed:

@@ -72,8 +72,10 @@ def _card(
     )
 
 
-def note(incident: Incident, message: Message, *, broadcast: bool = False) -> tuple[Owed, ...]:
-    """A message under the card, and in the incident's own channel where it has one.
+def note(
+    incident: Incident, message: Message, *, broadcast: bool = False, elsewhere: Message | None = None
+) -> tuple[Owed, ...]:
+    """A message under the card, and it, or what is said `elsewhere`, in the incident's own channel where it has one.
 
     A broadcast one is read in the operations channel too, so it keeps its place among the templates there.
     """
@@ -88,7 +90,7 @@ def note(incident: Incident, message: Message, *, broadcast: bool = False) -> tu
         )
     ]
     if incident.channel_id:
-        rows.append(own_note(incident, message))
+        rows.append(own_note(incident, elsewhere or message))
     return tuple(rows)
 
 

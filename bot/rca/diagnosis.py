@@ -18,10 +18,10 @@ from bot.models import (
     Suspect,
 )
 from bot.rca import words
-from bot.rca.facts import THERE, Facts, facts
+from bot.rca.facts import THERE, Facts, facts, has_course
 from bot.rca.matrix import MATRIX
 from bot.rca.signs import Judged, Symptom, judge, seen
-from bot.rca.suspects import ACCESS, CONF, DEP, LIKELY, SCALING, Habit, distinct, is_own, rank, still_runs
+from bot.rca.suspects import ACCESS, CONF, DEP, LIKELY, SCALING, Habit, distinct, is_own, rank, still_runs, taken_back
 from bot.rca.usual import ramp
 
 PLAUSIBLE = 0.3
@@ -67,7 +67,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
         excluded=tuple(_excluded(judged.symptom, found, suspects)),
         unseen=tuple(_not_seen(evidence)),
         suspects=suspects,
-        action=row.action if _is_right(row.action, judged.symptom, found, suspects) else None,
+        action=_action(row.action, judged.symptom, found, suspects),
         advice=row.manual,
         title="no task runs" if is_down else "",
     )
@@ -86,12 +86,16 @@ def _cause(symptom: Symptom, found: Facts) -> Cause:
     return rows[symptom]
 
 
-def _is_right(action: Action | None, symptom: Symptom, found: Facts, suspects: tuple[Suspect, ...]) -> bool:
-    """Would the matrix's action help here? Going back helps against a deployment only, and more tasks not against
-    something else that is slow: they ask it even more."""
+def _action(action: Action | None, symptom: Symptom, found: Facts, suspects: tuple[Suspect, ...]) -> Action | None:
+    """The matrix's action where it would help. Going back helps against a deployment only. What a deployment made slow
+    needs that one gone, not more of it; and more tasks ask something else that is slow even more."""
     if action is Action.ROLLBACK:
-        return _is_bad_deployment(found, suspects)
-    return not (symptom is Symptom.SLOW and found.blame.strength >= BLAMED)
+        return action if _is_bad_deployment(found, suspects) else None
+    if symptom is not Symptom.SLOW:
+        return action
+    if suspects and suspects[0].score >= SURE and _is_bad_deployment(found, suspects):
+        return Action.ROLLBACK
+    return None if found.blame.strength >= BLAMED else action
 
 
 def _is_bad_deployment(found: Facts, suspects: tuple[Suspect, ...]) -> bool:
@@ -151,6 +155,7 @@ def _excluded(symptom: Symptom, found: Facts, suspects: tuple[Suspect, ...]) -> 
     """What was looked at and is not it."""
     yield from _not_them(symptom, found)
     evidence = found.evidence
+    yield from (words.taken_back(*each, evidence.began_at) for each in taken_back(evidence))
     if _answered(evidence, Source.HEALTH) and not any(note.is_ours and note.is_open for note in evidence.health):
         others = words.things(len(evidence.health), "event, not ours", "events, none of them ours and open")
         yield f"{Source.HEALTH.value}: {others if evidence.health else 'nothing'}"
@@ -167,7 +172,8 @@ def _not_them(symptom: Symptom, found: Facts) -> Iterator[str]:
     cpu, memory = found.rises.get(Measure.CPU), found.rises.get(Measure.MEMORY)
     if symptom is Symptom.ERRORS and cpu and cpu.strength >= THERE:
         yield f"{words.reading(cpu)}, which follows from the errors"
-    if symptom is not Symptom.MEMORY and memory and ramp(memory.reading.now, *HIGH_MEMORY) > 0:
+    is_high = memory is not None and has_course(memory.reading) and ramp(memory.reading.now, *HIGH_MEMORY) > 0
+    if symptom is not Symptom.MEMORY and memory and is_high:
         flat = "flat" if abs(memory.reading.slope) < 0.1 else "nobody was killed"
         yield f"{words.reading(memory)}, high but {flat}"
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from bot.models import ChangeKind, Evidence, LogClass, LogFinding, Measure, Source, SourceOutcome, Traces
+from bot.models import ChangeKind, Evidence, LogClass, LogFinding, Measure, Reading, Source, SourceOutcome, Traces
 from bot.rca.matrix import FEW
-from bot.rca.suspects import beginning, distinct, is_own, nearness
+from bot.rca.suspects import beginning, eligible, is_own, nearness
 from bot.rca.usual import MOST, SCALES, Rise, fallen, in_hours, news, ramp, rises, traffic
 
 WAITS = frozenset({LogClass.TIMEOUT, LogClass.CONNECTION, LogClass.RATE_LIMIT})
@@ -22,6 +22,8 @@ HOST = re.compile(
     r"\b[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*(?:\.(?:internal|local|com|net|org|io)\b|:\d{2,5}\b)", re.IGNORECASE
 )
 """Another host that a line names, by its domain or port."""
+NOT_SEEN_RISING = 0.8
+"""So much does memory far above what is expected say of a leak, where nobody saw how it came there."""
 LONG = 500
 THERE = 0.5
 """From this strength on something counts as there."""
@@ -122,7 +124,7 @@ def facts(evidence: Evidence) -> Facts:
     new = _new_lines(evidence)
     failed = _errors(evidence, risen, new)
     start = beginning(evidence)
-    deployments = (one for one in distinct(evidence.changes) if one.kind is ChangeKind.DEPLOYMENT)
+    deployments = (one for one in eligible(evidence) if one.kind is ChangeKind.DEPLOYMENT)
     return Facts(
         evidence=evidence,
         rises=risen,
@@ -201,8 +203,15 @@ def _memory(evidence: Evidence, risen: Mapping[Measure, Rise], new: tuple[LogFin
         before = known.reading.before
         is_new = 1.0 if before is None else ramp(known.reading.peak - before, *NEW_MEMORY)
         climbs = ramp(known.reading.slope, 0.1, 0.5) * high * is_new
+        if not has_course(known.reading) and known.reading.expected is not None:
+            climbs = NOT_SEEN_RISING * known.strength * ramp(known.reading.peak, *HIGH_MEMORY)
         full = ramp(known.reading.peak, 85, 97) * known.strength
     return Memory(killed=ramp(evidence.stopped, 0, 2), lines=ramp(lines, 0, 2), climbs=climbs, full=full)
+
+
+def has_course(reading: Reading) -> bool:
+    """Is known how it came to where it is? A payload has a number only."""
+    return reading.slope != 0 or reading.before is not None
 
 
 def _blame(evidence: Evidence, failed: Errors) -> Blame:

@@ -12,12 +12,13 @@ from math import isfinite
 from typing import Any, NamedTuple
 
 from bot.errors import InvalidInput
-from bot.models import Action, Asked, Diagnosis, Evidence, Measure, Reading, Source, SourceOutcome
-from bot.rca.matrix import MATRIX, NO_ACTION, SEVERITY_WORDS
+from bot.models import Action, Asked, Cause, ChangeKind, Diagnosis, Evidence, Measure, Reading, Source, SourceOutcome
+from bot.rca.matrix import MATRIX, NO_ACTION, SEVERITY_WORDS, Row
 
 WINDOW = timedelta(minutes=10)
 MOST = 100
 """So many anomalies or metrics are read; nobody means more."""
+NO_DEPLOYMENT = "no deployment is known that could be rolled back"
 EXAMPLE = "Write them like `CPU: 60% (expected 4%)`."
 # By their beginnings, without spaces and signs; the first that fits counts.
 _MEASURES = (
@@ -70,19 +71,30 @@ def from_payload(anomalies: Sequence[str], metrics: Mapping[str, float], *, at: 
 
 
 def to_payload(diagnosis: Diagnosis, evidence: Evidence) -> dict[str, Any]:
-    """The answer in the second document's terms. `auto_action` is what is right here, not only what the row says."""
+    """The answer in the second document's terms. `auto_action` is what is right here, not only what the row says;
+    where the row would roll back and no deployment is known, `note` says so."""
     row = MATRIX[diagnosis.cause]
+    has_none = row.action is Action.ROLLBACK and not any(
+        change.kind is ChangeKind.DEPLOYMENT for change in evidence.changes
+    )
     return {
         "root_cause": row.title,
         "severity": SEVERITY_WORDS[diagnosis.severity],
-        "auto_action": row.auto if diagnosis.action is not None else NO_ACTION,
+        "auto_action": _auto(diagnosis.action if not has_none else row.action, row),
         "manual_action": diagnosis.advice,
         "confidence": diagnosis.confidence,
         "evidence": list(diagnosis.findings),
         "not_seen": list(diagnosis.unseen),
         "service": evidence.service,
         "rollback": diagnosis.action is Action.ROLLBACK,
+        "note": NO_DEPLOYMENT if has_none else "",
     }
+
+
+def _auto(action: Action | None, row: Row) -> str:
+    if action is None:
+        return NO_ACTION
+    return row.auto if action is row.action else MATRIX[Cause.MANY_ERRORS].auto
 
 
 def _anomalies(anomalies: Sequence[str]) -> dict[Measure, _Anomaly]:

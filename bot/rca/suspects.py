@@ -34,6 +34,8 @@ _ECS = ("UpdateService", "CreateDeployment", "StartDeployment", "RegisterTaskDef
 _LAMBDA = ("UpdateFunctionCode", "PublishVersion", "UpdateAlias")
 DEPLOYING = frozenset({*_ECS, *_LAMBDA})
 """Calls that deploy; CloudTrail adds the version of Lambda's API to their names: `UpdateFunctionCode20150331v2`."""
+ALONE = frozenset({*DEPLOYING, "StartAutomationExecution", "StartTask", "StopTask", "RunTask"})
+"""Calls that change one service and no other."""
 CALL = re.compile(r"(?P<name>[A-Z][a-z]+[A-Z][A-Za-z]+?)(?:\d{8}(?:v\d+)?)?")
 DENIED = re.compile(r"access ?denied|not authori[sz]ed|unauthori[sz]ed|forbidden|\b40[13]\b|permission", re.IGNORECASE)
 NETWORK = re.compile(r"SecurityGroup|NetworkAcl|Route|Subnet|Vpc|Gateway|HostedZone|RecordSets")
@@ -84,15 +86,38 @@ def is_own(change: Made, evidence: Evidence) -> bool:
     return _target(change, evidence)[0] == SAME
 
 
+def eligible(evidence: Evidence) -> list[Made]:
+    """The changes that may have to do with it: not the bot's own, nor what did not run any more when it began."""
+    ended = _last_moment(evidence)
+    changes = distinct(evidence.changes)
+    return [
+        change
+        for change in changes
+        if not change.is_ours and not any(other.at <= ended for other in _successors(change, changes, evidence))
+    ]
+
+
+def taken_back(evidence: Evidence) -> Iterator[tuple[Made, Made]]:
+    """The deployments of this service that were gone back from before it began, each with what went back."""
+    ended = _last_moment(evidence)
+    changes = distinct(evidence.changes)
+    for change in changes:
+        first = min(_successors(change, changes, evidence), key=lambda other: other.at, default=None)
+        if first is not None and first.at <= ended and _steps(first) < 0:
+            yield change, first
+
+
+def _last_moment(evidence: Evidence) -> datetime:
+    """What was deployed over by then can't have caused it. A line of errors may be of an earlier trouble: so the
+    newest that the beginning and the alarm's first datapoint say."""
+    start = beginning(evidence).at
+    return max(start, evidence.counted_since) if evidence.counted_since is not None else start
+
+
 def rank(evidence: Evidence, habit: Habit) -> tuple[Suspect, ...]:
     """Every change that may have to do with it. The order depends on nothing but the changes themselves."""
     start, about = beginning(evidence), _about(evidence)
-    changes = distinct(evidence.changes)
-    found = [
-        _suspect(change, evidence, start, habit, about)
-        for change in changes
-        if not change.is_ours and not any(other.at <= start.at for other in _successors(change, changes, evidence))
-    ]
+    found = [_suspect(change, evidence, start, habit, about) for change in eligible(evidence)]
     return tuple(_worth(sorted((each for each in found if each.score >= LEAST), key=_order), evidence))
 
 
@@ -114,7 +139,7 @@ def _worth(found: Sequence[Suspect], evidence: Evidence) -> Iterator[Suspect]:
 def _is_elsewhere(change: Made, evidence: Evidence) -> bool:
     """Another service's own deployment or number of tasks is no matter of this one, unless something names it."""
     whose = _target(change, evidence)[0]
-    return whose == OTHER or (whose == UNKNOWN and (change.kind is ChangeKind.DEPLOYMENT or _call(change) in DEPLOYING))
+    return whose == OTHER or (whose == UNKNOWN and (change.kind is ChangeKind.DEPLOYMENT or _call(change) in ALONE))
 
 
 def _successors(change: Made, changes: Sequence[Made], evidence: Evidence) -> list[Made]:
@@ -161,7 +186,7 @@ def distinct(changes: Sequence[Made]) -> list[Made]:
     ordered = sorted(changes, key=lambda one: (_call(one) != "", one.at, one.target, one.what, one.model_dump_json()))
     kept: list[Made] = []
     for change in ordered:
-        place = next((n for n, other in enumerate(kept) if _are_one(other, change)), None)
+        place = next((n for n, other in enumerate(kept) if _are_one(other, change, kept)), None)
         if place is None:
             kept.append(change)
         else:
@@ -280,7 +305,7 @@ def _call(change: Made) -> str:
     return found["name"] if found else ""
 
 
-def _are_one(kept: Made, other: Made) -> bool:
+def _are_one(kept: Made, other: Made, all_kept: Sequence[Made]) -> bool:
     if kept.kind is not ChangeKind.DEPLOYMENT or not _is_same_thing(kept, other):
         return False
     if (
@@ -297,7 +322,15 @@ def _are_one(kept: Made, other: Made) -> bool:
     is_same = kept.what == other.what or (kept.after != "" and kept.after == other.after)
     # A pipeline calls it by another name than ECS does, which alone knows what ran before.
     is_told = not (kept.before and other.before) and abs(kept.at - other.at) <= 2 * MINUTE and not _call(kept)
-    return (is_same or is_told) and other.kind is ChangeKind.DEPLOYMENT and abs(kept.at - other.at) <= ONE_CHANGE
+    is_one = (is_same or is_told) and other.kind is ChangeKind.DEPLOYMENT and abs(kept.at - other.at) <= ONE_CHANGE
+    return is_one and not any(_is_between(each, kept, other) for each in all_kept)
+
+
+def _is_between(each: Made, first: Made, again: Made) -> bool:
+    """Was something else deployed meanwhile? Then the second deployment of a version went back to it."""
+    is_other = each.kind is ChangeKind.DEPLOYMENT and each.after not in ("", first.after, again.after)
+    is_meanwhile = first.at < each.at < again.at
+    return is_other and is_meanwhile and _is_same_thing(each, again) and not _is_undone(each)
 
 
 def _is_same_thing(one: Made, other: Made) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,7 @@ def number(value: float) -> str:
         return str(value)
     if size >= 9.95 or value == round(value):
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 0.995 else f"{value:.2g}"
+    return f"{value:.1f}".removesuffix(".0") if size >= 0.995 else f"{value:.2g}"
 
 
 def things(count: int, one: str, many: str = "") -> str:
@@ -107,11 +107,14 @@ def memory_lines(found: Facts) -> str:
 
 def climbing(found: Facts) -> str:
     one = found.evidence.reading(Measure.MEMORY)
+    if one is not None and not one.slope:
+        return risen(Measure.MEMORY)(found)
     return f"memory rises {number(one.slope)} % a minute, to {number(one.peak)} %" if one else ""
 
 
 def errors(found: Facts) -> str:
-    """`212 exceptions in 10 min (0 in the hour before): `KeyError: 'currency'` × 198`."""
+    """`212 exceptions in 10 min (0 in the hour before): `KeyError: 'currency'` × 198`, or as metrics count them:
+    `720 errors in 10 min (expected 0); in the logs: …`."""
     failed, rise = found.errors, found.rises.get(Measure.ERRORS)
     span = minutes(timedelta(hours=in_hours(found.evidence)))
     exceptions = [line for line in failed.lines if line.kind is LogClass.EXCEPTION]
@@ -124,11 +127,13 @@ def errors(found: Facts) -> str:
     usual = ""
     if rise and rise.usual is not None and rise.basis is not Basis.LIMIT:
         usual = f" ({rise.basis.value.format(number(rise.usual))})"
-    return f"{things(failed.number, 'error')} in {span}{usual}{named}"
+    logged = f"; in the logs: {patterns(failed.lines)}" if failed.lines else ""  # which may have but a part of them
+    return f"{things(failed.number, 'error')} in {span}{usual}{logged}"
 
 
 def share(found: Facts) -> str:
-    return f"{number(100 * (found.errors.share or 0.0))} % of the requests fail"
+    span = minutes(timedelta(hours=in_hours(found.evidence)))
+    return f"{number(100 * (found.errors.share or 0.0))} % of the requests in these {span} fail"
 
 
 def waits(found: Facts) -> str:
@@ -155,6 +160,11 @@ def suspect(one: Suspect) -> str:
     return f"{_made(change)}{by}, {', '.join(one.reasons)}"
 
 
+def taken_back(change: Made, back: Made, began_at: datetime) -> str:
+    """`web:57: taken back to web:56 4 min before it began`."""
+    return f"{change.after}: taken back to {back.after} {minutes(max(began_at - back.at, timedelta()))} before it began"
+
+
 def _made(change: Made) -> str:
     step = f"{change.before} → {change.after}" if change.before and change.after else ""
     if step and change.after in change.what:
@@ -174,7 +184,7 @@ def patterns(lines: Iterable[LogFinding]) -> str:
 def _name(one: Reading) -> str:
     """Latencies by their statistic, what is not known by the metric's own name."""
     if one.measure is Measure.OTHER:
-        return one.metric.rpartition(" ")[2] or one.measure.value
+        return one.name or one.metric.rpartition(" ")[2] or one.measure.value
     if one.measure is not Measure.LATENCY or not one.statistic:
         return "p99 latency" if one.measure is Measure.LATENCY else one.measure.value
     return f"{one.statistic if one.statistic.startswith('p') else one.statistic.lower()} latency"

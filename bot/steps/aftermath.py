@@ -6,7 +6,6 @@ Each returns the Change, or None where it is so already; it raises Refused where
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from blocks.text import one_line
 from bot.errors import Overtaken, Refused
@@ -25,17 +24,17 @@ from bot.models import (
 )
 from bot.owed import aftermath as owed
 from bot.owed import incidents as owed_to_incident
-from bot.steps.reminders import REMIND, next_for
+from bot.steps.reminders import REMIND, Rhythm
 
 _S = PostMortemStatus
 
 
-def begun(written: PostMortem, incident: Incident, now: datetime, zone: ZoneInfo) -> Change:
+def begun(written: PostMortem, incident: Incident, now: datetime, rhythm: Rhythm) -> Change:
     """A draft waits for its owner."""
     text = f"post-mortem begun for {incident.id}"
     event = _line(incident, now, text, written.begun_by)
     rows = owed.cards(written, incident, is_first=True)
-    return _change(written, incident, event, *rows) + reminded_next(written, now, zone)
+    return _change(written, incident, event, *rows) + reminded_next(written, now, rhythm)
 
 
 def held(written: PostMortem, incident: Incident) -> Change | None:
@@ -47,7 +46,7 @@ def held(written: PostMortem, incident: Incident) -> Change | None:
 
 
 def due_again(
-    written: PostMortem, incident: Incident, now: datetime, due_at: datetime, zone: ZoneInfo
+    written: PostMortem, incident: Incident, now: datetime, due_at: datetime, rhythm: Rhythm
 ) -> Change | None:
     """Its incident is over again. What was filed or waived before that is a draft again: more has happened."""
     if written.due_at == due_at:
@@ -56,50 +55,51 @@ def due_again(
     if not written.is_open:
         values |= {"status": _S.DRAFT, "ended_at": None, "ended_by": None, "reason": "", "reminded_at": None}
     after = written.changed(**values)
-    return Change(post_mortems=(after,), owed=owed.cards(after, incident)) + reminded_next(after, now, zone)
+    return Change(post_mortems=(after,), owed=owed.cards(after, incident)) + reminded_next(after, now, rhythm)
 
 
-def edited(
-    written: PostMortem, incident: Incident, section: Section, *, seen: int | None, now: datetime
-) -> Change | None:
-    """`seen`: the version of the section that the form showed; None overrules what somebody wrote meanwhile."""
-    need_open(written)
-    before = written.section(section.name)
-    current = before.version if before is not None else 0
-    if seen is not None and seen != current:
-        raise Overtaken(
-            "text",
-            f"Somebody else saved “{section.name.label}” while you were typing. Your text is still here: submit again "
-            "to put it in place of theirs, which they then get as a message.",
-        )
+def edited(written: PostMortem, incident: Incident, section: Section, *, seen: int, now: datetime) -> Change | None:
+    """`seen`: the version of the section that the form showed; raises Overtaken where there is another by now."""
+    before = _seen(written, section.name, seen)
     if before is not None and (before.text, before.is_added) == (section.text, section.is_added):
         return None
-    after = written.changed(sections=written.with_section(section.model_copy(update={"version": current + 1})))
+    after = written.changed(sections=written.with_section(section.model_copy(update={"version": seen + 1})))
     text = f"{section.name.label.lower()} of the post-mortem written"
     return _change(after, incident, _line(incident, now, text, section.by), *owed.cards(after, incident))
 
 
-def redrafted(written: PostMortem, incident: Incident, name: SectionName, by: str, now: datetime) -> Change | None:
+def redrafted(
+    written: PostMortem, incident: Incident, name: SectionName, by: str, *, seen: int, now: datetime
+) -> Change | None:
     """The section is again what is known."""
-    need_open(written)
-    if written.section(name) is None:
+    if _seen(written, name, seen) is None:
         return None
     after = written.changed(sections=tuple(one for one in written.sections if one.name is not name))
     text = f"{name.label.lower()} of the post-mortem drafted anew"
     return _change(after, incident, _line(incident, now, text, by), *owed.cards(after, incident))
 
 
+def _seen(written: PostMortem, name: SectionName, seen: int) -> Section | None:
+    """The section as somebody wrote it, if that is what the form showed."""
+    need_open(written)
+    before = written.section(name)
+    if seen != (before.version if before is not None else 0):
+        raise Overtaken("text", f"Somebody else saved “{name.label}” while you were typing.")
+    return before
+
+
 def assigned(
-    written: PostMortem, incident: Incident, now: datetime, by: str, *, owner: str, zone: ZoneInfo
+    written: PostMortem, incident: Incident, now: datetime, by: str, *, owner: str, rhythm: Rhythm
 ) -> Change | None:
-    """`zone` is the new owner's."""
+    """`rhythm` is the new owner's."""
     need_open(written)
     if written.owner == owner:
         return None
-    after = written.changed(owner=owner)
+    after = written.changed(owner=owner, given_by=_giver(by, owner), reminded_at=None)
     event = _line(incident, now, "post-mortem given to", by).model_copy(update={"about": owner})
-    rows = (*owed.cards(after, incident), *((owed.reminder(after),) if by != owner else ()))
-    return _change(after, incident, event, *rows) + reminded_next(after, now, zone)
+    told = (owed.reminder(after),) if by != owner else ()
+    rows = (*owed.cards(after, incident), *told, *_reminded(written))
+    return _change(after, incident, event, *rows) + reminded_next(after, now, rhythm)
 
 
 def submitted(written: PostMortem, incident: Incident, now: datetime, by: str) -> Change | None:
@@ -159,8 +159,11 @@ def need_open(written: PostMortem) -> None:
 # -- action items
 
 
-def added(item: ActionItem, incident: Incident, now: datetime, zone: ZoneInfo, *, is_tracked: bool) -> Change:
-    """`zone` is the owner's; `is_tracked`: it becomes an issue."""
+def added(item: ActionItem, incident: Incident, now: datetime, rhythm: Rhythm, *, is_tracked: bool) -> Change:
+    """`rhythm` is the owner's; `is_tracked`: it becomes an issue.
+
+    Its owner is told where somebody else gave it to them, or where it is due today.
+    """
     event = TimelineEvent(
         incident=incident.number,
         at=now,
@@ -171,8 +174,10 @@ def added(item: ActionItem, incident: Incident, now: datetime, zone: ZoneInfo, *
         source=item.source or None,
     )
     rows = [*owed_to_incident.cards(incident), *([owed.ticket(item, "open")] if is_tracked else [])]
+    is_for_today = item.due <= now.astimezone(rhythm.zone).date()
+    rows += [owed.reminder(item)] if item.owner != item.created_by or is_for_today else []
     change = Change(action_items=(item,), timeline=(event,), owed=tuple(rows))
-    return change + reminded_next(item, now, zone)
+    return change + reminded_next(item, now, rhythm)
 
 
 def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, via: str = "") -> Change | None:
@@ -185,28 +190,33 @@ def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, 
     return Change(
         action_items=(after,),
         timeline=(event,),
-        owed=(*owed_to_incident.cards(incident), *issue),
+        owed=(*owed_to_incident.cards(incident), *issue, owed.reminded(after, after.owner)),
         cancel_timers=((REMIND, item.id),),
     )
 
 
-def given(item: ActionItem, now: datetime, owner: str, by: str, zone: ZoneInfo) -> Change | None:
+def given(item: ActionItem, now: datetime, owner: str, by: str, rhythm: Rhythm) -> Change | None:
     if not item.is_open:
         raise Refused(f"{item.id} is done already.", who=item.closed_by)
     if item.owner == owner:
         return None
-    after = item.changed(owner=owner)
-    told = Change(action_items=(after,), owed=(owed.reminder(after),) if by != owner else ())
-    return told + reminded_next(after, now, zone)
+    after = item.changed(owner=owner, given_by=_giver(by, owner), reminded_at=None)
+    told = (owed.reminder(after),) if by != owner else ()
+    issue = (owed.ticket(after, "revise"),) if after.ticket is not None else ()
+    rows = (*told, *issue, owed.reminded(after, item.owner))
+    return Change(action_items=(after,), owed=rows) + reminded_next(after, now, rhythm)
 
 
 # -- both
 
 
-def reminded_next(subject: PostMortem | ActionItem, now: datetime, zone: ZoneInfo) -> Change:
+def reminded_next(subject: PostMortem | ActionItem, now: datetime, rhythm: Rhythm) -> Change:
     """Its timer, in place of the one that it had."""
-    due = next_for(subject, now, zone)
-    return timed(subject, due)
+    return timed(subject, rhythm.next_for(subject, now))
+
+
+def _giver(by: str, owner: str) -> str | None:
+    return by if by != owner else None
 
 
 def timed(subject: PostMortem | ActionItem, due: datetime | None) -> Change:
@@ -223,4 +233,9 @@ def _change(after: PostMortem, incident: Incident, event: TimelineEvent, *rows: 
 
 
 def _ended(after: PostMortem, incident: Incident, event: TimelineEvent, *rows: Owed) -> Change:
-    return _change(after, incident, event, *rows) + Change(cancel_timers=((REMIND, after.id),))
+    return _change(after, incident, event, *rows, *_reminded(after)) + Change(cancel_timers=((REMIND, after.id),))
+
+
+def _reminded(written: PostMortem) -> tuple[Owed, ...]:
+    """What its owner was told shows that it changed."""
+    return (owed.reminded(written, written.owner),) if written.owner else ()

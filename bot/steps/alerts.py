@@ -27,6 +27,7 @@ from bot.models import (
     Role,
     Severity,
     Shown,
+    Silence,
     Stage,
     Status,
     TimelineEvent,
@@ -40,6 +41,7 @@ from bot.steps import deadlines
 from bot.steps import incidents as incident_steps
 
 _IMPACT = 600
+_TAKEN_UP = {"left_at": None, "left_by": None, "left_via": "", "reminded_at": None}
 
 
 class By(NamedTuple):
@@ -131,13 +133,15 @@ def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now:
         value=change.value,
         reason=change.reason,
         has_no_data=False,
+        clock_from=None,
+        **_TAKEN_UP,
         count=alert.count + 1,
         flaps=alert.flaps + 1,
         returned=(*alert.returned[-19:], change.at),
         decisions=alert.with_decisions(_flap(alert.flaps + 1, "it fired again soon after its OK: the same alert")),
     )
     if incident is None or not (incident.is_open or incident.is_closed_by_alarm):
-        due = alert.due_at - alert.received_at + now if alert.due_at else None
+        due = alert.due_at - alert.waits_since + now if alert.due_at else None
         fresh = {"incident": None, "acknowledged_at": None, "acknowledged_by": None, "via": ""}
         after = after.changed(**fresh, due_at=due, missed_at=None, called=(), paged=())
         pages = (owed.page(after, Role.PRIMARY, "fires again"),) if after.pages else ()
@@ -224,7 +228,9 @@ def _heir(alert: Alert, group: Sequence[Alert]) -> Alert | None:
 
 def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy) -> Change:
     """Its heir takes the place of the alert that is over: its page, and its card if any."""
-    values = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
+    values: dict[str, Any] = {"pages": alert.pages, "page_as": alert.page_key if alert.pages else ""}
+    if alert.pages:
+        values["clock_from"] = alert.waits_since
     shown = Shown.STORM if alert.shown is Shown.STORM else Shown.CARD
     leader = heir.changed(
         lead=None,
@@ -250,20 +256,23 @@ def _one_less(incident: Incident, alert: Alert, now: datetime, policy: Policy) -
         return change
     if incident.started_at is None:
         return change + Change(owed=owed_to_incident.note(counted, notes.all_quiet(counted)))
-    which = alert.alarm.name if counted.alerts == 1 else f"all {counted.alerts} alarms, {alert.alarm.name} last,"
-    verb = "is" if counted.alerts == 1 else "are"
-    ended = incident_steps.resolve(counted, now, None, resolution=f"{which} {verb} OK again")
+    ended = incident_steps.resolve(counted, now, None, resolution=_all_ok(counted, alert))
     assert ended is not None
     resolved = ended.incidents[0].changed(is_closed_by_alarm=True)
     return change + ended.model_copy(update={"incidents": (resolved,)})
 
 
+def _all_ok(incident: Incident, last: Alert) -> str:
+    if incident.alerts == 1:
+        return f"{last.alarm.name} is OK again"
+    every = "both alarms" if incident.alerts == 2 else f"all {incident.alerts} alarms"
+    return f"{every} are OK again; the last one was {last.alarm.name}"
+
+
 def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by: By, policy: Policy) -> Change:
     """These alerts are somebody's now: the record of `incident` holds them from here on."""
-    after = [
-        one.changed(incident=incident.number, acknowledged_by=by.user, acknowledged_at=now, via=by.via)
-        for one in alerts
-    ]
+    taken = {"incident": incident.number, "acknowledged_by": by.user, "acknowledged_at": now, "via": by.via}
+    after = [one.changed(**taken, **_TAKEN_UP, clock_from=now if one.is_left else one.clock_from) for one in alerts]
     told = tuple(
         owed.pager(one, one.page_key, "acknowledge", by.name or by.user or by.via)
         for one in after
@@ -308,10 +317,13 @@ def pages_of(alerts: Sequence[Alert]) -> tuple[Paged, ...]:
     return tuple(sorted(made, key=lambda page: page.at))
 
 
-def record(alerts: Sequence[Alert], incident: Incident, now: datetime) -> Change:
-    """What the new incident's timeline begins with, and its templates and card."""
+def record(alerts: Sequence[Alert], incident: Incident, now: datetime, beside: Sequence[Alert] = ()) -> Change:
+    """What the new incident's timeline begins with, and its templates and card. `beside` fire too, and are no part."""
     events_ = [_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in alerts]
-    events_ += [_paged(incident, page.at, page.role, page.user_id or page.name) for page in pages_of(alerts)]
+    events_ += [_paged(incident, page) for page in pages_of(alerts)]
+    events_ += [
+        _alarm(incident, one.fired_at, f"{one.id} fires, no part of this: {shown_as.title(one)}") for one in beside
+    ]
     events_.sort(key=lambda event: event.at)
     how = incident.via or ""
     by = incident.acknowledged_by
@@ -339,25 +351,34 @@ def impact(alert: Alert) -> str:
     return text if len(text) <= _IMPACT else text[: _IMPACT - 1] + "…"
 
 
-def rated(
-    alert: Alert, severity: Severity, response: oncall.Response, by: str, policy: Policy, group: Sequence[Alert] = ()
-) -> Change | None:
+class Rating(NamedTuple):
+    """Another severity: who set it when, and what it gets with that."""
+
+    severity: Severity
+    response: oncall.Response
+    by: str
+    at: datetime
+
+
+def rated(alert: Alert, rating: Rating, policy: Policy, group: Sequence[Alert] = ()) -> Change | None:
     """Somebody set another severity: what it gets is decided anew, with a clock that starts now."""
+    severity, response = rating.severity, rating.response
     if not alert.awaits:
         raise Refused(f"{alert.id} is not waiting any more; change the severity of its incident.")
     if alert.severity is severity:
         return None
-    reason = f"changed from {alert.severity.label} by <@{by}>"
-    decision = Decision(stage=Stage.SEVERITY, outcome=severity.label, reason=reason)
-    pages = response.pages and alert.shown not in (Shown.SILENCED, Shown.INHIBITED)
+    reason = f"changed from {alert.severity.label}"
+    decision = Decision(stage=Stage.SEVERITY, outcome=severity.label, reason=reason, by=rating.by)
+    pages = response.pages and not alert.is_hidden
     after = alert.changed(
         severity=severity,
         pages=pages,
         route_pages=None,
         due_at=response.due_at,
         missed_at=None,
+        clock_from=rating.at,
         called=alert.called if pages and alert.pages else (),
-        decisions=alert.with_decisions(decision),
+        decisions=alert.with_decisions(decision, _rerouted(alert, rating, pages=pages)),
     )
     rows = [*_edits(after)]
     if pages and not alert.pages:
@@ -371,15 +392,30 @@ def rated(
     return change + Change(owed=(owed.pager(alert, alert.page_key, "resolve"),))
 
 
+def _rerouted(alert: Alert, rating: Rating, *, pages: bool) -> Decision:
+    """What routing said, and what follows from the new severity instead."""
+    before = next((each for each in alert.decisions if each.stage is Stage.ROUTING), None)
+    first = f"{before.reason} ({before.outcome}); " if before else ""
+    reason = f"{first}since it was rated {rating.severity.label}: {rating.response.reason}"
+    return Decision(stage=Stage.ROUTING, outcome="page" if pages else "no page", reason=reason)
+
+
 def hidden(
-    alert: Alert, how: Shown, policy: Policy, reason: str, *, group: Sequence[Alert] = (), **values: Any
+    alert: Alert,
+    how: Shown,
+    policy: Policy,
+    reason: str,
+    *,
+    by: str | None = None,
+    group: Sequence[Alert] = (),
+    **values: Any,
 ) -> Change:
     """A silence or a composite alarm stands for it from now on: its card says so, and nobody is paged for it.
 
     Who stands under its card goes on without it.
     """
     stage = Stage.SILENCE if how is Shown.SILENCED else Stage.INHIBITION
-    decision = Decision(stage=stage, outcome=how.value, reason=reason)
+    decision = Decision(stage=stage, outcome=how.value, reason=reason, by=by)
     after = alert.changed(shown=how, pages=False, decisions=alert.with_decisions(decision), **values)
     rows = [*_edits(after)]
     change = Change(alerts=(after,), owed=tuple(rows)) + deadlines.of_alert(after, policy)
@@ -391,7 +427,20 @@ def hidden(
     return change
 
 
-def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: str) -> Change:
+def quieted(alert: Alert, silence: Silence) -> Change:
+    """Somebody has it already: it stays where it is, and the silence keeps its return quiet."""
+    reason = f"it is acknowledged and stays; “{silence.pattern}” is silenced: {silence.why}"
+    decision = Decision(stage=Stage.SILENCE, outcome="its return is quiet", reason=reason, by=silence.by)
+    after = alert.changed(silence=silence.id, decisions=alert.with_decisions(decision))
+    return Change(alerts=(after,), owed=_edits(after))
+
+
+def unquieted(alert: Alert) -> Change:
+    after = alert.changed(silence=None)
+    return Change(alerts=(after,), owed=_edits(after))
+
+
+def revealed(alert: Alert, response: oncall.Response, now: datetime, policy: Policy, reason: str) -> Change:
     """What hid it is over and it still fires: now it is shown and paged as if it had just fired."""
     stage = Stage.SILENCE if alert.shown is Shown.SILENCED else Stage.INHIBITION
     decision = Decision(stage=stage, outcome="shown", reason=reason)
@@ -404,6 +453,7 @@ def revealed(alert: Alert, response: oncall.Response, policy: Policy, reason: st
         pages=response.pages,
         due_at=response.due_at,
         missed_at=None,
+        clock_from=now,
         called=(),
         decisions=alert.with_decisions(decision),
     )
@@ -420,6 +470,59 @@ def left_alone(alert: Alert) -> Change:
     shown = Shown.CARD if alert.has_stood else alert.shown
     after = alert.changed(parent=None, shown=shown)
     return Change(alerts=(after,), owed=_edits(after))
+
+
+def left(alerts: Sequence[Alert], by: By, now: datetime, policy: Policy) -> Change:
+    """Somebody resolved the page of these at the pager while they fire on: nobody has them, and nobody is called.
+
+    The first one's page it was; the others stand under its card.
+    """
+    after = [one.changed(left_at=now, left_by=by.user, left_via=by.via) for one in alerts]
+    change = Change(alerts=tuple(after), owed=tuple(row for one in after for row in _edits(one)))
+    for one in after:
+        change += deadlines.of_alert(one, policy)
+    return change + Change(owed=(owed.note(after[0], notes.page_resolved(after)),) if after[0].has_stood else ())
+
+
+def told(alerts: Sequence[Alert], incident: Incident, policy: Policy) -> Change:
+    """The incident ended or began again: its alerts' cards show that, and a merge takes them along.
+
+    What fires on after people ended it is nobody's any more, until somebody takes it or the incident up again.
+    """
+    after = [_with_incident(one, incident) for one in alerts]
+    moved = [now for was, now in zip(alerts, after, strict=True) if now is not was]
+    change = Change(alerts=tuple(moved), owed=tuple(row for one in after for row in _edits(one)))
+    for one in moved:
+        change += deadlines.of_alert(one, policy)
+    fires_on = [one for one in moved if one.is_left]
+    if not fires_on:
+        return change
+    return change + Change(owed=owed_to_incident.note(incident, notes.fires_on(incident, fires_on)))
+
+
+def _with_incident(alert: Alert, incident: Incident) -> Alert:
+    if incident.merged_into is not None:
+        return alert.changed(incident=incident.merged_into)
+    if incident.is_open:
+        return alert.changed(**_TAKEN_UP) if alert.left_at is not None else alert
+    if not alert.is_firing:
+        return alert
+    return alert.changed(
+        left_at=incident.resolved_at, left_by=incident.resolved_by, left_via=incident.resolved_via, reminded_at=None
+    )
+
+
+def still_fires(alert: Alert, others: Sequence[Alert], now: datetime, policy: Policy) -> Change | None:
+    """People are told again that it fires on, in one message for all that were left with it: the first one's."""
+    due = deadlines.ask_again_at(alert, policy)
+    if due is None or due > now:
+        return None
+    after = alert.changed(reminded_at=now)
+    change = Change(alerts=(after,)) + deadlines.of_alert(after, policy)
+    together = [one for one in others if one.is_left and not one.is_hidden]
+    if any(one.number < alert.number for one in together):
+        return change
+    return change + Change(owed=(owed.post(owed.places(after)[0], notes.still_fires([after, *together]), after.id),))
 
 
 def missed(alert: Alert, now: datetime, policy: Policy) -> Change | None:
@@ -448,11 +551,8 @@ def _alarm(incident: Incident, at: datetime, text: str) -> TimelineEvent:
     return _event(incident, at, EventKind.ALARM, text)
 
 
-def _paged(incident: Incident, at: datetime, role: Role, who: str) -> TimelineEvent:
-    is_user = who[:1] in "UW" and who.isalnum() and who.isupper()
-    about = who if is_user else None
-    words = role.value if is_user else f"{who} ({role.value})"
-    return TimelineEvent(incident=incident.number, at=at, kind=EventKind.PAGED, about=about, text=words)
+def _paged(incident: Incident, page: Paged) -> TimelineEvent:
+    return TimelineEvent(incident=incident.number, at=page.at, kind=EventKind.PAGED, about=page.user_id, text=page.told)
 
 
 def called(subject: Alert, role: Role, why: str, policy: Policy) -> Change:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from blocks.report import line
 from bot.models import (
     Alert,
+    Approval,
+    Cause,
     EventKind,
     Incident,
     Investigation,
@@ -17,7 +19,11 @@ from bot.models import (
     Storm,
     TimelineEvent,
 )
+from bot.rca.matrix import MATRIX
 from bot.steps.fixes import told
+
+_ACTIONS = frozenset(row.action.value for row in MATRIX.values() if row.action is not None)
+_LOOKED_WITHIN = timedelta(minutes=5)  # one cause is not looked for again so soon
 
 
 def wanted_for(subject: Alert | Incident, number: int, now: datetime, by: str | None = None) -> Investigation:
@@ -32,6 +38,32 @@ def is_wanted(alert: Alert, storm: Storm | None) -> bool:
     what many have in common is not found by looking at each."""
     is_sure = alert.severity is Severity.SEV1 and alert.is_known_service
     return is_sure or storm is None or not storm.is_on
+
+
+def is_let(alert: Alert, approvals: Iterable[Approval], now: datetime) -> bool:
+    """May something that a report can recommend run by itself for the alert's service? Then it is looked into, though
+    nobody is paged."""
+    return alert.shown.has_card and any(
+        one.service == alert.service and one.name in _ACTIONS and one.holds(now) for one in approvals
+    )
+
+
+def is_shared(newest: Investigation | None, now: datetime) -> bool:
+    """Does what is found out for one alert say what others of its service and time have?"""
+    if newest is None or newest.status is InvestigationStatus.WAITING:
+        return newest is not None
+    is_known = newest.diagnosis is not None and newest.diagnosis.cause is not Cause.UNKNOWN
+    return is_known and now - newest.asked_at < _LOOKED_WITHIN
+
+
+def is_recent(newest: Investigation | None, alert: Alert, now: datetime) -> bool:
+    """Does it wait, or is it done since a moment? One of another alert that failed says nothing of this one."""
+    if newest is None:
+        return False
+    if newest.status is InvestigationStatus.WAITING:
+        return True
+    is_told = newest.status is InvestigationStatus.DONE or newest.subject == alert.id
+    return is_told and now - (newest.done_at or newest.asked_at) < _LOOKED_WITHIN
 
 
 def known(

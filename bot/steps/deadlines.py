@@ -1,7 +1,8 @@
 """What must happen later, derived from how an alert or incident stands: its timers, rewritten with each change.
 
 Kinds of timers: `sla` (the acknowledgement is due), `call` (the next one in line is called), `update` (an update is
-due), `settle` (a flapping alarm was OK long enough). Each exists at most once for its subject.
+due), `settle` (a flapping alarm was OK long enough), `left` (it fires on although people resolved its incident). Each
+exists at most once for its subject.
 """
 
 from __future__ import annotations
@@ -9,20 +10,30 @@ from __future__ import annotations
 from datetime import datetime
 
 from bot import oncall
-from bot.models import Alert, Change, Incident, Shown, Timer
+from bot.models import Alert, Change, Incident, Timer
 from bot.oncall import Policy
 
-SLA, CALL, UPDATE, SETTLE = "sla", "call", "update", "settle"
+SLA, CALL, UPDATE, SETTLE, LEFT = "sla", "call", "update", "settle", "left"
 
 
 def of_alert(alert: Alert, policy: Policy) -> Change:
     """Its timers, whatever they were before."""
     timers: list[Timer] = []
-    if alert.awaits and alert.shown not in (Shown.SILENCED, Shown.INHIBITED):
+    if alert.awaits and not alert.is_hidden:
         if alert.due_at is not None and alert.missed_at is None:
             timers.append(Timer(kind=SLA, subject=alert.id, due_at=alert.due_at))
-        timers += _next_call(alert, policy, alert.received_at) if alert.pages else ()
-    return Change(timers=tuple(timers), cancel_timers=_all(alert.id, SLA, CALL))
+        timers += _next_call(alert, policy) if alert.pages else ()
+    ask = ask_again_at(alert, policy)
+    if ask is not None:
+        timers.append(Timer(kind=LEFT, subject=alert.id, due_at=ask))
+    return Change(timers=tuple(timers), cancel_timers=_all(alert.id, SLA, CALL, LEFT))
+
+
+def ask_again_at(alert: Alert, policy: Policy) -> datetime | None:
+    """When people are told that it still fires, where they resolved its incident: as often as an update is due."""
+    if alert.left_at is None or not alert.is_left or alert.is_hidden:
+        return None
+    return oncall.update_due(policy, alert.severity, alert.reminded_at or alert.left_at)
 
 
 def of_incident(incident: Incident, policy: Policy) -> Change:
@@ -31,7 +42,7 @@ def of_incident(incident: Incident, policy: Policy) -> Change:
     if incident.awaits:
         if incident.due_at is not None and incident.missed_at is None:
             timers.append(Timer(kind=SLA, subject=incident.id, due_at=incident.due_at))
-        timers += _next_call(incident, policy, incident.declared_at) if incident.page_keys else ()
+        timers += _next_call(incident, policy) if incident.page_keys else ()
     elif incident.is_open:
         due = oncall.update_due(policy, incident.severity, quiet_since(incident))
         timers += [Timer(kind=UPDATE, subject=incident.id, due_at=due)] if due else ()
@@ -49,8 +60,8 @@ def quiet_since(incident: Incident) -> datetime:
     return max(heard_at(incident), incident.reminded_at or heard_at(incident))
 
 
-def _next_call(subject: Alert | Incident, policy: Policy, started_at: datetime) -> tuple[Timer, ...]:
-    left = oncall.uncalled(policy, subject.severity, started_at, subject.called)
+def _next_call(subject: Alert | Incident, policy: Policy) -> tuple[Timer, ...]:
+    left = oncall.uncalled(policy, subject.severity, subject.waits_since, subject.called)
     return (Timer(kind=CALL, subject=subject.id, due_at=left[0].due_at),) if left else ()
 
 

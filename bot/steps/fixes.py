@@ -74,28 +74,30 @@ def place_of(order: Order) -> str:
     return f"{order.environment}/{order.service}"
 
 
-def need_free(guard: Guard, order: Order, now: datetime, limits: Remediations, *, undoes: int | None = None) -> None:
-    """One at a time for a service, not the same thing again at once, not too many an hour.
-
-    Taking something back waits for nothing but the one that runs.
-    """
+def need_free(guard: Guard, order: Order) -> None:
+    """One at a time for a service, whoever asks."""
     if guard.running is not None:
         raise Refused(f"FIX-{guard.running} runs for {order.service} right now; one at a time.")
-    if undoes is not None:
-        return
+
+
+def haste(guard: Guard, order: Order, now: datetime, limits: Remediations) -> tuple[str, ...]:
+    """What speaks against one more so soon. It keeps back what would run by itself; people read it and decide."""
+    said = []
     same = [at for name, at in guard.started if name == order.name]
     wait = max(same) + limits.cool_down - now if same else timedelta()
     if wait > timedelta():
-        raise Refused(
-            f"{order.name} was done for {order.service} {span(now - max(same))} ago; it can be done again in "
-            f"{span(wait)} (remediation.cool_down)."
-        )
+        said.append(f"{order.name.replace('_', ' ')} was done for {order.service} {span(now - max(same))} ago; "
+                    f"by itself it could run again in {span(wait)} (remediation.cool_down)")  # fmt: skip
     recent = [at for _, at in guard.started if now - at < timedelta(hours=1)]
     if len(recent) >= limits.per_hour:
-        raise Refused(
-            f"{len(recent)} remediations were done for {order.service} within the hour, which is the limit "
-            "(remediation.per_hour). Something else is wrong: look before the next one."
-        )
+        said.append(f"{len(recent)} remediations within the hour (remediation.per_hour): is something else wrong?")
+    return tuple(said)
+
+
+def need_patience(guard: Guard, order: Order, now: datetime, limits: Remediations) -> None:
+    """Of what runs by itself: not the same thing again at once, not too many an hour."""
+    if said := haste(guard, order, now, limits):
+        raise Refused(f"{'; '.join(said)}.")
 
 
 def planned(fix: Remediation, places: Sequence[str], incident: int | None) -> Change:
@@ -147,9 +149,9 @@ def need_planned(fix: Remediation, now: datetime) -> None:
                       "Ask for it again.")  # fmt: skip
 
 
-def begun(fix: Remediation, guard: Guard, now: datetime, limits: Remediations) -> Change:
+def begun(fix: Remediation, guard: Guard, now: datetime) -> Change:
     """It holds its service from here on, and the call to AWS is owed."""
-    need_free(guard, fix.order, now, limits, undoes=fix.undoes)
+    need_free(guard, fix.order)
     if any(at > fix.requested_at for _, at in guard.started):
         raise Refused(f"{fix.order.service} was changed since {fix.id} was planned. Ask for it again, as it is now.")
     after = fix.moved(RemediationStatus.RUNNING, started_at=now, said="")
@@ -162,6 +164,12 @@ def begun(fix: Remediation, guard: Guard, now: datetime, limits: Remediations) -
 
 def rejected(fix: Remediation, by: str, now: datetime) -> Change:
     after = fix.moved(RemediationStatus.REJECTED, rejected_by=by, finished_at=now)
+    return Change(remediations=(after,), cancel_timers=((EXPIRE, fix.id),))
+
+
+def withdrawn(fix: Remediation, why: str, now: datetime) -> Change:
+    """Nobody is to run it any more: another plan takes its place, or what it was planned on is not so any more."""
+    after = fix.moved(RemediationStatus.WITHDRAWN, problem=why, finished_at=now)
     return Change(remediations=(after,), cancel_timers=((EXPIRE, fix.id),))
 
 
@@ -188,9 +196,16 @@ def progressed(fix: Remediation, guard: Guard, progress: Progress, now: datetime
 
 
 def failed(
-    fix: Remediation, guard: Guard, problem: str, now: datetime, status: RemediationStatus = RemediationStatus.FAILED
+    fix: Remediation,
+    guard: Guard,
+    problem: str,
+    now: datetime,
+    status: RemediationStatus = RemediationStatus.FAILED,
+    *,
+    by: str | None = None,
 ) -> Change:
-    after = fix.moved(status, finished_at=now, problem=problem)
+    """`by`: who stopped it."""
+    after = fix.moved(status, finished_at=now, problem=problem, stopped_by=by)
     return Change(remediations=(after,), guards=_freed(guard, fix))
 
 
@@ -206,6 +221,8 @@ def _freed(guard: Guard, fix: Remediation) -> tuple[Guard, ...]:
 
 def told(fix: Remediation) -> str:
     """What it does, in a line."""
+    if fix.undoes is not None:
+        return f"take back FIX-{fix.undoes}, {fix.plan.before} → {fix.plan.after}"
     return f"{fix.order.name.replace('_', ' ')} of {fix.order.service}, {fix.plan.before} → {fix.plan.after}"
 
 

@@ -6,14 +6,12 @@ Refused where the incident's state does not allow the step. `by` is the user id 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from blocks import notes
 from bot.errors import Overtaken, Refused
 from bot.models import (
-    Alert,
     Change,
     EventKind,
     Incident,
@@ -128,12 +126,17 @@ def link(incident: Incident, now: datetime, by: str, *, reference: Link) -> Chan
     return _change(after, event, *owed.cards(after))
 
 
-def resolve(incident: Incident, now: datetime, by: str | None, *, resolution: str) -> Change | None:
+def resolve(
+    incident: Incident, now: datetime, by: str | None, *, resolution: str = "", despite: str = "", via: str = ""
+) -> Change | None:
+    """`resolution` is what fixed it; `despite` why it is over although alarms fire; `via` where, when not in Slack."""
     if incident.status is Status.RESOLVED:
         return None
     _need_unmerged(incident)
-    after = incident.moved(Status.RESOLVED, by=by, at=now).changed(resolution=resolution)
-    event = _event(after, now, EventKind.RESOLVED, by, resolution)
+    after = incident.moved(Status.RESOLVED, by=by, at=now)
+    after = after.changed(resolution=resolution, despite=despite, resolved_via=via)
+    where = f"in {via}" if via else ""
+    event = _event(after, now, EventKind.RESOLVED, by, resolution or despite or where)
     return _change(after, event, *_own(after, notes.ended(after, by)), *owed.resolution(after), *_topic(after))
 
 
@@ -223,15 +226,6 @@ def reminded(incident: Incident, now: datetime, since: str) -> Change | None:
     rows = (owed.own_note(after, message),) if after.channel_id else owed.note(after, message)
     event = _event(after, now, EventKind.REMINDED, None, since)
     return Change(incidents=(after,), timeline=(event,), owed=rows)
-
-
-def told_alerts(alerts: Sequence[Alert], incident: Incident) -> Change:
-    """The incident ended or began again: its alerts' cards show that, and a merge takes them along."""
-    moved: tuple[Alert, ...] = ()
-    if incident.merged_into is not None:
-        moved = tuple(one.changed(incident=incident.merged_into) for one in alerts)
-    rows = [row for one in alerts if one.has_stood for row in owed_to_alert.cards(one)]
-    return Change(alerts=moved, owed=tuple(rows))
 
 
 def _need_unmerged(incident: Incident) -> None:

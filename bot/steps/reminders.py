@@ -1,86 +1,105 @@
 """When owners of post-mortems and action items are reminded. Pure.
 
-Never at night: what would fall between 22:00 and 08:00 of their own time zone comes at 09:00. Each moment is derived
+Never at the quiet hours of their own time zone: what would fall into them comes in the morning. Each moment is derived
 from now, so that after any downtime one reminder comes, and not all that were missed.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from bot.config import Config
 from bot.models import ActionItem, Change, PostMortem, Timer
 
 REMIND = "remind"  # a timer: an owner is reminded
 OVERDUE = "overdue"  # a timer: what is overdue is named in the incident channel
-MORNING, DAY_BEGINS, DAY_ENDS = time(9), time(8), time(22)
+MORNING = time(9)
 ALL = "all"  # the subject of that timer
-_BEFORE = (timedelta(hours=24), timedelta(hours=4), timedelta())
-_DAYS_BEFORE = 3
-_WEEK = 7
+_DAY = timedelta(days=1)
 
 
-def next_for(subject: PostMortem | ActionItem, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The first moment after now; None where nobody waits for anything."""
-    if not subject.is_open:
-        return None
-    if isinstance(subject, ActionItem):
-        return of_day(subject.due, now, zone)
-    return of_moment(subject.due_at, now, zone) if subject.due_at is not None else None
+class Rhythm(NamedTuple):
+    """When somebody who lives in this time zone is reminded, as the config has it."""
+
+    zone: ZoneInfo
+    config: Config = Config()
+
+    def next_for(self, subject: PostMortem | ActionItem, now: datetime) -> datetime | None:
+        """The first moment after now; None where nobody waits for anything."""
+        if not subject.is_open:
+            return None
+        if isinstance(subject, ActionItem):
+            return self.of_day(subject.due, now)
+        return self.of_moment(subject.due_at, now) if subject.due_at is not None else None
+
+    def of_moment(self, due: datetime, now: datetime) -> datetime:
+        """Some times before, when it is overdue, then again and again."""
+        before = sorted(self.config.post_mortems.remind, reverse=True)
+        marks = [self.by_day(due - each) for each in (*before, timedelta())]
+        return next((mark for mark in marks if mark > now), None) or self.again(now)
+
+    def of_day(self, due: date, now: datetime) -> datetime:
+        """Some days before, in the morning of the day, then again and again."""
+        policy = self.config.action_items
+        begins = datetime.combine(due, self._morning, self.zone)  # what is added to it is by the clock on the wall
+        marks = [self._on_the_wall(begins - each) for each in (*sorted(policy.remind, reverse=True), timedelta())]
+        ahead = next((mark for mark in marks if mark > now), None)
+        if ahead is not None:
+            return ahead
+        late = now.astimezone(self.zone).replace(tzinfo=None) - begins.replace(tzinfo=None)
+        times = max(late // policy.again, 0)
+        while (mark := self._on_the_wall(begins + times * policy.again)) <= now:
+            times += 1
+        return mark
+
+    def again(self, now: datetime) -> datetime:
+        """When what is overdue is said the next time: in the morning, unless it is more often than once a day."""
+        span = self.config.reminders.again
+        return self.by_day(now + span) if span < _DAY else self._on_the_wall(self.next_morning(now) + (span - _DAY))
+
+    def by_day(self, moment: datetime) -> datetime:
+        """The moment, or the next morning where it is at a quiet hour."""
+        return self.next_morning(moment) if self.is_quiet(moment) else moment
+
+    def is_quiet(self, moment: datetime) -> bool:
+        return self._is_quiet_at(moment.astimezone(self.zone).time())
+
+    def _is_quiet_at(self, local: time) -> bool:
+        if self.config.reminders.quiet is None:
+            return False
+        begins, ends = self.config.reminders.quiet
+        is_after, is_before = begins <= local, local < ends
+        return (is_after and is_before) if begins < ends else (is_after or is_before)
+
+    def next_morning(self, now: datetime) -> datetime:
+        """The first morning after now."""
+        today = now.astimezone(self.zone).date()
+        mark = self._of(today)
+        return mark if mark > now else self._of(today + _DAY)
+
+    def snoozed(self, how: str, now: datetime) -> datetime:
+        """`hour`, `tomorrow` or `monday`."""
+        today = now.astimezone(self.zone).date()
+        if how == "hour":
+            return self.by_day(now + timedelta(hours=1))
+        return self._of(today + timedelta(days=7 - today.weekday() if how == "monday" else 1))
+
+    @property
+    def _morning(self) -> time:
+        """Nine, or when the quiet hours end, where nine is one of them."""
+        quiet = self.config.reminders.quiet
+        return quiet[1] if quiet is not None and self._is_quiet_at(MORNING) else MORNING
+
+    def _of(self, day: date) -> datetime:
+        return datetime.combine(day, self._morning, self.zone).astimezone(UTC)
+
+    def _on_the_wall(self, moment: datetime) -> datetime:
+        return self.by_day(moment.astimezone(UTC))
 
 
-def of_moment(due: datetime, now: datetime, zone: ZoneInfo) -> datetime:
-    """24 hours and 4 hours before, when it is overdue, then every morning."""
-    marks = [by_day(due - before, zone) for before in _BEFORE]
-    return next((mark for mark in marks if mark > now), None) or next_morning(now, zone)
-
-
-def of_day(due: date, now: datetime, zone: ZoneInfo) -> datetime:
-    """In the morning three days before, on the day, then every week."""
-    first = [morning(due - timedelta(days=_DAYS_BEFORE), zone), morning(due, zone)]
-    ahead = next((mark for mark in first if mark > now), None)
-    if ahead is not None:
-        return ahead
-    weeks = max((now.astimezone(zone).date() - due).days // _WEEK, 0)
-    mark = morning(due + timedelta(days=weeks * _WEEK), zone)
-    return mark if mark > now else morning(due + timedelta(days=(weeks + 1) * _WEEK), zone)
-
-
-def by_day(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The moment, or the next morning where it is at night."""
-    local = moment.astimezone(zone)
-    if DAY_BEGINS <= local.time() < DAY_ENDS:
-        return moment
-    day = local.date() + timedelta(days=1 if local.time() >= DAY_ENDS else 0)
-    return morning(day, zone)
-
-
-def is_night(moment: datetime, zone: ZoneInfo) -> bool:
-    return not DAY_BEGINS <= moment.astimezone(zone).time() < DAY_ENDS
-
-
-def morning(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, MORNING, zone).astimezone(UTC)
-
-
-def next_morning(now: datetime, zone: ZoneInfo) -> datetime:
-    """The first 09:00 after now."""
-    today = now.astimezone(zone).date()
-    mark = morning(today, zone)
-    return mark if mark > now else morning(today + timedelta(days=1), zone)
-
-
-def daily(now: datetime, zone: ZoneInfo) -> Change:
+def daily(now: datetime, rhythm: Rhythm) -> Change:
     """The next look at all that is overdue: one timer, whoever sets it."""
-    timer = Timer(kind=OVERDUE, subject=ALL, due_at=next_morning(now, zone))
+    timer = Timer(kind=OVERDUE, subject=ALL, due_at=rhythm.again(now))
     return Change(timers=(timer,), cancel_timers=((OVERDUE, ALL),))
-
-
-def snoozed(how: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """`hour`, `tomorrow` or `monday`."""
-    today = now.astimezone(zone).date()
-    if how == "hour":
-        return by_day(now + timedelta(hours=1), zone)
-    if how == "monday":
-        return morning(today + timedelta(days=7 - today.weekday()), zone)
-    return morning(today + timedelta(days=1), zone)

@@ -47,6 +47,14 @@ class Place(NamedTuple):
     key: str
 
 
+class Opened(NamedTuple):
+    """Somebody has their App Home open, as far as is known."""
+
+    user: str
+    team: str | None
+    at: datetime
+
+
 class Archived(NamedTuple):
     """A file of the archive and its length in bytes."""
 
@@ -59,6 +67,10 @@ class Store(Protocol):
 
     def next_number(self) -> int:
         """A fresh incident number: never given twice, whatever dies or runs beside."""
+        ...
+
+    def coming_number(self) -> int:
+        """The next incident number, not taken yet: the change that uses it takes it (`Change.numbers`) or fails."""
         ...
 
     def save(self, change: Change, now: datetime) -> None:
@@ -117,6 +129,10 @@ class Store(Protocol):
 
     def heads(self, keys: Iterable[str]) -> dict[str, Head]:
         """What is newest for these dedup keys, as far as anything is known."""
+        ...
+
+    def alarm_keys(self, limit: int = 100_000) -> list[str]:
+        """The dedup keys of the alarms that were ever heard of."""
         ...
 
     def alert(self, number: int) -> Alert:
@@ -191,6 +207,10 @@ class Store(Protocol):
 
     def unreadable_since(self, since: datetime) -> int:
         """How many messages could not be read."""
+        ...
+
+    def first_unreadable(self, since: datetime) -> datetime | None:
+        """When the first message since then came that could not be read."""
         ...
 
     def next_investigation_number(self) -> int: ...
@@ -285,6 +305,14 @@ class Store(Protocol):
 
     def was_requested(self, key: str) -> bool:
         """Was this key claimed?"""
+        ...
+
+    def keep_home(self, opened: Opened) -> None:
+        """Somebody looked at their App Home."""
+        ...
+
+    def homes_since(self, at: datetime) -> list[Opened]:
+        """Who did then or later."""
         ...
 
     def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:

@@ -102,6 +102,9 @@ class AlertRows:
         rows = self._db.rows("SELECT version, data FROM silences WHERE is_active = 1")
         return [_versioned(Silence, row) for row in rows]
 
+    def alarm_keys(self, limit: int = 100_000) -> list[str]:
+        return [row["key"] for row in self._db.rows("SELECT key FROM alert_deduplication LIMIT ?", [limit])]
+
     def storm(self, channel: str) -> Storm | None:
         row = self._db.row("SELECT version, data FROM storms WHERE channel = ?", [channel])
         return None if row is None else _versioned(Storm, row)
@@ -121,6 +124,10 @@ class AlertRows:
     def unreadable_since(self, since: datetime) -> int:
         row = self._db.row("SELECT COUNT(*) AS n FROM unreadable WHERE at >= ?", [stamp(since)])
         return int(row["n"]) if row else 0
+
+    def first_unreadable(self, since: datetime) -> datetime | None:
+        row = self._db.row("SELECT MIN(at) AS at FROM unreadable WHERE at >= ?", [stamp(since)])
+        return moment(row["at"]) if row and row["at"] else None
 
     def _alerts(self, where: str, parameters: Sequence[Any]) -> list[Alert]:
         return [_alert(row) for row in self._db.rows(f"SELECT version, data FROM alerts WHERE {where}", parameters)]

@@ -116,7 +116,7 @@ def columns_of_alert(alert: Alert) -> Row:
         "seen": alert.count,
         "flaps": alert.flaps,
         "lasted": None if alert.over_at is None else int(alert.lasted(alert.over_at).total_seconds()),
-        "has_card": int(alert.shown.value == "card"),
+        "has_card": int(alert.shown.has_card),
     }
 
 

@@ -36,6 +36,7 @@ _PASSING = (
     ("requests", "key", "at < ?"),
     ("drafts", "id", "at < ?"),
     ("pictures", "name", "at < ?"),
+    ("homes", "user", "opened_at < ?"),
     (
         "alert_deduplication",
         "key",

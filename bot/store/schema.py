@@ -324,3 +324,16 @@ def m014_timeline(db: Database) -> None:
     """By when things happened: what is noted late, a root cause say, stands where it belongs."""
     db.table("timeline").create_index(["incident", "at", "id"])
     db.execute("DROP INDEX idx_timeline_incident_id")
+
+
+@MIGRATIONS()
+def m015_threads(db: Database) -> None:
+    """Which message something stands under: what follows it stands there too."""
+    db.execute("ALTER TABLE posted ADD COLUMN thread_ts TEXT NOT NULL DEFAULT ''")
+
+
+@MIGRATIONS()
+def m016_homes(db: Database) -> None:
+    """Who had App Home open when; and alerts in a thread have a card too."""
+    db.table("homes").create({"user": str, "team": str, "opened_at": str}, pk="user", not_null={"opened_at"})
+    db.execute("UPDATE alerts SET has_card = 1 WHERE has_card = 0 AND data ->> 'shown' = 'thread'")

@@ -15,6 +15,7 @@ from pathlib import Path
 from bot.config import same_service
 from bot.errors import UnknownIncident, VersionConflict
 from bot.models import Change, Delivery, EventKind, Incident, Posted, TimelineEvent
+from bot.store import Opened
 from bot.store.aftermath import AftermathRows
 from bot.store.alerts import AlertRows
 from bot.store.database import Database, Row, moment, stamp
@@ -39,6 +40,11 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows, Retentio
         assert row is not None
         return int(row["value"])
 
+    def coming_number(self) -> int:
+        row = self._db.row("SELECT value FROM incident_numbers WHERE id = 1")
+        assert row is not None
+        return int(row["value"]) + 1
+
     def save(self, change: Change, now: datetime) -> None:
         with self._db.transaction():
             self._save(change, now)
@@ -56,17 +62,16 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows, Retentio
                 return
             for place in posted:
                 self._db.write(
-                    "INSERT INTO posted (subject, target, channel_id, ts) VALUES (?, ?, ?, ?) "
-                    "ON CONFLICT (subject, target) DO UPDATE SET channel_id = excluded.channel_id, ts = excluded.ts",
-                    [place.subject, place.target, place.channel_id, place.ts],
+                    "INSERT INTO posted (subject, target, channel_id, ts, thread_ts) VALUES (?, ?, ?, ?, ?) "
+                    "ON CONFLICT (subject, target) DO UPDATE SET channel_id = excluded.channel_id, ts = excluded.ts, "
+                    "thread_ts = excluded.thread_ts",
+                    [place.subject, place.target, place.channel_id, place.ts, place.thread_ts],
                 )
             if change is not None:
                 self._save(change, now)
 
     def _save(self, change: Change, now: datetime) -> None:
-        for key in change.claims:
-            if not self.claim_request(key, now):
-                raise VersionConflict(f"{key} was claimed meanwhile.")
+        self._claim(change, now)
         self._save_alerts(change, now)
         self._save_fixes(change)
         self._save_pages(change)
@@ -83,6 +88,18 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows, Retentio
             self._db.insert("timers", {**row, "body": json.dumps(timer.body), "due_at": stamp(timer.due_at)})
         for owed in change.owed:
             self._owe(owed, now)
+
+    def _claim(self, change: Change, now: datetime) -> None:
+        """What only one may have; raises VersionConflict where somebody else has it."""
+        for key in change.claims:
+            if not self.claim_request(key, now):
+                raise VersionConflict(f"{key} was claimed meanwhile.")
+        for number in change.numbers:
+            taken = self._db.write(
+                "UPDATE incident_numbers SET value = ? WHERE id = 1 AND value = ?", [number, number - 1]
+            )
+            if taken != 1:
+                raise VersionConflict(f"INC-{number} was taken meanwhile.")
 
     def _save_incident(self, incident: Incident) -> None:
         values: Row = {
@@ -171,6 +188,14 @@ class SqliteStore(Queue, AlertRows, FixRows, AftermathRows, RecordRows, Retentio
 
     def was_requested(self, key: str) -> bool:
         return self._db.row("SELECT 1 AS one FROM requests WHERE key = ?", [key]) is not None
+
+    def keep_home(self, opened: Opened) -> None:
+        values = [opened.user, opened.team, stamp(opened.at)]
+        self._db.write("INSERT OR REPLACE INTO homes (user, team, opened_at) VALUES (?, ?, ?)", values)
+
+    def homes_since(self, at: datetime) -> list[Opened]:
+        rows = self._db.rows("SELECT user, team, opened_at FROM homes WHERE opened_at >= ?", [stamp(at)])
+        return [Opened(row["user"], row["team"], moment(row["opened_at"])) for row in rows]
 
     def keep_draft(self, draft_id: str, text: str, now: datetime) -> None:
         whole = text.encode("utf-8", "ignore").decode()

@@ -78,7 +78,7 @@ class Gateway:
                 start_response(status, headers)
                 return [data]
         status, headers, chunks = self._ask(call, environ)
-        TRAIL.record(call, _error(headers) if status[0] in "45" else None)
+        TRAIL.record(call, _error(headers) if status[0] in "45" else None, b"".join(chunks))
         if kind == "drop_after":
             note(0)
             raise _hung_up(environ)

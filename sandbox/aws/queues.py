@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Event
 from typing import Any
 
 from moto.sqs.exceptions import PurgeQueueInProgress, ReceiptHandleIsInvalid, SQSException
@@ -26,6 +26,8 @@ LONGEST_NAP = 1.0  # who hung up while waiting is noticed after this
 
 # Whether the caller of this request is still there: a message for nobody would be hidden until its timeout.
 LISTENING: ContextVar[Callable[[], bool]] = ContextVar("LISTENING", default=lambda: True)
+# While it is set, nobody waits for a message.
+HASTE = Event()
 _PLACE = "sandbox_shelf"
 
 
@@ -72,7 +74,7 @@ class Shelf:
             with self._changed:
                 taken = self._take(count, _redrive(queue))
                 received = [self._hand_out(p, visibility) for p in taken]
-                if received or CLOCK.now() >= end:
+                if received or HASTE.is_set() or CLOCK.now() >= end:
                     return received
                 self._changed.wait(max(0.0, min(end - CLOCK.now(), self._next() - CLOCK.now(), LONGEST_NAP)))
         return []

@@ -38,6 +38,7 @@ class Call:
     protocol: str
     resources: Json = field(default_factory=dict)
     parameters: Json = field(default_factory=dict)
+    token: str = ""
 
     @property
     def action(self) -> str:
@@ -55,6 +56,13 @@ def read_body(environ: Json) -> bytes:
 
 def identify(environ: Json, body: bytes) -> Call | None:
     """None for what is not a signed AWS call."""
+    call = _identified(environ, body)
+    if call is not None:
+        call.token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
+    return call
+
+
+def _identified(environ: Json, body: bytes) -> Call | None:
     found = CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     if not found:
         return None

@@ -1,9 +1,11 @@
 """AWS in a thread of its own, for tests, benchmarks and the demo: `with AwsServer() as aws: …`"""
 
 import logging
+import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.moto_server.werkzeug_app import MotoRequestHandler
+from moto.sqs.models import sqs_backends
 from werkzeug.serving import BaseWSGIServer, ThreadedWSGIServer
 
 from sandbox.aws import bus, capacity, databases, edge, functions, identity, knobs, moves, queues, topics, trail
@@ -37,6 +40,7 @@ SHOP_KEY = identity.SHOP_KEY
 BOT_KEY = identity.BOT_KEY
 SECRET = "sandbox"
 BACKLOG = 512
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # nobody here starts a machine, and they take long
 POLL_SECONDS = 0.02  # how soon the server notices that it is to stop
 
 
@@ -109,7 +113,7 @@ class AwsServer:
             automation_operations,
         ):
             extension.install()
-        for bounds in (capacity, functions, databases, edge):
+        for bounds in (capacity, functions, databases, edge, identity):
             bounds.install()
         self._fresh()
         self._add_controls()
@@ -171,6 +175,21 @@ class AwsServer:
     def advance(self, seconds: float) -> None:
         """Moves the clock: visibility timeouts, delays, time stamps."""
         CLOCK.advance(seconds)
+
+    def left(self, queue_url: str) -> int:
+        """How many messages wait there or are hidden; cheaper than a call, for who asks again and again."""
+        queue = sqs_backends[ACCOUNT][REGION].get_queue(queue_url.rpartition("/")[2])
+        return int(queue.approximate_number_of_messages + queue.approximate_number_of_messages_not_visible)
+
+    @contextmanager
+    def hurried(self) -> Iterator[None]:
+        """Meanwhile polls of queues are answered at once, those that wait already too."""
+        queues.HASTE.set()
+        CLOCK.advance(0)
+        try:
+            yield
+        finally:
+            queues.HASTE.clear()
 
     def reset(self) -> None:
         """A new AWS; who provisioned the old one is told to do it again."""

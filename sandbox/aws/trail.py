@@ -48,6 +48,7 @@ DATA = frozenset(
         "PutObject",
     )
 )
+ANSWERED = frozenset(("StartAutomationExecution", "StopTask"))  # what AWS said tells more than what was asked
 TYPES = {
     "service": "AWS::ECS::Service",
     "serviceName": "AWS::ECS::Service",
@@ -87,10 +88,12 @@ class Trail:
         self._events: deque[Json] = deque(maxlen=KEPT)
         self._lock = threading.Lock()
 
-    def record(self, call: Call, error: str | None) -> None:
+    def record(self, call: Call, error: str | None, answer: bytes = b"") -> None:
         if call.caller == SHOP_KEY or not call.operation or READING.match(call.operation) or call.operation in DATA:
             return
-        self._write(call.service, call.operation, identity(call.caller), call.parameters, error, CLOCK.now())
+        answered = {"responseElements": json.loads(answer)} if call.operation in ANSWERED and not error else {}
+        who = identity(call.caller, call.token)
+        self._write(call.service, call.operation, who, call.parameters, CLOCK.now(), {**answered, **_failed(error)})
 
     def add(
         self,
@@ -103,9 +106,10 @@ class Trail:
     ) -> None:
         """`source`: a service, as `ecs`; `user`: somebody of this account."""
         who = Identity(user, f"sandbox-{user}")
-        self._write(source, name, who, parameters or {}, error, CLOCK.now() if at is None else at)
+        self._write(source, name, who, parameters or {}, CLOCK.now() if at is None else at, _failed(error))
 
-    def _write(self, service: str, name: str, who: Identity, given: Json, error: str | None, at: float) -> None:
+    def _write(self, service: str, name: str, who: Identity, given: Json, at: float, outcome: Json) -> None:
+        """`outcome`: what AWS answered, or its error."""
         shown = {k: v for k, v in given.items() if not HIDDEN.search(k)}
         source = f"{service}.amazonaws.com"
         moment = utc(at // 1)
@@ -126,8 +130,8 @@ class Trail:
             "eventSource": source,
             "eventName": name,
             "awsRegion": "us-east-1",
-            "sourceIPAddress": "203.0.113.7",
-            "userAgent": "aws-sdk",
+            "sourceIPAddress": "ssm.amazonaws.com" if who.is_automation else "203.0.113.7",
+            "userAgent": "ssm.amazonaws.com" if who.is_automation else "aws-sdk",
             "requestParameters": shown,
             "responseElements": None,
             "eventID": found["EventId"],
@@ -136,7 +140,7 @@ class Trail:
             "managementEvent": True,
             "recipientAccountId": DEFAULT_ACCOUNT_ID,
             "eventCategory": "Management",
-            **({"errorCode": error} if error else {}),
+            **outcome,
         }
         with self._lock:
             self._events.append(found | {"CloudTrailEvent": json.dumps(told, default=str)})
@@ -154,6 +158,10 @@ class Trail:
 
 
 TRAIL = Trail()
+
+
+def _failed(error: str | None) -> Json:
+    return {"errorCode": error} if error else {}
 
 
 def _resources(given: Json) -> list[Json]:

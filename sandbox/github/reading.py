@@ -7,6 +7,7 @@ from sandbox.github.asked import Asked, page_of, token_of
 from sandbox.github.errors import Refusal, not_found
 from sandbox.github.gate import Said
 from sandbox.github.repository import Issue, Json, Pull
+from sandbox.github.shapes import time_of
 
 T = TypeVar("T")
 Thread = TypeVar("Thread", bound=Issue)
@@ -43,11 +44,13 @@ def label(asked: Asked) -> Said:
 def issues(asked: Asked) -> Said:
     """Pull requests are among them, as at GitHub."""
     wanted = {name.strip().lower() for name in asked.query.get("labels", "").split(",") if name.strip()}
-    creator = asked.query.get("creator")
+    creator, since = asked.query.get("creator"), asked.query.get("since", "")
     found = [
         issue
         for issue in asked.hub.repository.threads.values()
-        if wanted <= {name.lower() for name in issue.labels} and creator in (None, issue.login)
+        if wanted <= {name.lower() for name in issue.labels}
+        and creator in (None, issue.login)
+        and (time_of(issue.updated) or "") >= since
     ]
     return paged(asked, _sorted(asked, _in_state(asked, found)), asked.hub.shapes.issue)
 

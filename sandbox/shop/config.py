@@ -1,6 +1,6 @@
 """The config file that the shop's operators would write for the bot, with durations that demo time can shorten."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,16 @@ SENDER = "aiops@shop.example"
 _SECOND, _MINUTE, _HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # What the shop does takes as long as ever: an alarm flaps every few seconds, and a storm rises over some ticks.
 _FLAPS, _GUST = timedelta(seconds=90), timedelta(seconds=10)
-# A rollout and an alarm's way back to OK take their time as well, and so do people who read a plan.
-_RECOVERY, _DECIDING, _ROLLOUT = timedelta(seconds=30), timedelta(seconds=60), timedelta(minutes=3)
+# A rollout, an alarm's way back to OK and some minutes of metrics take their time, and so do people who read a plan.
+_RECOVERY, _DECIDING, _ROLLOUT = timedelta(minutes=3), timedelta(seconds=60), timedelta(minutes=3)
+_DIGEST = timedelta(minutes=10)  # time to break and heal something that it can tell of
 
 
-def config(made: Resources, speed: float = 1.0) -> Json:
-    """The whole file. What people and policies wait for is `speed` times shorter, and a second at least."""
+def config(made: Resources, speed: float = 1.0, now: datetime | None = None) -> Json:
+    """The whole file. What people and policies wait for is `speed` times shorter, and a second at least.
+
+    The weekly digest comes ten minutes after `now`, and tells of today too.
+    """
 
     def in_time(real: timedelta, least: timedelta = _SECOND) -> str:
         return _written(max(real / speed, least))
@@ -61,7 +65,24 @@ def config(made: Resources, speed: float = 1.0) -> Json:
             "role": f"arn:aws:iam::{ACCOUNT}:role/aiops-automation",
             "approvals": [{"service": "payments-*", "people": 1}],
         },
+        "post_mortems": {
+            "due": in_time(48 * _HOUR),
+            "remind": [in_time(24 * _HOUR), in_time(4 * _HOUR)],
+        },
+        "action_items": {
+            "remind": [in_time(72 * _HOUR)],
+            "again": in_time(7 * 24 * _HOUR),
+            "look": in_time(3 * _MINUTE, _GUST),
+        },
+        # The demo's people live in many time zones, and whoever looks may do so at night.
+        "reminders": {"quiet": "none", "again": in_time(24 * _HOUR)},
+        "digest": _digest(now or datetime.now(UTC)),
     }
+
+
+def _digest(now: datetime) -> Json:
+    due = now + _DIGEST
+    return {"day": f"{due:%a}".lower(), "at": f"{due:%H:%M}", "time_zone": "UTC", "until": "now"}
 
 
 def write(made: Resources, file: Path, speed: float = 1.0) -> Path:

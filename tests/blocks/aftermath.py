@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from blocks import action_items
 from blocks.postmortem import Facts
 from bot.models import ActionItem, PostMortem, PostMortemStatus, Section, SectionName, Severity
 from tests.blocks.incidents import URL, incidents, people
@@ -49,6 +50,8 @@ items = st.builds(
     priority=st.integers(1, 4),
     created_by=people,
     created_at=st.just(NOW),
+    given_by=maybe,
+    source=st.sampled_from(["", URL]),
     url=st.sampled_from(["", URL]),
     is_open=st.booleans(),
 )
@@ -60,12 +63,27 @@ facts = st.builds(
     missing=st.lists(st.sampled_from(SectionName), unique=True).map(tuple),
     actions=many_items.map(tuple),
     problem=texts,
+    troubles=st.dictionaries(st.sampled_from(["file", "pull request", "AI-1"]), texts),
 )
-pages = st.lists(st.tuples(texts.filter(str.strip), long_texts), min_size=1, max_size=6)
 subjects = st.one_of(written, items)
-overdue = st.builds(
-    lambda one, others, count: [(one.changed(due_at=after(-90_000)), others)] * count,
-    written,
-    st.lists(people, max_size=2),
-    st.sampled_from([0, 1, 60]),
+links = st.sampled_from(["", URL])
+told = st.builds(
+    action_items.Told,
+    subjects,
+    incidents(),
+    links,
+    st.lists(st.sampled_from(SectionName), unique=True).map(tuple),
+    st.sampled_from([timedelta(), timedelta(days=9)]),
+)
+late = st.builds(
+    lambda one, count: [one] * count,
+    st.builds(
+        action_items.Late,
+        st.one_of(written.map(lambda one: one.changed(due_at=after(-90_000))), items),
+        incidents(),
+        links,
+        maybe,
+        maybe,
+    ),
+    st.sampled_from([0, 1, 30]),
 )

@@ -65,8 +65,10 @@ def acknowledged(**values: Any) -> Alert:
     return alert(**{"acknowledged_by": ANA, "acknowledged_at": after(125), "incident": 42, **values})
 
 
-def decision(stage: Stage, outcome: str = "SEV-1", reason: str = "built-in rule “*-critical”") -> Decision:
-    return Decision(stage=stage, outcome=outcome, reason=reason)
+def decision(
+    stage: Stage, outcome: str = "SEV-1", reason: str = "built-in rule “*-critical”", by: str | None = None
+) -> Decision:
+    return Decision(stage=stage, outcome=outcome, reason=reason, by=by)
 
 
 @st.composite
@@ -92,7 +94,8 @@ decisions = st.builds(
     Decision,
     stage=st.sampled_from(Stage),
     outcome=texts,
-    reason=texts | texts.map(lambda typed: f"{typed} <@{ANA}> {typed}"),
+    reason=texts,
+    by=st.none() | st.just(ANA),
 )
 
 
@@ -127,6 +130,8 @@ def alerts(draw: st.DrawFn, /, **fixed: Any) -> Alert:
     if draw(st.booleans()):
         facts |= {"acknowledged_at": after(60), "acknowledged_by": draw(st.none() | people)}
         facts |= {"via": draw(st.just("") | texts), "incident": draw(st.sampled_from([None, 42]))}
+    if draw(st.booleans()):
+        facts |= {"left_at": after(90), "left_by": draw(st.none() | people), "left_via": draw(st.just("") | texts)}
     number = draw(st.sampled_from([1, 17, 999_999_999_999_999]))
     return alert(number, **{**facts, **fixed})
 
@@ -150,18 +155,6 @@ contexts = st.builds(
     account=texts,
     slo=texts,
 )
-alert_facts = st.builds(
-    AlertFacts,
-    alert=alerts(),
-    context=contexts,
-    incident=st.none() | incidents(),
-    troubles=st.lists(troubles, max_size=7),
-    deployments=st.lists(deployments, max_size=5),
-    grouped=st.sampled_from([0, 1, 999]),
-    children=st.lists(texts, max_size=30),
-    silence=texts,
-    to_call=st.sampled_from(("", "U0BOB")),
-)
 silences = st.builds(
     Silence,
     id=st.just("0a1b2c3d"),
@@ -171,6 +164,18 @@ silences = st.builds(
     why=texts,
     starts_at=st.just(NOW),
     ends_at=st.just(after(7200)),
+)
+alert_facts = st.builds(
+    AlertFacts,
+    alert=alerts(),
+    context=contexts,
+    incident=st.none() | incidents(),
+    troubles=st.lists(troubles, max_size=7),
+    deployments=st.lists(deployments, max_size=5),
+    grouped=st.sampled_from([0, 1, 999]),
+    children=st.lists(texts, max_size=30),
+    silence=texts | silences,
+    to_call=st.sampled_from(("", "U0BOB")),
 )
 duties = st.builds(Duty, role=st.sampled_from(Role), name=texts, user_id=st.none() | people)
 storms = st.builds(

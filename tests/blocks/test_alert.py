@@ -12,11 +12,11 @@ from blocks import rich
 from blocks.alert import AlertFacts, buttons, card, entry, for_mail, headline, icon, owner, summary, title
 from blocks.ids import Action
 from bot.catalogue import Context
-from bot.models import Alert, Incident, Message, OwedKind, Paged, Role, Severity, Shown, Stage, Status, Trouble
+from bot.models import Alert, Incident, Message, OwedKind, Paged, Role, Severity, Shown, Silence, Stage, Status, Trouble
 from bot.signals import AlarmKind, Deployment, DeploymentState
 from tests.blocks.alerts import acknowledged, alarm, alert, alert_facts, decision, over
 from tests.blocks.texts import NASTY, angled, elements
-from tests.bot.make import ANA, BOB, NOW, after, incident
+from tests.bot.make import ANA, BOB, NOW, after, incident, silence
 
 BREAK = {"type": "text", "text": "\n"}
 ALL = ["Acknowledge", "Root cause", "Silence", "Change severity", "Why?"]
@@ -52,7 +52,7 @@ def test_a_firing_alert_says_what_how_bad_where_and_since_when() -> None:
     message = card(AlertFacts(alert(), context=Context(account="prod (123456789012)")))
     assert message.blocks[0]["text"]["text"] == "🔴 SEV-1 · checkout-api · p99 latency 2.41 s (limit 0.80 s)"
     where = lines(message)[1]
-    assert where.startswith("prod-checkout-api-latency-critical · firing since <!date^")
+    assert where.startswith("AL-17 · prod-checkout-api-latency-critical · firing since <!date^")
     assert where.endswith(" · prod (123456789012) eu-west-1")
     assert message.text.startswith("🔴 SEV-1 · checkout-api · p99 latency 2.41 s")
     assert "prod-checkout-api-latency-critical" in message.text
@@ -78,12 +78,12 @@ def test_a_bare_alert_shows_nothing_that_is_not_there() -> None:
 
 def test_a_firing_alert_says_who_owns_it_what_it_costs_and_by_when_it_is_due() -> None:
     words = shown(alert(), context=Context(owner="Team Checkout", slo="99.9 %"))
-    assert "Owner Team Checkout · SLO 99.9 % · acknowledge by <!date^" in words
+    assert "Owner Team Checkout · SLO target 99.9 % · acknowledge by <!date^" in words
 
 
 def test_a_missed_acknowledgement_is_said() -> None:
     words = shown(alert(missed_at=after(301)))
-    assert "Acknowledgement was due <!date^" in words
+    assert "⏰ not acknowledged in time: was due <!date^" in words
     assert "cknowledge by" not in words
 
 
@@ -92,20 +92,20 @@ def test_a_deadline_on_another_day_shows_the_day() -> None:
     assert "{date_short_pretty}" not in shown(alert()).partition("cknowledge by")[2]
 
 
-def test_who_was_paged_last_is_mentioned_with_their_role() -> None:
+def test_all_who_were_paged_are_named_with_their_roles() -> None:
     calls = (
         Paged(at=NOW, role=Role.PRIMARY, name="Bob", user_id=BOB),
         Paged(at=after(300), role=Role.SECONDARY, name="Kim *Porter*"),
     )
     assert f"paged <@{BOB}> (primary)" in shown(alert(paged=calls[:1]))
-    assert "paged Kim *Porter* (secondary)" in shown(alert(paged=calls))
+    assert f"paged <@{BOB}> (primary), Kim *Porter* (secondary)" in shown(alert(paged=(*calls, *calls)))
     assert "paged" not in shown(acknowledged(paged=calls))
 
 
 def test_an_acknowledged_alert_says_who_after_how_long_and_where_it_went() -> None:
     own = incident(42, severity=Severity.SEV1, channel_id="C0OWN").moved(Status.ACKNOWLEDGED, by=ANA, at=after(125))
     words = shown(acknowledged(), incident=own)
-    assert f"Acknowledged by <@{ANA}> after 2 min → INC-42 (acknowledged) <#C0OWN>" in words
+    assert f"Acknowledged by <@{ANA}> after 2 min 5 s → INC-42 (acknowledged) <#C0OWN>" in words
     assert "acknowledge by" not in words
     assert icon(acknowledged()) == "🟠"
 
@@ -121,18 +121,18 @@ def test_an_acknowledgement_before_the_alarms_own_time_took_no_negative_time() -
     assert "Acknowledged by <@U0ANA> at once" in shown(acknowledged(acknowledged_at=after(-90)))
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.4, "at once"), (20, "after 20 s"), (61, "after 1 min")])
+@pytest.mark.parametrize(("seconds", "said"), [(0.4, "at once"), (20, "after 20 s"), (61, "after 1 min 1 s")])
 def test_a_quick_acknowledgement_is_told_in_seconds(seconds: float, said: str) -> None:
     assert f"Acknowledged by <@{ANA}> {said}" in shown(acknowledged(acknowledged_at=after(seconds)))
 
 
 def test_an_alert_that_is_over_says_what_it_was_what_it_is_and_how_long_it_took() -> None:
-    assert title(over()) == "🟢 SEV-1 · checkout-api · p99 latency: was 2.41 s, now 0.31 s · lasted 00:18"
+    assert title(over()) == "🟢 SEV-1 · checkout-api · p99 latency: was 2.41 s, now 0.31 s · lasted 18 min"
     words = shown(over())
     assert " · fired <!date^" in words
     assert " · OK since <!date^" in words
     assert "firing since" not in words
-    assert headline(over(ok_value=None)) == "p99 latency: was 2.41 s · lasted 00:18"
+    assert headline(over(ok_value=None)) == "p99 latency: was 2.41 s · lasted 18 min"
     assert headline(over(20)).endswith(" · lasted 20 s")
 
 
@@ -244,9 +244,9 @@ def test_a_card_that_stands_for_a_group_counts_the_others(grouped: int, said: st
 def test_the_newest_reason_for_the_severity_is_told_and_a_person_in_it_is_one() -> None:
     by_rule = decision(Stage.SEVERITY)
     assert "Why SEV-1: built-in rule “*-critical”" in shown(alert(decisions=(by_rule,)))
-    by_hand = decision(Stage.SEVERITY, "SEV-2", f"changed by <@{ANA}>")
+    by_hand = decision(Stage.SEVERITY, "SEV-2", "changed from SEV-1", by=ANA)
     message = card(AlertFacts(alert(severity=Severity.SEV2, decisions=(by_rule, by_hand))))
-    assert {"type": "user", "user_id": ANA} in elements(message.blocks, "user")
+    assert f"Why SEV-2: changed from SEV-1, by <@{ANA}>" in "\n".join(lines(message))
     assert "built-in" not in "\n".join(lines(message))
 
 
@@ -287,7 +287,9 @@ def test_the_first_three_deployments_are_shown() -> None:
     ("one", "expected"),
     [
         (alert(), ALL),
-        (alert(shown=Shown.INHIBITED, parent=9), ALL),
+        (alert(shown=Shown.INHIBITED, parent=9), ["Silence", "Change severity", "Why?"]),
+        (acknowledged(left_at=after(200), left_by=ANA), ["Acknowledge", "Root cause", "Silence", "Why?"]),
+        (acknowledged(silence="0a1b2c3d"), ["Root cause", "End silence", "Why?"]),
         (alert(shown=Shown.STORM), ALL),
         (acknowledged(), ["Root cause", "Silence", "Why?"]),
         (alert(shown=Shown.THREAD, lead=9), ["Silence", "Why?"]),
@@ -302,6 +304,8 @@ def test_the_first_three_deployments_are_shown() -> None:
     ids=[
         "firing",
         "inhibited",
+        "fires on after its incident",
+        "silenced while somebody has it",
         "storm",
         "acknowledged",
         "under another card",
@@ -314,7 +318,7 @@ def test_the_first_three_deployments_are_shown() -> None:
 def test_a_card_has_the_buttons_that_apply(one: Alert, expected: list[str]) -> None:
     made = elements(card(AlertFacts(one)).blocks, "button")
     assert [each["text"]["text"] for each in made] == expected
-    assert {each["value"] for each in made} <= {"17", "AL-17", "AIOps-PurgeSQSDLQ|AL-17"}
+    assert {each["value"] for each in made} <= {"17", "AL-17", "AIOps-PurgeSQSDLQ|AL-17", "0a1b2c3d"}
     assert [each["text"]["text"] for each in made if each.get("style")] == [each for each in expected if each == ALL[0]]
 
 
@@ -358,6 +362,36 @@ def test_the_summary_is_the_number_or_what_the_alarm_says(about: Any, value: flo
     assert summary(alert(about=about, value=value, reason="")).startswith(expected)
 
 
+def test_a_silence_says_who_until_when_and_why() -> None:
+    quiet = silence("0a1b2c3d", why="load test", by=BOB)
+    words = shown(alert(shown=Shown.SILENCED, silence=quiet.id), silence=quiet)
+    assert f"🔕 Silenced by <@{BOB}> until <!date^" in words
+    assert words.count("load test") == 1
+    assert "keeps its return quiet" not in words
+    assert "keeps its return quiet" in shown(acknowledged(silence=quiet.id), silence=quiet)
+
+
+def test_what_fires_on_after_its_incident_is_red_and_says_who_ended_that() -> None:
+    ended = incident(42).moved(Status.RESOLVED, by=BOB, at=after(600))
+    one = acknowledged(left_at=after(600), left_by=BOB)
+    assert icon(one) == "🔴"
+    assert f"⚠ Still fires: INC-42 was resolved by <@{BOB}> <!date^" in shown(one, incident=ended)
+    elsewhere = alert(left_at=after(600), left_via="PagerDuty, by Kim Porter")
+    assert "⚠ Still fires: its page was resolved in PagerDuty, by Kim Porter <!date^" in shown(elsewhere)
+
+
+def test_a_flapping_card_that_is_ok_does_not_say_that_it_fires() -> None:
+    words = shown(alert(settling=after(60), flaps=3))
+    assert "firing since" not in words
+    assert "OK since" in words
+
+
+def test_a_message_without_its_alarms_name_says_where_the_shown_one_is_from() -> None:
+    assert "The message lacked AlarmName (the name above is from its ARN)" in shown(alert(missing=("AlarmName",)))
+    nameless = alert(about=alarm(name="(alarm without a name) 0a1b", arn=""), missing=("AlarmName",))
+    assert "AlarmName (the name above is a stand-in)" in shown(nameless)
+
+
 # -- foreign text
 
 
@@ -369,7 +403,9 @@ def test_nothing_foreign_becomes_markup_on_a_card(facts: AlertFacts) -> None:
     assert elements(message.blocks, "mrkdwn") == [], "all in elements that know no markup"
     assert elements(message.blocks, "broadcast") == []
     one, own = facts.alert, facts.incident
-    people = {one.acknowledged_by, ANA, *(each.user_id for each in one.paged), facts.context.owner}
+    silence = facts.silence if isinstance(facts.silence, Silence) else None
+    named = {one.acknowledged_by, one.left_by, silence.by if silence else ANA, facts.context.owner}
+    people = {ANA, *named, *(each.user_id for each in one.paged)}
     assert {each["user_id"] for each in elements(message.blocks, "user")} <= {*people, facts.to_call}
     assert {each["usergroup_id"] for each in elements(message.blocks, "usergroup")} <= {facts.context.owner}
     assert {each["channel_id"] for each in elements(message.blocks, "channel")} <= {own.channel_id if own else None}
@@ -401,8 +437,8 @@ def test_only_ids_of_people_and_groups_are_mentions() -> None:
     [
         (alert(), "fired 7 min ago · not acknowledged", "Acknowledge"),
         (acknowledged(), "fired 7 min ago · INC-42", "Why?"),
-        (alert(shown=Shown.SILENCED), "fired 7 min ago · silenced", "Acknowledge"),
-        (alert(shown=Shown.INHIBITED), "fired 7 min ago · under a composite alarm", "Acknowledge"),
+        (alert(shown=Shown.SILENCED), "fired 7 min ago · silenced", "Why?"),
+        (alert(shown=Shown.INHIBITED), "fired 7 min ago · under a composite alarm", "Why?"),
         (alert(shown=Shown.STORM), "fired 7 min ago · only in the summary", "Acknowledge"),
     ],
 )

@@ -60,8 +60,8 @@ def test_only_the_acknowledgement_stands_out() -> None:
         (Status.DECLARED, "🔴 INC-42 · SEV-2 · checkout-api · declared, not acknowledged yet"),
         (Status.ACKNOWLEDGED, "🟠 INC-42 · SEV-2 · checkout-api · acknowledged"),
         (Status.MONITORING, "🟠 INC-42 · SEV-2 · checkout-api · monitoring"),
-        (Status.RESOLVED, "🟢 INC-42 · SEV-2 · checkout-api · resolved after 01:02"),
-        (Status.CANCELLED, "⚪ INC-42 · SEV-2 · checkout-api · cancelled after 01:02"),
+        (Status.RESOLVED, "🟢 INC-42 · SEV-2 · checkout-api · resolved after 1 h 02 min"),
+        (Status.CANCELLED, "⚪ INC-42 · SEV-2 · checkout-api · cancelled after 1 h 02 min"),
     ],
 )
 def test_the_title_says_what_how_bad_where_and_how_it_stands(status: Status, expected: str) -> None:
@@ -84,7 +84,7 @@ def test_a_card_shows_people_times_and_places() -> None:
         f"*Commander*\n<@{ANA}>",
         f"*Responders*\n<@{ANA}> <@{BOB}>",
         f"by <@{ANA}>",
-        f"*Acknowledged*\n<@{BOB}> after 1 h 2 min",
+        f"*Acknowledged*\n<@{BOB}> after 1 h 02 min",
         "*Bridge*\n<https://zoom.example/1|Join the bridge>",
         "*Channel*\n<#C0OWN>",
         f"<!date^{int(NOW.timestamp())}^",

@@ -24,10 +24,10 @@ def test_it_begins_with_the_week_and_the_four_numbers() -> None:
     assert message.blocks[0]["text"]["text"] == "Week 47 · 16–22 Nov"
     fields = [field["text"] for field in message.blocks[1]["fields"]]
     assert fields == [
-        "*Incidents*\n*9* (▼3)\nSEV-1 1 · SEV-2 3 · SEV-3 5 · 1 still open",
+        "*Incidents*\n*9* (▼3)\n1 SEV-1 · 3 SEV-2 · 5 SEV-3 · 1 still open",
         "*Acknowledged in time*\n*8 of 9*\nlate: search",
         "*Time to acknowledge*\n*3 min* typically (▼1 min)\n9 of 10 within 12 min",
-        "*Time to resolve*\n*41 min* typically (▲6 min)\n9 of 10 within 2 h 5 min",
+        "*Time to resolve*\n*41 min* typically (▲6 min)\n9 of 10 within 2 h 05 min",
     ]
 
 

@@ -132,3 +132,10 @@ def test_who_is_on_call_themselves_comes_first() -> None:
 def test_the_other_views_are_ones_that_slack_takes() -> None:
     assert view_errors(refused("Guests can't work on incidents here.")) == []
     assert view_errors(problem(Message("no", [rich([own("no")])]))) == []
+
+
+def test_an_action_items_trouble_at_the_tracker_stands_below_it() -> None:
+    waiting = Waiting(actions=[action_item(1), action_item(2)], troubles={"AI-2": "the token may not create issues"})
+    told = said(home(facts(waiting=waiting)))
+    assert told.count("⚠ its issue is not there yet, or out of date: ") == 1
+    assert "the token may not create issues" in told

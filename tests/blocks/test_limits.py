@@ -48,9 +48,11 @@ from bot.models import (
     EventKind,
     Incident,
     Link,
+    Means,
     Message,
     OwedKind,
     Page,
+    Paged,
     RemediationStatus,
     Role,
     SectionName,
@@ -108,8 +110,13 @@ drafts = st.builds(
     severity=st.none() | severities,
     known_services=st.lists(texts, max_size=20),
 )
+who = {"role": st.sampled_from(Role), "name": texts, "user_id": st.sampled_from([None, ANA])}
+duties = st.builds(Duty, **who)
+reasons = st.sampled_from(["", "it has no user with their e-mail address"])
+calls = st.builds(Paged, at=st.just(NOW), means=st.sampled_from([None, *Means]), why_not=reasons, **who)
 paged = st.builds(
     Page,
+    asked_at=st.just(NOW),
     key=texts,
     summary=texts,
     severity=severities,
@@ -138,6 +145,13 @@ def named(**strategies: st.SearchStrategy[Any]) -> st.SearchStrategy[Named]:
     return st.fixed_dictionaries(strategies).map(Named)
 
 
+manuals = st.builds(
+    by_hand.Manual,
+    page=texts.filter(bool),
+    steps=st.lists(st.builds(Step, texts, texts), max_size=12),
+    bridge=maybe_url,
+    dashboard=maybe_url,
+)
 MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     templates.declared: (incidents(), bridges),
     templates.resolved: (ended,),
@@ -163,40 +177,58 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     notes.all_quiet: (incidents(),),
     notes.again: (made.alerts(),),
     notes.sla_missed: (incidents() | made.alerts(),),
-    notes.paged: (st.just("AL-17"), st.sampled_from(Role), st.sampled_from([None, ANA]), texts, texts),
+    notes.paged: (st.just("AL-17"), calls, texts, named(mentions=st.booleans())),
+    notes.not_paged: (st.just("AL-17"), calls, named(mentions=st.booleans())),
+    notes.called_before: (st.just("INC-9"), duties, st.just(NOW), st.just("joined"), named(mentions=st.booleans())),
     notes.nobody: (st.just("INC-999999999"), st.sampled_from(Role)),
     notes.update_due: (incidents(), st.just("30 min")),
-    notes.silence_over: (texts, st.sampled_from([0, 1, 2000])),
+    notes.silence_over: (made.silences, st.sampled_from([0, 1, 2000])),
+    notes.silence_begun: (made.silences, st.sampled_from([0, 1, 2000])),
+    notes.page_resolved: (st.lists(made.alerts(), min_size=1, max_size=7),),
+    notes.fires_on: (incidents(), st.lists(made.alerts(), min_size=1, max_size=7)),
+    notes.still_fires: (st.lists(made.alerts(), min_size=1, max_size=7),),
     notes.unreadable: (texts, texts),
-    notes.more_unreadable: (st.just(10**6), st.just("03:00 UTC")),
+    notes.more_unreadable: (st.just(10**6), st.just(NOW)),
     alert_card.card: (made.alert_facts,),
     postmortem.card: (aftermath.facts, st.just(NOW)),
     postmortem.offer: (incidents(),),
+    postmortem.without_template: (incidents(), texts),
     postmortem.replaced: (aftermath.sections, incidents(), st.just(ANA)),
     action_items.listing: (aftermath.many_items, st.just(NOW.date())),
     action_items.added: (aftermath.items, named(is_tracked=st.booleans())),
-    action_items.reminder: (aftermath.subjects, st.just(NOW), st.just(NOW.date())),
-    action_items.nobody: (aftermath.subjects, st.just("nobody owns it")),
-    action_items.overdue: (aftermath.overdue, aftermath.many_items, st.just(NOW)),
+    action_items.reminder: (aftermath.told, st.just(NOW), st.just(NOW.date())),
+    action_items.became: (aftermath.subjects, st.just(ANA), st.none() | st.just(NOW)),
+    action_items.nobody: (aftermath.subjects, st.just("nobody owns it"), st.sampled_from(["", URL])),
+    action_items.overdue: (aftermath.late, st.sampled_from([0, 7]), st.just(NOW)),
     digest.posted: (digests.digests(), st.sampled_from([None, ANA])),
     digest.shown: (digests.digests(),),
     alert_answers.listing: (firing, st.sampled_from([1, 500]), st.just(NOW), st.sampled_from(["", "Which one?"])),
     alert_answers.why: (made.alerts(),),
     alert_answers.silences: (many_silences, windows),
+    alert_answers.sure: (texts, st.just("30d"), firing, st.sampled_from([0, 10**6]), st.just("d")),
     alert_answers.on_call: (st.lists(st.tuples(texts, st.lists(made.duties, max_size=5)), max_size=10),),
     storm.summary: (made.storms, st.sampled_from([0, 10**6])),
     report.report: (
         fixes.investigations,
-        named(runbook=maybe_url, can_fix=st.booleans(), document=st.sampled_from(["", "x" * 128])),
+        named(
+            runbook=maybe_url,
+            can_fix=st.booleans(),
+            document=st.sampled_from(["", "x" * 128]),
+            pages=st.sampled_from(["", "https://git.example.com/docs/runbooks"]),
+        ),
     ),
+    report.pointer: (fixes.investigations,),
     remediation.card: (fixes.fixes, named(now=st.just(NOW), facts=fixes.fix_facts)),
+    remediation_notes.instead: (
+        texts,
+        st.just("AIOps-RestartECSService"),
+        st.sampled_from(["", "AL-17"]),
+        st.just("checkout-api"),
+    ),
     remediation_notes.granted: (fixes.approvals,),
     remediation_notes.withdrawn: (fixes.approvals, st.just(ANA)),
-    by_hand.by_hand: (
-        fixes.fixes,
-        st.lists(st.builds(Step, texts, texts), max_size=12),
-        named(page=texts.filter(bool), bridge=maybe_url),
-    ),
+    by_hand.did_not_help: (fixes.fixes, manuals),
+    by_hand.escalated: (st.just(ANA), manuals),
     remediation_notes.listing: (fixes.times(fixes.fixes), fixes.times(fixes.approvals), st.just(NOW)),
 }
 
@@ -217,13 +249,20 @@ VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] =
     forms.alert_severity: (made.alerts(), carried),
     alert_answers.why_view: (made.alerts(),),
     evidence.evidence_pages: (fixes.investigations,),
-    postmortem.preview: (aftermath.facts, aftermath.pages),
+    postmortem.preview: (incidents(), aftermath.long_texts),
     postmortem.section: (
         incidents(),
         st.sampled_from(SectionName),
         aftermath.long_texts,
         carried,
         named(mine=st.none() | aftermath.sections),
+    ),
+    postmortem.overtaken: (
+        incidents(),
+        st.sampled_from(SectionName),
+        st.dictionaries(st.sampled_from(["text", "text2"]), texts),
+        carried,
+        st.none() | aftermath.sections,
     ),
     postmortem.waive: (incidents(), carried),
     postmortem.elsewhere: (incidents(), carried),
@@ -236,7 +275,7 @@ OUR_WORDS = {answers.say, answers.help_page, answers.help_on}
 """Messages in which nothing foreign is: tested with the words that we have for them."""
 PARTS = {forms.incident_option, forms.about, card.buttons, card.shows_paged, card.title, card.summary}
 PARTS_OF_TIMELINE = {timeline.line, timeline.tail, timeline.listing}
-PARTS_OF_AFTERMATH = {postmortem.title, postmortem.action, postmortem.filing, postmortem.editing}
+PARTS_OF_AFTERMATH = {action_items.named, postmortem.title, postmortem.action, postmortem.filing, postmortem.editing}
 PARTS_OF_PAGES = {paging.of_alert, paging.of_incident}
 PARTS_OF_ALERTS = {
     alert_card.title,
@@ -251,7 +290,15 @@ PARTS_OF_ALERTS = {
     alert_card.entry,
     alert_card.for_mail,
 }
-PARTS_OF_DIGESTS = {digest.title, digest.days, digest.duration, digest.numbers, digest.chart}
+PARTS_OF_DIGESTS = {
+    digest.title,
+    digest.days,
+    digest.duration,
+    digest.lasted,
+    digest.late_by,
+    digest.numbers,
+    digest.chart,
+}
 PARTS_OF_FIXES = {
     evidence.change,
     evidence.reasons,
@@ -293,7 +340,7 @@ MODULES = (
     timeline,
 )
 WORDS_ONLY = {"alert_numbers", "fields", "ids", "rich", "sections", "text"}
-WITH_TESTS_OF_THEIR_OWN = {"baselines", "home", "standing"}
+WITH_TESTS_OF_THEIR_OWN = {"baselines", "home", "markdown", "standing"}
 """Modules of blocks/ that build no message: ids, numbers, and the pieces that everything is built from."""
 
 
@@ -421,8 +468,12 @@ def alarming(typed: str) -> alert_card.AlertFacts:
     )
 
 
+def called(typed: str) -> Paged:
+    return Paged(at=NOW, role=Role.MANAGER, name=typed, means=Means.MESSAGE, why_not="it fails (timeout)")
+
+
 def silenced(typed: str) -> Silence:
-    return Silence(id="0a1b2c3d", pattern=typed, by=ANA, why=typed, starts_at=NOW, ends_at=after(7200), channel="C0OPS")
+    return Silence(id="0a1b2c3d", pattern=typed, by=ANA, why=typed, starts_at=NOW, ends_at=after(7200))
 
 
 SAYING: dict[str, Callable[[str], Message]] = {
@@ -442,7 +493,7 @@ SAYING: dict[str, Callable[[str], Message]] = {
     ),
     "digest": lambda typed: digest.shown(digests.saying(typed)),
     "on call": lambda typed: alert_answers.on_call(
-        [(typed, [Duty(role=role, name=typed or "–") for role in Role])] * 10
+        [(f"{typed}{n}", [Duty(role=role, name=f"{n % 30}{typed}", until=NOW) for role in Role]) for n in range(50)]
     ),
     "storm": lambda typed: storm.summary(
         Storm(
@@ -456,10 +507,14 @@ SAYING: dict[str, Callable[[str], Message]] = {
         ),
         10**9,
     ),
-    "paged": lambda typed: notes.paged("AL-17", Role.MANAGER, None, typed, typed),
+    "paged": lambda typed: notes.paged("AL-17", called(typed), typed, mentions=True),
+    "not paged": lambda typed: notes.not_paged("AL-17", called(typed), mentions=True),
+    "called before": lambda typed: notes.called_before(
+        "AL-17", Duty(role=Role.MANAGER, name=typed), NOW, "no answer yet", mentions=True
+    ),
     "worse": lambda typed: notes.worse(about(typed), Severity.SEV2, alarming(typed).alert),
     "unreadable": lambda typed: notes.unreadable(typed, typed),
-    "silence over": lambda typed: notes.silence_over(typed, 3),
+    "silence over": lambda typed: notes.silence_over(silenced(typed), 3),
     "declared": lambda typed: templates.declared(about(typed), "https://example.com"),
     "resolved": lambda typed: templates.resolved(over(typed)),
     "card": lambda typed: card.card(card.CardFacts(over(typed), events=[event(text=typed)] * 4)),
@@ -480,6 +535,7 @@ SAYING: dict[str, Callable[[str], Message]] = {
             severity=Severity.SEV1,
             service=typed,
             source=typed,
+            asked_at=NOW,
             link=URL,
             details={f"{typed}{n}": typed for n in range(12)},
         ),

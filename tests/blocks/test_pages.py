@@ -9,7 +9,7 @@ from bot.catalogue import Context
 from bot.models import Page, Role, Severity, Stage
 from tests.blocks.alerts import alarm, alert, decision
 from tests.blocks.texts import elements
-from tests.bot.make import incident
+from tests.bot.make import NOW, incident
 
 RUNBOOK = "https://run.example/checkout"
 
@@ -38,7 +38,7 @@ def test_an_alerts_page_carries_what_is_needed_to_begin() -> None:
         "metric": "AWS/ApplicationELB TargetResponseTime, p99",
         "reason": "Threshold Crossed",
         "why this severity": "built-in rule “*-critical”",
-        "fired at": "2026-11-22T03:00:00+00:00",
+        "fired at": "22 Nov 2026 03:00:00 UTC",
     }
 
 
@@ -60,6 +60,7 @@ def test_an_incidents_page_carries_its_bridge_and_runbook() -> None:
 
 def test_addresses_in_a_direct_message_are_links() -> None:
     details = {"runbook": RUNBOOK, "reason": "see https://elsewhere.example"}
-    what = Page(key="k", summary="slow", severity=Severity.SEV1, service="web", source="aws", details=details)
+    about = {"key": "k", "summary": "slow", "severity": Severity.SEV1, "service": "web", "source": "aws"}
+    what = Page.model_validate({**about, "asked_at": NOW, "details": details})
     message = pages.page(what, Role.PRIMARY)
     assert [each["url"] for each in elements(message.blocks, "link")] == [RUNBOOK]

@@ -85,9 +85,11 @@ def test_the_report_says_the_cause_what_speaks_for_it_and_what_to_do() -> None:
     assert "Not it: CPU: 31 % is usual (28 ± 6 %) · AWS Health: nothing of ours" in words
     assert "⚠ Not looked at: X-Ray — not permitted: xray:GetTraceSummaries · AWS Health — failed: no answer" in words
     by_hand = "By hand: Investigate, see docs/runbooks/errors-many.md"
-    assert f"Recommended: roll back to web:56\n{by_hand} · <{RUNBOOK}|Runbook>" in words
+    assert f"Recommended: roll back to web:56\n{by_hand} · <{RUNBOOK}|Runbook of checkout-api>" in words
+    linked = shown(investigation(), pages="https://git.example.com/docs/runbooks/")
+    assert "see <https://git.example.com/docs/runbooks/errors-many.md|errors-many.md> · <" in linked
     assert "RCA-7 for AL-17 · checkout-api · looked at <!date^" in words
-    assert " · took 12 s · response matrix: SEV-1 · asked by <@U0BOB>" in words
+    assert " · took 12 s · the response matrix rates this cause SEV-1 · asked by <@U0BOB>" in words
 
 
 def test_what_stands_between_backticks_is_code() -> None:
@@ -175,7 +177,7 @@ def test_sources_that_failed_are_named_even_where_the_diagnosis_is_silent() -> N
 def test_one_that_failed_says_why_and_how_to_go_on() -> None:
     words = shown(failed())
     assert words.startswith("⚠ Could not look for the cause of AL-17\nNo source answered: the credentials")
-    assert f"By hand: <{RUNBOOK}|Runbook>" in words
+    assert f"By hand: <{RUNBOOK}|Runbook of checkout-api>" in words
     assert labels(failed()) == ["Look again"]
     assert "credentials of shop-prod are refused" in reported(failed()).text
 
@@ -234,7 +236,22 @@ def test_a_runbook_that_fits_is_recommended_with_its_button(action: Remedy | Non
     first = buttons(one, can_fix=True, document="AIOps-PurgeSQSDLQ")[0]
     assert (first["action_id"], first["value"]) == (Action.RUN, "AIOps-PurgeSQSDLQ|AL-17")
     assert first["text"]["text"] == "Run AIOps-PurgeSQSDLQ…"
-    assert "Recommended: run AIOps-PurgeSQSDLQ" in shown(one, document="AIOps-PurgeSQSDLQ")
+    words = shown(one, document="AIOps-PurgeSQSDLQ")
+    assert "Recommended: run AIOps-PurgeSQSDLQ\n" in words
+    assert "By hand: What AIOps-PurgeSQSDLQ does, see docs/runbooks/AIOps-PurgeSQSDLQ.md" in words
+    mail = for_mail(one, "AIOps-PurgeSQSDLQ")
+    assert "Recommended: run AIOps-PurgeSQSDLQ\nBy hand: What AIOps-PurgeSQSDLQ does" in mail
+
+
+def test_what_the_alarm_measures_heads_a_report_without_a_cause() -> None:
+    waiting = Reading(measure=Measure.OTHER, metric="AWS/SQS X", name="messages in DLQ", now=412, peak=412)
+    unknown = diagnosis(cause=Cause.UNKNOWN, findings=("messages in DLQ: 412 (limit 100)",), action=None)
+    one = investigation(diagnosis=unknown, evidence=evidence(readings=(waiting,)))
+    assert title(one) == "🔎 messages in DLQ: 412 (limit 100) · No likely cause found"
+
+
+def test_who_said_that_it_is_not_it_is_named() -> None:
+    assert "<@U0BOB> said that this is not it." in shown(investigation(is_dismissed=True, dismissed_by=BOB))
 
 
 # -- in a line, as a mail
@@ -323,7 +340,7 @@ def test_the_evidence_shows_lines_changes_traces_health_and_every_source() -> No
 def test_changes_that_nobody_suspects_are_evidence_too() -> None:
     words = words_of(evidence_pages(investigation(diagnosis=None))["blocks"])
     assert "Changes\n" in words
-    assert "deployed web:57 (was web:56) by ci-deployer, 3 min before it began" in words
+    assert "deployed web:57 (was web:56) by ci-deployer, 3 min 20 s before it began" in words
     late = evidence(changes=(deployment(at=after(60)),))
     assert "1 min after it began" in words_of(evidence_pages(investigation(diagnosis=None, evidence=late))["blocks"])
 

@@ -241,3 +241,22 @@ def test_the_nasty_texts_are_nasty() -> None:
     assert any(has_controls(each) for each in NASTY)
     assert any(angled(each) for each in NASTY)
     assert max(len(each) for each in NASTY) == 3000
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("*bold* and _italic_", "∗bold∗ and ˍitalicˍ"),
+        ("~struck~ `code`", "∼struck∼ ˋcodeˋ"),
+        ("```a```", "ˋˋˋaˋˋˋ"),
+        ("*_both_*", "∗ˍbothˍ∗"),
+        ("snake_case_name, 3 * 4 * 5, prod-*", "snake_case_name, 3 * 4 * 5, prod-*"),
+    ],
+)
+def test_foreign_text_does_not_format(typed: str, shown: str) -> None:
+    assert text.foreign(typed, 200) == shown
+
+
+def test_neither_do_foreign_words_in_the_text_of_a_line() -> None:
+    line = [rich.bold("AI-1"), rich.words(" *now* `rm`", 50), rich.literal("prod-*-*", 20)]
+    assert rich.flat(line) == "*AI-1*∗now∗ ˋrmˋ`prod-*-*`"

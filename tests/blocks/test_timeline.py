@@ -50,7 +50,7 @@ def said(kind: EventKind, text: str = "", **values: Any) -> str:
         ("channel", {"text": "channel #inc-1 opened", "actor": None}, "channel #inc-1 opened"),
         ("trouble", {"text": "Slack said no", "actor": None}, "⚠ Slack said no"),
         ("repaired", {"text": "pin done after all", "actor": None}, "repaired: pin done after all"),
-        ("alarm", {"text": "AL-17 *fires*", "actor": None}, "AL-17 *fires*"),
+        ("alarm", {"text": "AL-17 *fires*", "actor": None}, "AL-17 ∗fires∗"),
         ("paged", {"text": "secondary", "about": BOB, "actor": None}, f"paged <@{BOB}> as secondary"),
         ("paged", {"text": "Kim Porter (primary)", "actor": None}, "paged Kim Porter (primary)"),
         ("reminded", {"text": "30 min", "actor": None}, "asked for an update after 30 min"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from bot.owed import Target
 from bot.owed import aftermath as owed
 from bot.page_template import Template
 from bot.ports import Ticket
-from bot.postmortems import PostMortems
+from bot.postmortems import PostMortems, Typed
 from bot.reminders import Reminders
 from bot.rights import Rights
 from bot.steps.reminders import OVERDUE, REMIND
@@ -70,6 +70,8 @@ class FakeTracker:
         self.issues: dict[str, tuple[str, str, Sequence[str]]] = {}
         self.files: dict[str, tuple[str, str]] = {}
         self.closed: set[int] = set()
+        self.looks: list[datetime] = []
+        self.revised: dict[int, dict[str, str]] = {}
         self.fail: TrackerError | None = None
         self.lose: TrackerError | None = None
         self.calls = 0
@@ -79,11 +81,17 @@ class FakeTracker:
         self.issues.setdefault(key, (title, body, labels))
         number = list(self.issues).index(key) + 12
         self._end()
-        return Ticket(number, f"https://github.example/issues/{number}")
-
-    def issue(self, number: int) -> Ticket:
-        self._begin()
         return Ticket(number, f"https://github.example/issues/{number}", is_open=number not in self.closed)
+
+    def closed_issues(self, since: datetime) -> list[int]:
+        self.looks.append(since)
+        self._begin()
+        return sorted(self.closed)
+
+    def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
+        self._begin()
+        self.revised[number] = dict(facts)
+        self._end()
 
     def close_issue(self, number: int) -> None:
         self._begin()
@@ -124,7 +132,7 @@ class Desk:
         ledger, rights = Ledger(store, self.clock, lambda: None), Rights(self.people, settings)
         case = CaseFile(store, settings, self.people)
         self.written = PostMortems(ledger, rights, settings, case, Template, proposes=is_tracked)
-        self.actions = Actions(ledger, rights, case, is_tracked=is_tracked)
+        self.actions = Actions(ledger, rights, settings, case, is_tracked=is_tracked)
         self.reminders = Reminders(ledger, rights, settings, case)
         after = Aftermath(self.written, self.actions, self.reminders, self.tracker)
         chat: Any = self.chat
@@ -173,7 +181,7 @@ class Desk:
 
     def writes(self, *names: SectionName) -> None:
         for name in names:
-            self.written.edit(ANA, 1, name, f"What {name} was.", seen=0)
+            self.written.edit(ANA, 1, Typed(name, f"What {name} was."))
 
     def files(self) -> None:
         self.store.save(Change(timeline=()), self.clock())
@@ -185,7 +193,8 @@ class Desk:
         return [said.message.text for said in self.chat.said.values() if said.channel == user]
 
     def overdue(self) -> list[str]:
-        return [one.body["text"] for one in self.others.of(OwedKind.POST) if "Overdue" in one.body["text"]]
+        texts = [said.message.text for said in self.chat.said.values() if said.channel == "ops-incidents"]
+        return [text for text in texts if "Overdue" in text]
 
 
 @pytest.fixture
@@ -254,10 +263,10 @@ def test_what_was_no_incident_after_all_needs_none(desk: Desk, status: Status) -
 
 def test_whoever_saves_second_is_told_and_overrules_knowingly(desk: Desk) -> None:
     desk.resolved()
-    desk.written.edit(ANA, 1, ROOT_CAUSE, "the cache", seen=0)
+    desk.written.edit(ANA, 1, Typed(ROOT_CAUSE, "the cache"))
     with pytest.raises(Overtaken, match="Somebody else saved"):
-        desk.written.edit(BOB, 1, ROOT_CAUSE, "the deployment", seen=0)
-    desk.written.edit(BOB, 1, ROOT_CAUSE, "the deployment", seen=None)
+        desk.written.edit(BOB, 1, Typed(ROOT_CAUSE, "the deployment"))
+    desk.written.edit(BOB, 1, Typed(ROOT_CAUSE, "the deployment", 1, overrules=True))
     desk.deliver()
     (told,) = [one for one in desk.others.of(OwedKind.POST) if one.body.get("channel") == ANA.user_id]
     assert "the cache" in str(told.body["blocks"])
@@ -269,14 +278,14 @@ def test_whoever_saves_second_is_told_and_overrules_knowingly(desk: Desk) -> Non
 def test_an_unchanged_draft_is_not_kept_so_that_it_stays_up_to_date(desk: Desk) -> None:
     desk.resolved()
     _, _, drafted = desk.written.writing(ANA, 1, IMPACT)
-    assert not desk.written.edit(ANA, 1, IMPACT, drafted, seen=0).changed
+    assert not desk.written.edit(ANA, 1, Typed(IMPACT, drafted)).changed
     assert desk.store.post_mortem(1).sections == ()
 
 
 def test_an_emptied_section_is_drafted_anew(desk: Desk) -> None:
     desk.resolved()
     desk.writes(IMPACT)
-    assert desk.written.edit(ANA, 1, IMPACT, "  ", seen=1).changed
+    assert desk.written.edit(ANA, 1, Typed(IMPACT, "  ", 1)).changed
     assert desk.store.post_mortem(1).section(IMPACT) is None
 
 
@@ -284,13 +293,13 @@ def test_rights(tmp_path: Path) -> None:
     desk = Desk(SqliteStore(tmp_path / "r.db"), permissions={"respond": ["responders"], "command": ["commander"]})
     desk.resolved()
     with pytest.raises(NotAllowed):
-        desk.written.edit(BOB, 1, IMPACT, "x", seen=0)
+        desk.written.edit(BOB, 1, Typed(IMPACT, "x"))
     with pytest.raises(NotAllowed):
         desk.written.waive(BOB, 1, "no")
     with pytest.raises(NotAllowed):
         desk.written.show(GUS, 1)
     desk.written.assign(ANA, 1, CY.user_id)
-    desk.written.edit(CY, 1, IMPACT, "x", seen=0)
+    desk.written.edit(CY, 1, Typed(IMPACT, "x"))
     with pytest.raises(NotAllowed):
         desk.written.waive(CY, 1, "no")
 
@@ -362,7 +371,17 @@ def test_an_action_item_becomes_one_issue_however_often_it_is_tried(desk: Desk) 
     assert "- Owner: Bob" in body
     assert "[INC-1](https://slack.example/C0OPS/1.1)" in body
     assert list(labels) == ["incident-action-item"]
+    assert body.endswith("What fixed the incident: x")
     assert desk.store.action_item(1).ticket == 12
+
+
+def test_what_ended_an_incident_is_not_told_as_its_fix(desk: Desk) -> None:
+    desk.resolved(resolution="prod-cpu is OK again", resolved_by=None, is_closed_by_alarm=True)
+    desk.actions.add(ANA, 1, Asked("alarm on the pool", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    ((_, body, _),) = desk.tracker.issues.values()
+    assert "OK again" not in body
+    assert "What fixed" not in body
 
 
 def test_what_is_closed_there_is_closed_here(desk: Desk) -> None:
@@ -494,7 +513,6 @@ def test_whoever_left_is_asked_about_in_the_channel(desk: Desk) -> None:
     desk.tick(hours=24)
     (asked,) = [said for said in desk.chat.said.values() if "needs an owner" in said.message.text]
     assert asked.channel == "ops-incidents"
-    desk.reminders.snooze(BOB, "PM-1", "tomorrow")
     desk.written.assign(BOB, 1, BOB.user_id)
     assert desk.store.post_mortem(1).owner == BOB.user_id
 
@@ -511,9 +529,9 @@ def test_what_is_done_reminds_nobody(desk: Desk, act: Callable[[Desk], object]) 
 
 def test_a_snooze_counts_once_for_both(desk: Desk) -> None:
     desk.resolved()
-    until = desk.reminders.snooze(ANA, "PM-1", "monday")
+    until = desk.reminders.snooze(ANA, "PM-1", "monday").until
     assert until == after(6 * 3600 + 86_400), "Monday at nine"
     desk.actions.add(ANA, 1, Asked("alarm", None, "tomorrow"))
-    assert desk.reminders.snooze(ANA, "AI-1", "hour") == desk.clock() + timedelta(hours=1)
+    assert desk.reminders.snooze(ANA, "AI-1", "hour").until == desk.clock() + timedelta(hours=1)
     with pytest.raises(Refused, match="belongs to nothing"):
         desk.reminders.snooze(ANA, "XX-1", "hour")

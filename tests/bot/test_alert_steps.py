@@ -31,6 +31,7 @@ from bot.ledger import Ledger
 from bot.models import (
     Alert,
     AlertStatus,
+    Approval,
     Change,
     ChangeKind,
     Delivery,
@@ -67,6 +68,7 @@ from bot.signals import (
     DeploymentState,
     PagerChange,
     PagerState,
+    Unreadable,
 )
 from bot.silences import Silences
 from bot.steps.alerts import By
@@ -229,7 +231,8 @@ def test_an_alert_that_gets_another_incident_leaves_the_first(shop: Shop) -> Non
     shop.incidents.resolve(ANA, 1, "it was the cache")
     shop.alerts.acknowledge(ANA, worse.number)
     assert shop.store.alert(worse.number).incident == 2
-    assert shop.store.incident(1).firing == 1
+    assert shop.store.incident(1).firing == 0
+    assert shop.store.incident(2).firing == 2, "both fired on when it was resolved by hand"
 
 
 def test_an_alarm_does_not_reopen_what_people_cancelled(shop: Shop) -> None:
@@ -249,7 +252,7 @@ def test_the_members_of_a_silenced_card_are_still_somebodys(shop: Shop) -> None:
     shop.now += timedelta(seconds=5)
     member = shop.fires(LATENCY)
     assert (member.shown, member.lead, member.pages) == (Shown.THREAD, lead.number, False)
-    shop.silences.silence_alert(ANA, lead.number, "1h", "known", "ops")
+    shop.silences.silence_alert(ANA, lead.number, "1h", "known")
     left = shop.store.alert(member.number)
     assert left.pages
     assert left.lead is None
@@ -564,7 +567,7 @@ def test_what_its_route_says_about_paging_outlasts_a_silence(name: str, says: bo
     with closing(Shop(routes=[{"alarm": "*checkout*", "page": says}])) as shop:
         alert = shop.fires(name)
         assert alert.pages is says
-        shop.silences.silence_alert(ANA, alert.number, "5m", "known", "ops")
+        shop.silences.silence_alert(ANA, alert.number, "5m", "known")
         before = len(owed(shop, OwedKind.PAGE))
         shop.pass_time(301)
         shown = shop.store.alert(alert.number)
@@ -577,7 +580,7 @@ def test_whoever_changes_the_severity_overrules_the_route() -> None:
         alert = shop.fires(CPU)
         shop.alerts.change_severity(ANA, alert.number, Severity.SEV1)
         assert shop.store.alert(alert.number).pages
-        shop.silences.silence_alert(ANA, alert.number, "5m", "known", "ops")
+        shop.silences.silence_alert(ANA, alert.number, "5m", "known")
         shop.pass_time(301)
         assert shop.store.alert(alert.number).pages
 
@@ -681,6 +684,30 @@ def test_long_after_its_childs_a_composite_alarm_has_an_investigation_of_its_own
     assert looked_at(shop) == [child.id, parent.id]
 
 
+def test_two_alerts_of_a_service_at_once_have_one_report(shop: Shop) -> None:
+    first = shop.fires(LATENCY)
+    shop.now += timedelta(seconds=1)
+    worse = shop.fires(ERRORS)
+    assert worse.severity < first.severity
+    assert worse.pages
+    assert worse.lead is None
+    assert looked_at(shop) == [first.id]
+    (told,) = [row["body"] for row in owed(shop, OwedKind.POST) if row["subject"] == worse.id]
+    assert "RCA-1" in told
+    assert first.id in told
+
+
+def test_a_standing_approval_of_an_action_has_its_service_looked_into(shop: Shop) -> None:
+    until = shop.now + timedelta(hours=2)
+    let = Approval(name="scale_up", service="checkout", by=ANA.user_id, at=shop.now, until=until)
+    shop.store.save(Change(approvals=(let,)), shop.now)
+    alert = shop.fires(CPU)
+    assert not alert.pages
+    assert looked_at(shop) == [alert.id]
+    shop.fires(INDEX)
+    assert looked_at(shop) == [alert.id], "nobody let anything run for that one"
+
+
 def test_an_alert_that_comes_back_is_looked_at_again_but_not_all_the_time(shop: Shop) -> None:
     alert = shop.fires(ERRORS)
     done(shop, alert)
@@ -690,6 +717,275 @@ def test_an_alert_that_comes_back_is_looked_at_again_but_not_all_the_time(shop: 
         again = shop.fires(ERRORS)
         assert again.number == alert.number
         assert looked_at(shop) == [alert.id] * times
+
+
+@pytest.mark.parametrize("how", ["silence", "severity"])
+def test_a_root_cause_is_looked_for_also_when_people_are_called_later(shop: Shop, how: str) -> None:
+    silence = shop.silences.silence(ANA, "prod-checkout*", "30m", "known").silence
+    alert = shop.fires(CPU if how == "severity" else ERRORS)
+    assert looked_at(shop) == []
+    shop.now += timedelta(minutes=10)
+    shop.silences.end(silence.id)
+    if how == "severity":
+        assert looked_at(shop) == []
+        shop.alerts.change_severity(ANA, alert.number, Severity.SEV2)
+    assert looked_at(shop) == [alert.id]
+
+
+# -- the clock of what is shown, paged or rated later
+
+
+def calls(shop: Shop) -> list[str]:
+    """The roles that were asked to be called so far."""
+    return [json.loads(row["body"])["role"] for row in owed(shop, OwedKind.PAGE)]
+
+
+@pytest.mark.parametrize("how", ["by itself", "by hand"])
+def test_after_a_silence_the_ladder_begins_anew(shop: Shop, how: str) -> None:
+    silence = shop.silences.silence(ANA, "prod-checkout*", "2h", "known").silence
+    alert = shop.fires(ERRORS)
+    if how == "by itself":
+        shop.pass_time(7200)
+    else:
+        shop.now += timedelta(seconds=3600)
+        shop.silences.unsilence(ANA, silence.id)
+    shop.pass_time(1)
+    assert calls(shop) == ["primary"]
+    shop.pass_time(5 * 60)
+    assert calls(shop) == ["primary", "secondary"]
+    assert shop.store.alert(alert.number).missed_at is not None
+
+
+def test_rated_up_the_ladder_is_counted_from_then_on(shop: Shop) -> None:
+    alert = shop.fires(CPU)
+    shop.pass_time(7200)
+    assert calls(shop) == []
+    shop.alerts.change_severity(ANA, alert.number, Severity.SEV1)
+    shop.pass_time(1)
+    assert calls(shop) == ["primary"]
+    shop.pass_time(16 * 60)
+    assert calls(shop) == ["primary", "secondary", "team lead"]
+
+
+def test_a_declared_incident_that_is_rated_up_is_counted_from_then_on(shop: Shop) -> None:
+    shop.incidents.declare(ANA, Declaration("checkout-api", "payments fail", Severity.SEV3))
+    shop.pass_time(7200)
+    shop.incidents.change_severity(ANA, 1, Severity.SEV1)
+    shop.pass_time(1)
+    assert calls(shop) == ["primary"]
+
+
+def test_why_names_every_stage_and_what_a_rating_changed_about_the_routing(shop: Shop) -> None:
+    alert = shop.fires(CPU)
+    assert {each.stage for each in alert.decisions} == set(Stage)
+    shop.alerts.change_severity(ANA, alert.number, Severity.SEV1)
+    routed = next(each for each in shop.store.alert(alert.number).decisions if each.stage is Stage.ROUTING)
+    assert routed.outcome == "page"
+    assert "since it was rated SEV-1" in routed.reason
+
+
+# -- what fires on although people resolved it
+
+
+def told_pager(shop: Shop, alert: Alert, state: PagerState = PagerState.RESOLVED) -> None:
+    shop.sync.heard(PagerChange(
+        source_id="p1", key=alert.page_key, state=state, at=shop.now, by_name="Kim Porter", by_email="kim@shop.example"
+    ))  # fmt: skip
+
+
+def said(shop: Shop, what: str) -> list[str]:
+    """The messages that say this."""
+    bodies = [json.loads(row["body"]) for row in owed(shop, OwedKind.POST)]
+    return [str(body["text"]) for body in bodies if what in str(body.get("text"))]
+
+
+def test_a_page_that_is_resolved_while_its_alarms_fire_makes_no_incident(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    second = shop.fires("prod-checkout-cpu-critical")
+    shop.now += timedelta(seconds=20)
+    told_pager(shop, first)
+    assert owed(shop, OwedKind.DECLARED, OwedKind.RESOLVED) == []
+    assert all(shop.store.alert(one.number).is_left for one in (first, second))
+    (words,) = said(shop, "Its page was resolved")
+    assert "in PagerDuty, by Kim Porter, but 2 alarms still fire" in words
+    shop.pass_time(20 * 60)
+    assert calls(shop) == ["primary"], "whoever resolved the page is heard"
+
+
+def test_what_was_left_is_told_again_in_one_message_until_somebody_takes_it(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    shop.fires("prod-checkout-cpu-critical")
+    told_pager(shop, first)
+    shop.pass_time(31 * 60)
+    assert len(said(shop, "although its page was resolved")) == 1
+    shop.pass_time(31 * 60)
+    assert len(said(shop, "although its page was resolved")) == 2
+    taken = shop.alerts.acknowledge(ANA, first.number)
+    assert taken.changed
+    assert taken.incident is not None
+    assert taken.incident.firing == 2
+    shop.pass_time(120 * 60)
+    assert len(said(shop, "although its page was resolved")) == 2
+    assert not shop.store.alert(first.number).is_left
+
+
+def test_an_old_word_of_the_pager_does_not_end_what_was_taken_again(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=30)
+    resolved_at = shop.now
+    told_pager(shop, first)
+    shop.now += timedelta(minutes=10)
+    shop.alerts.acknowledge(ANA, first.number)
+    now, shop.now = shop.now, resolved_at
+    told_pager(shop, first)
+    shop.now = now
+    assert shop.store.incident(1).is_open
+
+
+@pytest.mark.parametrize("how", ["in Slack", "at the pager"])
+def test_alarms_that_fire_on_after_their_incident_was_resolved_are_nobodys(shop: Shop, how: str) -> None:
+    first = shop.fires(ERRORS)
+    shop.alerts.acknowledge(ANA, first.number)
+    shop.now += timedelta(seconds=60)
+    if how == "in Slack":
+        shop.incidents.resolve(ANA, 1, "the alarm measures the old cluster")
+    else:
+        told_pager(shop, first)
+    incident = shop.store.incident(1)
+    assert not incident.is_open
+    assert incident.resolution == "", "nobody said what fixed it"
+    (words,) = said(shop, "INC-1 was resolved")
+    assert "but 1 alarm still fires" in words
+    assert ("They say: the alarm measures the old cluster" in words) is (how == "in Slack")
+    assert shop.store.alert(first.number).is_left
+    shop.pass_time(31 * 60)
+    assert len(said(shop, "although INC-1 was resolved")) == 1
+    again = shop.alerts.acknowledge(ANA, first.number).incident
+    assert again is not None
+    assert (again.number, again.firing) == (2, 1)
+
+
+def test_reopening_the_incident_takes_its_alarms_up_again(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    shop.alerts.acknowledge(ANA, first.number)
+    shop.incidents.resolve(ANA, 1, "so be it")
+    shop.incidents.reopen(ANA, 1)
+    assert not shop.store.alert(first.number).is_left
+    shop.pass_time(3 * 3600)
+    assert said(shop, "although INC-1 was resolved") == []
+    shop.hear(ERRORS, OK)
+    assert shop.store.incident(1).status is Status.RESOLVED
+
+
+def test_the_ok_of_what_was_left_ends_it_and_its_return_is_new(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    told_pager(shop, first)
+    shop.now += timedelta(seconds=60)
+    shop.hear(ERRORS, OK)
+    assert shop.timers() == Counter()
+    shop.now += timedelta(seconds=60)
+    again = shop.fires(ERRORS)
+    assert again.number == first.number
+    assert again.awaits
+    assert calls(shop) == ["primary", "primary"]
+
+
+def test_who_acknowledges_an_inherited_page_at_the_pager_has_what_fires(shop: Shop) -> None:
+    first = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    heir = shop.fires("prod-checkout-cpu-critical")
+    shop.now += timedelta(seconds=5)
+    shop.hear(ERRORS, OK)
+    told_pager(shop, first, PagerState.ACKNOWLEDGED)
+    assert shop.store.alert(heir.number).is_acknowledged
+
+
+# -- silences
+
+
+def test_a_silence_on_what_somebody_has_keeps_only_its_return_quiet(shop: Shop) -> None:
+    alert = shop.fires(ERRORS)
+    shop.alerts.acknowledge(ANA, alert.number)
+    hidden = shop.silences.silence(ANA, "prod-checkout*", "2h", "known")
+    assert [one.id for one in hidden.reach.kept] == [alert.id]
+    now = shop.store.alert(alert.number)
+    assert (now.shown, now.silence) == (Shown.CARD, hidden.silence.id)
+    shop.silences.end(hidden.silence.id)
+    now = shop.store.alert(alert.number)
+    assert (now.shown, now.silence, now.incident) == (Shown.CARD, None, 1)
+    assert calls(shop) == ["primary"], "the end of the silence calls nobody: somebody has it"
+
+
+def test_what_a_silence_hides_is_known_before(shop: Shop) -> None:
+    alert = shop.fires(ERRORS)
+    wide = shop.silences.reach(ANA, "prod-*", "2h", "x")
+    assert wide.is_wide
+    assert [one.id for one in wide.alerts] == [alert.id]
+    none = shop.silences.reach(ANA, "prod-nothing-*", "2h", "x")
+    assert not none.is_wide
+    assert none.alarms == 0
+    assert shop.store.silences() == []
+    for number in range(12):
+        shop.hear(f"prod-basket-x{number}-low", OK)
+    assert shop.silences.reach(ANA, "prod-basket-*", "2h", "x").is_wide, "it fits twelve alarms that are known"
+
+
+# -- what belongs to one incident
+
+
+def test_an_old_minor_alert_neither_dates_nor_holds_the_incident_open(shop: Shop) -> None:
+    minor = shop.fires("prod-checkout-disk-low")
+    shop.pass_time(48 * 60)
+    worse = shop.fires(ERRORS)
+    shop.now += timedelta(seconds=4)
+    incident = shop.alerts.acknowledge(ANA, worse.number).incident
+    assert incident is not None
+    assert incident.started_at == worse.fired_at
+    assert shop.store.alert(minor.number).awaits
+    lines = [event.text for _, event in shop.store.timeline(1, limit=20)]
+    assert any(f"{minor.id} fires, no part of this" in line for line in lines)
+    shop.now += timedelta(seconds=60)
+    shop.hear(ERRORS, OK)
+    assert not shop.store.incident(1).is_open
+
+
+def test_who_takes_a_minor_alert_takes_what_is_worse_or_paged_with_it(shop: Shop) -> None:
+    paged = shop.fires(LATENCY)
+    shop.pass_time(48 * 60)
+    worse = shop.fires(ERRORS)
+    shop.alerts.acknowledge(ANA, worse.number)
+    assert shop.store.alert(paged.number).incident == 1
+
+
+# -- numbers
+
+
+def test_whoever_is_too_late_takes_no_number(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else acknowledges between this person's reading and writing."""
+    alert, read = shop.fires(ERRORS), shop.store.coming_number
+
+    def overtaken() -> int:
+        monkeypatch.setattr(shop.store, "coming_number", read)
+        shop.alerts.acknowledge(BOB, alert.number)
+        return 1
+
+    monkeypatch.setattr(shop.store, "coming_number", overtaken)
+    late = shop.alerts.acknowledge(ANA, alert.number)
+    assert not late.changed
+    assert late.alert.acknowledged_by == BOB.user_id
+    assert shop.incidents.declare(ANA, Declaration("search", "empty results", Severity.SEV3)).number == 2
+
+
+def test_a_number_that_somebody_else_took_is_not_given_twice(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    alert, read = shop.fires(ERRORS), shop.store.coming_number
+    numbers = iter([1])
+    shop.incidents.declare(ANA, Declaration("search", "empty results", Severity.SEV3))
+    monkeypatch.setattr(shop.store, "coming_number", lambda: next(numbers, 0) or read())
+    incident = shop.alerts.acknowledge(ANA, alert.number).incident
+    assert incident is not None
+    assert incident.number == 2
 
 
 # -- storms
@@ -762,6 +1058,41 @@ def test_after_a_storm_what_is_over_gets_no_card(stormy: Shop) -> None:
     assert [each for each in said if "shop" in each] == []
 
 
+def test_after_a_storm_also_what_paged_gets_no_card_when_it_is_over() -> None:
+    """The first of each service paged, and those behind it shared that page."""
+    stormy = Shop(**STORM, investigation={"by_itself": False})
+    alerts = [stormy.fires(f"prod-shop{each % 5}-latency{each}-high") for each in range(20)]
+    assert stormy.store.storm("ops") is not None
+    for alert in alerts:
+        stormy.now += timedelta(seconds=1)
+        page = Paged(at=stormy.now, role=Role.PRIMARY, name="Bob")
+        now = stormy.store.alert(alert.number)
+        stormy.store.save(Change(alerts=(now.changed(paged=(page,)),)), stormy.now)
+        stormy.hear(alert.alarm.name, OK)
+    stormy.pass_time(400)
+    assert [each for each in delivered(stormy) if "🟢" in each] == []
+
+
+def test_in_a_storm_every_service_that_pages_has_a_card(stormy: Shop) -> None:
+    for each in range(60):
+        stormy.now += timedelta(seconds=1)
+        stormy.fires(f"prod-shop{each % 25}-latency{each}-high")
+    said = delivered(stormy)
+    assert sum("🔴 SEV-2 · shop" in each for each in said) == 25
+
+
+def test_what_can_not_be_read_waits_behind_the_cards_and_becomes_a_number(shop: Shop) -> None:
+    began = shop.now
+    shop.intake.receive([Unreadable(source_id=f"g{n}", raw="?", problem="no JSON") for n in range(10)], NoTags())
+    shop.fires(LATENCY)
+    said = delivered(shop)
+    assert "SEV-2" in said[0]
+    assert len(said) == 1 + 3
+    shop.now += timedelta(seconds=61)
+    (flood,) = delivered(shop)
+    assert f"10 messages on the alert queue could not be read since <!date^{int(began.timestamp())}^" in flood
+
+
 def test_after_a_storm_a_few_of_what_still_fires_get_a_card_one_of_each_group(stormy: Shop) -> None:
     fourth = stormy.rules.triage.storm.alerts
     storm(stormy, fourth, "medium")
@@ -786,7 +1117,7 @@ def test_one_that_was_over_at_once_has_its_card_where_no_storm_is(shop: Shop) ->
 
 
 def test_an_alert_of_a_storm_whose_card_never_stood_has_no_notes(stormy: Shop) -> None:
-    alerts = storm(stormy, 20)
+    alerts = storm(stormy, 20, "medium")
     hidden = [one for one in alerts if one.shown is Shown.STORM]
     assert hidden
     stormy.pass_time(3600)
@@ -1032,7 +1363,7 @@ class Life(RuleBasedStateMachine):
     @precondition(_has_firing)
     @rule(data=st.data(), lasts=st.sampled_from(("5m", "1h")))
     def somebody_silences(self, data: st.DataObject, lasts: str) -> None:
-        self.shop.silences.silence_alert(ANA, self._alert(data).number, lasts, "known", "ops")
+        self.shop.silences.silence_alert(ANA, self._alert(data).number, lasts, "known")
 
     @rule()
     def somebody_ends_the_silences(self) -> None:

@@ -28,7 +28,7 @@ from bot.models import (
 from bot.steps.causes import wanted_for
 from bot.store.sqlite import SqliteStore
 from tests.bot.fixing import remediation
-from tests.bot.make import NOW, alert, incident
+from tests.bot.make import ANA, NOW, alert, incident
 
 BRIDGE = "https://meet.example/ops"
 
@@ -102,8 +102,35 @@ def test_an_automated_runbook_has_its_own_page(store: SqliteStore) -> None:
 
 
 def test_an_incident_has_its_own_bridge_and_without_one_none_is_named(store: SqliteStore) -> None:
-    assert "https://meet.example/INC-1" in words(said(store, failed(), incident()))
+    whole, part = incident(), alert(incident=1)
+    store.save(Change(incidents=(whole,), alerts=(part,)), NOW)
+    assert "https://meet.example/INC-1" in words(said(store, failed(), whole))
+    assert "https://meet.example/INC-1" in words(said(store, failed(), part)), "its alert's is the same"
     assert "Meet on" not in words(said(store, failed(), None, bridge=None))
+
+
+def test_the_steps_name_the_service_as_far_as_it_is_known_and_safe_to_paste(store: SqliteStore) -> None:
+    entry = {"cluster": "arn:aws:ecs:us-east-1:123456789012:cluster/shop-prod", "ecs_service": "checkout-api",
+             "region": "us-east-1", "log_groups": "/ecs/$(reboot)",
+             "dashboard": "https://console.aws.amazon.com/cloudwatch/home#dashboards/dashboard/checkout"}  # fmt: skip
+    config = Config.model_validate({"services": {"checkout-api": entry}})
+    told = words(Escalations(store, config, lambda _: "")(failed(), None))
+    assert "--cluster shop-prod --services checkout-api" in told
+    assert "region=us-east-1#dashboards:name=checkout" in told
+    assert "reboot" not in told
+    assert "--log-group-name <log-group>" in told
+    assert entry["dashboard"] in told
+
+
+def test_who_escalates_gets_the_steps_and_the_bridge_where_people_work(store: SqliteStore) -> None:
+    whole, part = incident(channel_id="C0INC"), alert(incident=1, service="checkout-api", has_stood=True)
+    store.save(Change(incidents=(whole,), alerts=(part,)), NOW)
+    rows = Escalations(store, Config(), lambda found: f"https://meet.example/{found.id}").asked_for(part, ANA)
+    assert [row.body.get("channel") for row in rows] == [None, "C0INC"], "under its card, and in the incident's channel"
+    for row in rows:
+        told = json.dumps(row.body)
+        assert "https://meet.example/INC-1" in told
+        assert "docs/runbooks/unknown.md" in told
 
 
 def test_a_verdict_is_why_too(store: SqliteStore) -> None:

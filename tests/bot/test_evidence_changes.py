@@ -104,17 +104,54 @@ def test_what_changes_nothing_is_left_out() -> None:
 
 def test_what_the_bot_did_to_the_service_is_marked_as_its_own() -> None:
     update = {"service": "checkout-api", "cluster": "shop-prod", "forceNewDeployment": True}
-    runbook = "Automation-1f0c2a3b-1111-2222-3333-444455556666"
+    run = "1f0c2a3b-1111-2222-3333-444455556666"
+    runbook, other = f"Automation-{run}", "Automation-9f0c2a3b-1111-2222-3333-444455556666"
+    started: Json = {"responseElements": {"automationExecutionId": run}}
+    document = {"documentName": "AIOps-RestartECSService", "parameters": {"Service": ["checkout-api"]}}
     aws = Aws(
         lookup_events=trail(
             event("UpdateService", arn=f"{OURS}/another-process", given=update),
             event("UpdateService", user=runbook, given=update, minutes=13),
             event("PutParameter", "ssm", 14, user=runbook, given={"name": "/shop/flag"}),
-            event("UpdateService", given=update, minutes=15),
+            event("StartAutomationExecution", "ssm", 15, arn=f"{OURS}/another-process", given=document, **started),
+            event("UpdateService", given=update, minutes=16, user=other),
+            event("UpdateService", given=update, minutes=17),
         )
     )
     found = gather(Source.CHANGES, aws).values["changes"]
-    assert [(each.what, each.is_ours) for each in found] == [("UpdateService", each) for each in (True, True, False)]
+    told = [("UpdateService", each) for each in (True, True, False, False)]
+    assert [(each.what, each.is_ours) for each in found] == told, "an automation that others began is theirs"
+
+
+def test_a_runbook_that_the_state_machine_began_is_ours_too() -> None:
+    run = "1f0c2a3b-1111-2222-3333-444455556666"
+    start: Json = {"arn": f"{OURS[:-9]}orchestrator/x", "given": {"documentName": "AIOps-RestartECSService"}}
+    update = {"service": "checkout-api", "cluster": "shop-prod", "forceNewDeployment": True}
+    aws = Aws(
+        lookup_events=trail(
+            event("UpdateService", user=f"Automation-{run}", given=update),
+            event("StartAutomationExecution", "ssm", 13, responseElements={"automationExecutionId": run}, **start),
+        )
+    )
+    first, *_ = gather(Source.CHANGES, aws).values["changes"]
+    assert (first.what, first.is_ours) == ("UpdateService", True)
+
+
+def test_a_dry_run_is_no_change_and_a_task_that_was_stopped_has_a_service() -> None:
+    dry = {"documentName": "AIOps-RestartECSService", "parameters": {"DryRun": ["true"], "Service": ["checkout-api"]}}
+    stop = {"cluster": "shop-prod", "task": "0123"}
+    aws = Aws(
+        lookup_events=trail(
+            event("StartAutomationExecution", "ssm", given=dry),
+            event("StopTask", minutes=13, given=stop, responseElements={"task": {"group": "service:search-api"}}),
+            event("StopTask", minutes=14, given=stop, responseElements={"task": {"group": "service:checkout-api"}}),
+        )
+    )
+    found = gather(Source.CHANGES, aws).values["changes"]
+    assert [(each.what, each.target, each.service) for each in found] == [
+        ("StopTask", "search-api", ""),
+        ("StopTask", "checkout-api", "checkout-api"),
+    ]
 
 
 def test_throttling_is_waited_out_and_pages_are_bounded() -> None:
@@ -243,7 +280,7 @@ def test_that_fewer_tasks_run_than_should_is_told_with_the_schedulers_complaint(
     assert (tasks.running, tasks.wanted) == (0, 2)
     assert tasks.why == "ECS: (service checkout-api) was unable to place a task"
     well = service(deployment(57, 3000), runningCount=2, desiredCount=2)
-    assert gather(Source.DEPLOYMENTS, Aws(describe_services=well)).values == {}
+    assert gather(Source.DEPLOYMENTS, Aws(describe_services=well)).values == {"wanted": 2}
 
 
 def heard(**facts: Any) -> Deployment:
@@ -267,6 +304,13 @@ def test_a_pipeline_calls_it_by_the_version_of_its_image_and_may_tell_late() -> 
     aws = Aws(describe_services=service(deployment(57, 15)), **ROLLED)
     (made,) = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since: [late]).values["changes"]
     assert (made.by, made.after) == ("bob.okafor", "checkout-api:57")
+
+
+def test_who_deployed_a_version_once_is_not_who_went_back_to_it() -> None:
+    once = heard(at=NOW - timedelta(minutes=40), version="checkout-api:57", by="bob.okafor")
+    aws = Aws(describe_services=service(deployment(57, 15)), **ROLLED)
+    first, second = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since: [once]).values["changes"]
+    assert (first.by, second.by) == ("ci-deployer", "bob.okafor")
 
 
 def test_what_was_heard_of_counts_where_ecs_can_not_be_asked() -> None:

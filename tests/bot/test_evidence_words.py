@@ -112,11 +112,11 @@ def test_any_line_has_a_short_pattern_and_sample(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a.", "1", "0f", "error ", "Error: ", "A1", "{", "\n", "too many ", "time "])
 def test_long_lines_take_no_time(piece: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     line = lines.clean(piece * 1_000_000)
     assert len(line) <= lines.MAX_LINE
     lines.pattern_of(line, LogClass.EXCEPTION)
-    assert time.perf_counter() - started < 1
+    assert time.thread_time() - started < 1
 
 
 def test_differences_of_task_definitions_never_tell_values() -> None:

@@ -13,6 +13,7 @@ from bot.errors import ChatError, CloudError, Outcome, Refused
 from bot.models import (
     Action,
     AlertStatus,
+    Asked,
     Change,
     Investigation,
     InvestigationStatus,
@@ -26,11 +27,14 @@ from bot.models import (
     RemediationStatus,
     Severity,
     Shown,
+    Source,
+    SourceOutcome,
 )
 from bot.owed import fixes as owed
+from bot.ports import Gathered
 from bot.signals import AlarmState
 from bot.store.sqlite import SqliteStore
-from tests.bot.make import NOW
+from tests.bot.make import NOW, alert
 from tests.bot.workshop import ANA, SERVICE, Works, World, order
 
 S = RemediationStatus
@@ -268,6 +272,47 @@ def test_metrics_are_looked_at_since_it_should_be_felt(works: Works) -> None:
     assert (scope.service, scope.alarm) == (SERVICE, works.store.alert(1).alarm)
 
 
+def test_what_is_measured_is_held_against_how_bad_it_was(works: Works) -> None:
+    alert = works.firing()
+    works.world.clock.move(minutes=3)
+    fix = works.finished(alert)
+    works.world.alarms.standing = {alert.alarm.name: AlarmState.OK}
+    works.world.metrics.readings = (Reading(measure=Measure.ERRORS, now=720, peak=720),)
+    assert "720/min at its worst)" in verified(works, fix).verdict[-1]
+    after, before = works.world.metrics.asked
+    assert fix.started_at is not None
+    assert before.since < alert.fired_at < before.until == fix.started_at < after.since
+
+
+def test_nothing_of_before_it_was_done_is_measured(works: Works) -> None:
+    """A short `verify`: what is measured by then is a part of the outage."""
+    with closing(Works(SqliteStore(":memory:"), World(), limits={"verify": "2m"})) as made:
+        fix = made.finished()
+        later(made, minutes=2)
+        assert fix.finished_at is not None
+        assert [scope.since > fix.finished_at for scope in made.world.metrics.asked] == [True]
+    with closing(Works(SqliteStore(":memory:"), World(), limits={"verify": "30s"})) as made:
+        made.finished()
+        later(made, seconds=30)
+        assert made.world.metrics.asked == [], "CloudWatch has no minute of it yet"
+
+
+def test_of_a_composite_alarm_its_childrens_metrics_are_read(works: Works) -> None:
+    whole = works.firing(1, alarm=alert(1).alarm.model_copy(update={"metric": ""}))
+    child = works.firing(2, parent=1, alarm=alert(2).alarm.model_copy(update={"metric": "5XXError"}))
+    verified(works, works.finished(whole))
+    assert [scope.alarm for scope in works.world.metrics.asked] == [child.alarm]
+
+
+def test_tasks_killed_out_of_memory_since_are_a_no(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix = works.finished(works.firing())
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    answer = Gathered(Asked(source=Source.METRICS, outcome=SourceOutcome.FOUND), {"stopped": 2})
+    monkeypatch.setattr(works.world.metrics, "collect", lambda scope: answer)
+    done = verified(works, fix)
+    assert (done.status, done.verdict[0]) == (S.NOT_RECOVERED, "2 tasks were killed out of memory since")
+
+
 def test_how_it_is_deployed_counts_and_is_shown(works: Works) -> None:
     fix = works.finished(works.firing())
     works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
@@ -455,6 +500,18 @@ def pictured(works: Works) -> None:
 
 def test_a_picture_goes_into_the_thread_behind_the_report(works: Works) -> None:
     pictured(works)
+    works.deliver()
+    assert works.world.chat.uploads == [("C0OPS", "1.AL-1", "RCA-1.png", PNG)]
+
+
+def test_a_picture_stays_with_its_report_when_the_alert_has_moved_under_another_card(works: Works) -> None:
+    pictured(works)
+    works.world.clock.move(seconds=1)
+    (report,) = works.claim()
+    works.carry(report)
+    works.firing(2)
+    alert = works.store.alert(1)
+    works.store.save(Change(alerts=(alert.changed(lead=2, shown=Shown.THREAD),)), works.world.clock())
     works.deliver()
     assert works.world.chat.uploads == [("C0OPS", "1.AL-1", "RCA-1.png", PNG)]
 

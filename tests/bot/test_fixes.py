@@ -14,7 +14,7 @@ import pytest
 from bot.errors import CloudError, Refused
 from bot.integrations.aws.clients import Clients
 from bot.integrations.aws.fixes import AwsFixes
-from bot.models import Action, Order, Plan, Progress, Remediation, Severity
+from bot.models import Action, Order, Plan, Progress, Remediation, RemediationStatus, Severity
 from bot.ports import Fixes
 from bot.resources import Resources
 from sandbox.aws.clock import CLOCK
@@ -462,8 +462,8 @@ def test_never_to_one_that_failed(world: World) -> None:
     by_hand = world.plan(Action.ROLLBACK, revision="2")
     assert by_hand.plan.radius == "this service only; web:2 failed when it was deployed last"
     first, second = world.fixes.choices(WEB)
-    assert (first.revision, first.was_stable) == ("web:2", False)
-    assert (second.revision, second.was_stable) == ("web:1", True)
+    assert (first.revision, first.was_stable) == ("web:1", True), "good ones first"
+    assert (second.revision, second.was_stable) == ("web:2", False)
 
 
 def test_numbers_count_and_not_the_alphabet(world: World) -> None:
@@ -481,6 +481,26 @@ def test_after_a_rollback_the_next_one_goes_further_back(world: World) -> None:
     world.carry_out(world.plan(Action.ROLLBACK))
     assert world.runs() == "web:2"
     assert world.plan(Action.ROLLBACK).plan.after == "web:1"
+
+
+def test_never_by_itself_to_one_that_a_rollback_left_and_who_names_it_is_warned(world: World) -> None:
+    world.deploy("web:v2")
+    world.deploy("web:v3")
+    done, _, _ = world.carry_out(world.plan(Action.ROLLBACK))
+    world.more["past"] = lambda: (done.changed(status=RemediationStatus.VERIFIED),)
+    named = world.plan(Action.ROLLBACK, revision="3")
+    assert named.plan.warnings == ("web:3 is known to be bad: FIX-12 went back from it",)
+    assert "web:3 was stable" not in named.plan.checks
+    assert [(each.revision, each.was_stable) for each in world.fixes.choices(WEB)] == [
+        ("web:1", True),
+        ("web:3", False),
+    ]
+    told = world.refused(Action.ROLLBACK, revision="99")
+    assert "There is web:1, web:3 (FIX-12 went back from it); web:2 runs now." in told
+    world.deploy("web:v4")
+    assert world.plan(Action.ROLLBACK).plan.after == "web:2"
+    world.more["past"] = lambda: (done.changed(status=RemediationStatus.NOT_RECOVERED),)
+    assert world.plan(Action.ROLLBACK).plan.after == "web:1", "FIX-12 went to 2 in vain"
 
 
 def test_a_rollback_in_progress_is_not_rolled_back(world: World) -> None:
@@ -507,7 +527,7 @@ def test_a_wrong_revision_is_refused_with_what_there_is(world: World) -> None:
         assert world.refused(roll, revision=wrong) == f"I can't read “{wrong}” as a revision. {there}"
     assert world.refused(roll, revision="99") == f"There is no web:99. {there}"
     assert world.refused(roll, revision="api:1") == f"web runs web, and api:1 is another family. {there}"
-    assert world.refused(roll, revision="web:3") == f"web:3 is what runs now. {there}"
+    assert world.refused(roll, revision="web:3") == "web:3 is what runs now. There is web:2, web:1."
     foreign = "arn:aws:ecs:eu-west-1:999999999999:task-definition/web:1"
     assert "is in another account or region" in world.refused(roll, revision=foreign)
     world.shop("ecs").deregister_task_definition(taskDefinition="web:1")
@@ -516,7 +536,7 @@ def test_a_wrong_revision_is_refused_with_what_there_is(world: World) -> None:
 
 def test_without_a_revision_before(world: World) -> None:
     said = world.refused(Action.ROLLBACK)
-    assert said.startswith("No revision before web:1 is known to have been stable")
+    assert said.startswith("No revision before web:1 is known to have been good")
     assert said.endswith("There is no other revision; web:1 runs now.")
     assert world.fixes.choices(WEB) == []
     world.deploy("web:v2")
@@ -533,7 +553,7 @@ def test_a_service_that_is_seldom_deployed_goes_back_to_what_it_replaced(world: 
     asked = world.plan(Action.ROLLBACK)
     assert (asked.plan.after, asked.plan.checks[-1]) == ("web:1", "web:1 can be deployed")
     service.rollouts.clear()
-    assert "No revision before web:2 is known to have been stable" in world.refused(Action.ROLLBACK)
+    assert "No revision before web:2 is known to have been good" in world.refused(Action.ROLLBACK)
     assert world.plan(Action.ROLLBACK, revision="1").plan.after == "web:1"
 
 

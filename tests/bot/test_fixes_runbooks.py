@@ -327,7 +327,7 @@ def test_a_group_gets_a_quarter_more_and_loses_it_again(account: Account) -> Non
     assert (asked.plan.before, asked.plan.after, asked.plan.undo) == ("4 instances", "5 instances", "back to 4")
     done, progress = account.to_the_end(asked)
     assert progress.problem == ""
-    assert progress.said.startswith("done: desired capacity 4 → 5")
+    assert progress.said.startswith("desired capacity 4 → 5")
     assert account.capacity() == 5
     undo = fix(asked.order, account.fixes.undo(done), number=13, token="0b0f6d1e-2b6e-4b52-9d3a-3f1a5c1f7a11")
     assert (undo.plan.before, undo.plan.after) == ("5 instances", "4 instances")
@@ -378,7 +378,7 @@ def test_dead_letters_go_back_to_where_they_came_from(account: Account) -> None:
     assert asked.plan.before == "3 dead letters"
     done, progress = account.to_the_end(asked)
     assert progress.problem == ""
-    assert progress.said.startswith("done: messages 3 → ")
+    assert progress.said.startswith("messages 3 → ")
     assert account.waiting("work-dlq") == 0
     with pytest.raises(Refused, match="FIX-12 can't be undone: AIOps-PurgeSQSDLQ has no way back"):
         account.fixes.undo(done)
@@ -410,7 +410,7 @@ def test_a_service_by_runbook(account: Account) -> None:
     old = account.tasks()
     _, progress = account.to_the_end(asked)
     assert progress.problem == ""
-    assert "deployment" in progress.said or progress.said == "done"
+    assert progress.said == "all its steps succeeded"
     assert not old & account.tasks()
     account.update(desiredCount=0)
     assert "is turned off" in account.refused(Action.RUNBOOK, WEB, runbook="AIOps-RestartECSService")
@@ -444,6 +444,9 @@ def test_a_database_needs_a_topic_and_tells_it(account: Account) -> None:
     assert account.to_the_end(asked)[1].problem == ""
     quiet = account.plan(Action.RUNBOOK, orders, runbook=runbook, parameters={"TopicArn": topic})
     assert quiet.plan.radius == "nothing is changed"
+    assert quiet.plan.is_look
+    assert quiet.plan.offers == {"Force a failover…": "Force=true"}
+    assert (asked.plan.is_look, asked.plan.offers) == (False, {})
     single = orders._replace(database="orders-b")
     assert account.plan(Action.RUNBOOK, single, runbook=runbook, parameters=given).plan.before.startswith("in ")
     nowhere = orders._replace(database="nowhere")

@@ -72,6 +72,27 @@ def test_anomalies_or_metrics_alone_are_enough() -> None:
     assert rca({"anomalies": ["Errors: 25 (expected 0)"], "metrics": None}, at=NOW)["severity"] == "CRITICAL"
 
 
+def test_memory_far_above_what_is_expected_is_the_matrixs_memory_row() -> None:
+    given: dict[str, Any] = {"anomalies": ["Memory: 95% (expected 40%)"], "metrics": {"memory_utilization": 95}}
+    answer = rca(given, at=NOW)
+    assert (answer["root_cause"], answer["auto_action"]) == ("Memory Leak (OOM)", "Restart tasks")
+    assert answer["evidence"] == ["memory: 95 % (expected 40 %)"]
+    flat = rca({"anomalies": ["Memory: 72% (expected 70%)"], "metrics": {}}, at=NOW)
+    assert flat["root_cause"] == "Unknown"
+    both = rca({**given, "metrics": {**given["metrics"], "error_count": 25}}, at=NOW)
+    assert "memory: 95 % (expected 40 %)" in both["evidence"]
+    assert any(line.startswith("25 errors") for line in both["evidence"])
+    bare = rca({"metrics": {"memory_utilization": 95, "error_count": 25}}, at=NOW)
+    assert "memory: 95 %" in bare["evidence"]
+
+
+def test_many_errors_without_a_known_deployment_name_the_rows_action_and_say_that_there_is_none() -> None:
+    answer = rca({"metrics": {"error_count": 25}}, at=NOW)
+    assert (answer["auto_action"], answer["rollback"]) == ("Rollback deployment", False)
+    assert answer["note"] == "no deployment is known that could be rolled back"
+    assert rca({"metrics": {"cpu_utilization": 95}}, at=NOW)["note"] == ""
+
+
 def test_what_a_payload_names_beside_is_not_read_and_told() -> None:
     given = {"metrics": {"cpu_utilization": 95}, "TopicArn": "arn:aws:sns:eu-west-1:666:loot", "cluster": "theirs"}
     answer, plain = rca(given, at=NOW), rca({"metrics": given["metrics"]}, at=NOW)
@@ -157,12 +178,12 @@ def test_it_waits_for_what_runs_for_its_cool_down_and_for_the_hourly_cap(place: 
         rollback(place)
     while hands.look(running.number).status is S.RUNNING:
         place.sleep(3)
-    with pytest.raises(Refused, match=r"rollback was done for platform .* it can be done again in"):
+    with pytest.raises(Refused, match=r"rollback was done for platform .* by itself it could run again in"):
         rollback(place)
     place.now += timedelta(minutes=11)
     assert rollback(place)["status"] == "succeeded"
     place.now += timedelta(minutes=11)
-    with pytest.raises(Refused, match="2 remediations were done for platform within the hour"):
+    with pytest.raises(Refused, match="2 remediations within the hour"):
         rollback(place)
     assert len(place.fixes.begun) == 2
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from bot.errors import Outcome, SettingsError, TrackerError
-from bot.integrations.github import api, words
+from bot.integrations.github import api, issues, words
 from bot.integrations.github.refusals import Doing
 from bot.integrations.github.tracker import GitHub
 from bot.integrations.nothing import NoTracker
@@ -23,6 +24,7 @@ from sandbox.github.cast import ANA, PASSER_BY, ROBOT
 from sandbox.github.thread import GitHubServer
 
 Json = dict[str, Any]
+SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 DOING = Doing("do something", "Some: write")
 TOKEN = "github_pat_of_the_bot"
 LABEL = "incident-action-item"
@@ -97,7 +99,7 @@ def test_an_issue_says_what_is_to_do_and_is_followed(here: Here) -> None:
     assert issue["body"] == "For INC-7\n\n<!-- aiops:action:12 -->"
     assert [(label["name"], label["color"]) for label in issue["labels"]] == [(LABEL, "b60205")]
     here.server.control("close", number=1, **{"as": ANA})
-    assert tracker.issue(1) == Ticket(1, ticket.url, is_open=False)
+    assert tracker.closed_issues(SINCE) == [1]
 
 
 def test_the_same_key_is_the_same_issue_however_it_stands(here: Here) -> None:
@@ -133,9 +135,46 @@ def test_an_issue_is_closed_as_done_and_closing_it_again_changes_nothing(here: H
     error = refused(lambda: here.tracker.close_issue(1))
     assert (error.code, error.retryable) == ("connection", True)
     here.tracker.close_issue(1)
-    assert here.tracker.issue(1).is_open is False
+    assert here.tracker.closed_issues(SINCE) == [1]
     (issue,) = here.seen()["issues"]
     assert issue["state_reason"] == "completed"
+
+
+def test_one_call_says_which_issues_were_closed_since(here: Here) -> None:
+    for number in range(1, 4):
+        here.open(f"action:{number}")
+    here.propose()
+    here.server.control("close", number=1)
+    here.server.control("close", number=3)
+    before = len(here.calls("GET"))
+    assert here.tracker.closed_issues(SINCE) == [1, 3]
+    assert len(here.calls("GET")) == before + 1
+    assert here.tracker.closed_issues(datetime.now(UTC) + timedelta(days=1)) == []
+
+
+def test_more_closed_issues_than_a_page_has(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "PAGE_SIZE", 2)
+    monkeypatch.setattr(issues, "PAGE_SIZE", 2)
+    for number in range(1, 6):
+        here.open(f"action:{number}")
+        here.server.control("close", number=number)
+    assert sorted(here.tracker.closed_issues(SINCE)) == [1, 2, 3, 4, 5]
+
+
+def test_an_issue_says_who_has_it_now_and_keeps_what_people_wrote(here: Here) -> None:
+    body = "From INC-7\n\n- Owner: Ana\n- Due: 2026-12-01\n\nFor later: - Owner: nobody"
+    here.open(body=body)
+    here.tracker.revise_issue(1, {"Owner": "@Dee\\1 <!-- x", "Due": "2026-12-02", "Priority": "P1"})
+    (issue,) = here.seen()["issues"]
+    assert issue["body"].splitlines()[2:6] == [
+        "- Owner: @\u200bDee\\1 &lt;!-- x",
+        "- Due: 2026-12-02",
+        "",
+        "For later: - Owner: nobody",
+    ]
+    assert issue["body"].endswith("<!-- aiops:action:12 -->")
+    here.tracker.revise_issue(1, {"Due": "2026-12-02"})
+    assert len(here.calls("PATCH")) == 1, "what says it already is left alone"
 
 
 def test_an_issue_that_was_deleted_can_not_be_closed(here: Here) -> None:
@@ -514,7 +553,7 @@ def test_a_repository_without_a_commit_is_said(here: Here) -> None:
 
 
 def test_an_issue_that_is_not_there_is_said(here: Here) -> None:
-    error = refused(lambda: here.tracker.issue(99))
+    error = refused(lambda: here.tracker.revise_issue(99, {}))
     assert error.code == "not_found"
     assert "can't read issue #99 in shop/operations (404)" in error.detail
 
@@ -543,7 +582,7 @@ def test_the_token_is_sent_whatever_netrc_says(here: Here, tmp_path: Any, monkey
     "act",
     [
         lambda tracker: tracker.open_issue(KEY, "t", "b", []),
-        lambda tracker: tracker.issue(1),
+        lambda tracker: tracker.closed_issues(SINCE),
         lambda tracker: tracker.propose("k", "p", "t", "t", "b"),
     ],
 )

@@ -79,6 +79,25 @@ def test_whoever_looked_long_ago_is_left_in_peace(world: World) -> None:
     assert len(world.slack.pages) == 1
 
 
+def test_after_a_restart_those_who_looked_lately_are_kept_up_to_date(world: World) -> None:
+    open_(world, "U1")
+    world.now += LATELY
+    open_(world, ANA, "U0BOB")
+    world.slack.pages.clear()
+    world.homes = Homes(board(world.store), world.slack, lambda: world.now)
+    world.change()
+    world.rounds(1)
+    assert world.slack.counts == {ANA: 1, "U0BOB": 1}
+    assert world.slack.pages[0][1]["blocks"]
+    world.rounds(3)
+    assert len(world.slack.pages) == 2, "nothing happened since"
+    world.now += LATELY
+    world.homes = Homes(board(world.store), world.slack, lambda: world.now)
+    world.change(2)
+    world.rounds(2)
+    assert len(world.slack.pages) == 2, "that was long ago"
+
+
 def test_a_change_that_is_on_nobodys_page_publishes_nothing(world: World) -> None:
     open_(world, ANA, "U0BOB")
     world.store.save(Change(action_items=(action_item(owner="U0CY"),)), NOW)

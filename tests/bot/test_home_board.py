@@ -82,7 +82,7 @@ def test_an_incident_that_i_was_called_to_waits_for_my_acknowledgement(store: Sq
     called = (Paged(at=NOW, role=Role.PRIMARY, name="Bob", user_id=BOB),)
     keep(store, incidents=(incident(1, paged=called), incident(2, paged=called, status=Status.INVESTIGATING)))
     assert numbers(facts(store, BOB).waiting.called) == [1]
-    assert numbers(facts(store, ANA).waiting.called) == [], "it is hers already"
+    assert numbers(facts(store, ANA).waiting.called) == [1], "she has not acknowledged hers"
 
 
 PLANS = {

@@ -81,8 +81,12 @@ def test_a_digest_as_markdown_and_csv(said: Said) -> None:
     assert ["firings", alert(1).alarm.name, "4", ""] in rows
 
 
-def test_an_empty_one_says_so(said: Said) -> None:
-    assert "No incidents, no alerts" in said("digest", "--service", "nothing")[1]
+def test_an_empty_one_says_so_and_a_service_that_nobody_knows_is_refused(said: Said) -> None:
+    Path("config.yml").write_text("services:\n  search: {}\n", encoding="utf-8")
+    assert "No incidents, no alerts" in said("digest", "--service", "search")[1]
+    code, out, err = said("digest", "--service", "serch")
+    assert (code, out) == (2, "")
+    assert "--service: I know nothing about “serch”. Did you mean search?" in err
 
 
 def test_an_export_is_a_line_a_row(said: Said) -> None:

@@ -699,9 +699,19 @@ def test_at_the_same_moment_the_secondary_comes_first(policy: Policy, severity: 
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(-5, "0 s"), (0, "0 s"), (20.9, "20 s"), (60, "1 min"), (125, "2 min"), (3600, "1 h"), (5430, "1 h 30 min")],
+    [
+        (-5, "0 s"),
+        (0, "0 s"),
+        (20.9, "20 s"),
+        (60, "1 min"),
+        (160, "2 min 40 s"),
+        (3600, "1 h"),
+        (3930, "1 h 05 min"),
+        (172_799, "47 h 59 min"),
+        (273_600, "3 days 4 h"),
+    ],
 )
-def test_a_span_is_told_in_seconds_below_a_minute(seconds: float, said: str) -> None:
+def test_a_span_is_told_in_two_units_at_most(seconds: float, said: str) -> None:
     assert span(timedelta(seconds=seconds)) == said
 
 

@@ -245,6 +245,17 @@ def test_the_pause_doubles_up_to_a_minute_and_is_spread() -> None:
     assert backoff(1_440) <= 1.2 * MAX_BACKOFF, "a day of tries, one a minute"
 
 
+def test_a_page_is_tried_every_five_seconds_as_long_as_it_takes(office: Office) -> None:
+    page = row().model_copy(update={"kind": OwedKind.PAGE})
+    office.carrier.fail(page, *(passing() for _ in range(9)))
+    office.open()
+    office.owe(page)
+    for tries in range(1, 10):
+        office.tried(page, tries)
+        office.advance(6.1)
+    office.delivers(page)
+
+
 def test_while_a_row_waits_for_its_next_try_the_lane_waits_and_other_lanes_go_on(office: Office) -> None:
     failing, behind, elsewhere = row(), row(), row("other")
     office.carrier.fail(failing, passing())

@@ -303,8 +303,8 @@ def test_many_errors_without_a_deployment_that_did_it_are_investigated(changes: 
 def test_sentences_have_numbers() -> None:
     told = diagnose(FAILING)
     assert told.findings[:2] == (
-        "212 errors in 10 min (expected 0): `KeyError: 'currency'` × 198",
-        "4.2 % of the requests fail",
+        "212 errors in 10 min (expected 0); in the logs: `KeyError: 'currency'` × 198",
+        "4.2 % of the requests in these 10 min fail",
     )
     deployed = "deployed web:56 → web:57 by ci-deployer, 3 min before the first error, same service"
     assert deployed in told.findings
@@ -389,6 +389,39 @@ def test_what_did_not_run_any_more_when_it_began_is_no_suspect() -> None:
     assert after.action is None, "but it does not run any more"
     failed = change(ago=3, what="deployment of web:57 failed", before="web:56", after="web:57")
     assert diagnose(FAILING.model_copy(update={"changes": (failed,)})).action is None
+
+
+def test_what_a_deployment_just_made_slow_goes_back_and_is_not_scaled_up() -> None:
+    slow = latency(2.4, 0.2, deviation=0.05)
+    told = diagnose(evidence(slow, changes=(change(ago=2, before="web:56", after="web:57"),)))
+    assert (told.cause, told.action) == (Cause.SLOW, Action.ROLLBACK)
+    long_ago = change(ago=50, before="web:56", after="web:57")
+    assert diagnose(evidence(slow, changes=(long_ago,))).action is Action.SCALE_UP
+    other = change(ago=2, before="app:8", after="app:9", target="mailer", service="mailer")
+    assert diagnose(evidence(slow, changes=(other,))).action is Action.SCALE_UP
+
+
+def test_errors_of_an_earlier_trouble_do_not_bring_back_what_was_taken_back() -> None:
+    early = lines("KeyError: 'currency'", 90, first_seen=NOW - 9 * MINUTE)
+    bad = change(ago=12, before="web:56", after="web:57")
+    back = change(ago=4, what="deployed web:56", before="web:57", after="web:56", by="bob.okafor")
+    found = evidence(cpu(93), logs=(early,), changes=(bad, back), counted_since=NOW - MINUTE)
+    told = diagnose(found)
+    assert all(each.change.after != "web:57" for each in told.suspects)
+    assert "web:57: taken back to web:56 4 min before it began" in told.excluded
+    earlier = found.model_copy(update={"counted_since": NOW - 6 * MINUTE})
+    assert diagnose(earlier).suspects[0].change.after == "web:57", "the datapoint began while it ran"
+
+
+def test_going_back_to_a_version_is_not_its_first_deployment() -> None:
+    first = change(ago=9, what="deployed web:56", after="web:56", by="bob.okafor")
+    bad = change(ago=6, before="web:56", after="web:57", by="ci-deployer")
+    back = change(ago=2, what="deployed web:56", before="web:57", after="web:56", by="ana")
+    assert [(each.after, each.by) for each in distinct([first, bad, back])] == [
+        ("web:56", "bob.okafor"),
+        ("web:57", "ci-deployer"),
+        ("web:56", "ana"),
+    ]
 
 
 def test_what_the_bot_did_itself_is_no_suspect() -> None:

@@ -130,6 +130,13 @@ def test_changed_rows_are_counted_as_they_are_now(store: SqliteStore) -> None:
     assert [one.resolved_at for one in store.incidents_declared(NOW, after(1))] == [after(60)]
 
 
+def test_an_alert_in_a_thread_has_a_card_too(store: SqliteStore) -> None:
+    alerts = tuple(firing(number, shown=how, key="k") for number, how in enumerate(Shown, start=1))
+    store.save(Change(alerts=alerts), NOW)
+    [count] = store.alarm_counts(NOW, after(1))
+    assert (count.alerts, count.cards) == (len(Shown), 2)
+
+
 def test_rows_of_an_older_version_are_counted_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _as_before(path, monkeypatch)
     with closing(SqliteStore(path)) as store:

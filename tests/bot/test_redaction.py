@@ -103,6 +103,6 @@ def test_a_secret_is_found_wherever_it_stands(before: str, after: str) -> None:
 def test_it_takes_time_linear_in_the_text(piece: str) -> None:
     """Ten times the text takes far less than the hundred times that something quadratic would."""
     text = piece * (200_000 // len(piece))
-    started = time.perf_counter()
+    started = time.thread_time()
     redacted(text)
-    assert time.perf_counter() - started < 3
+    assert time.thread_time() - started < 3

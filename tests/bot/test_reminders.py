@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.config import Config
 from bot.models import PostMortemStatus
-from bot.steps import reminders
+from bot.steps.reminders import Rhythm
 from tests.bot.make import action_item, post_mortem
 
 BERLIN, TOKYO, LA = ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Tokyo"), ZoneInfo("America/Los_Angeles")
@@ -29,7 +30,7 @@ def hours(**ahead: float) -> datetime:
 def test_a_post_mortems_owner_hears_a_day_and_four_hours_ahead_then_when_it_is_due_then_every_morning() -> None:
     moment, heard = DUE - timedelta(hours=48), []
     for _ in range(5):
-        moment = reminders.of_moment(DUE, moment, BERLIN)
+        moment = Rhythm(BERLIN).of_moment(DUE, moment)
         heard.append(moment)
     mornings = [datetime(2026, 11, day, 8, tzinfo=UTC) for day in (25, 26)]
     assert heard == [hours(hours=-24), hours(hours=-4), DUE, *mornings]
@@ -37,30 +38,28 @@ def test_a_post_mortems_owner_hears_a_day_and_four_hours_ahead_then_when_it_is_d
 
 def test_what_would_come_at_night_comes_in_the_morning() -> None:
     due = datetime(2026, 11, 24, 18, tzinfo=UTC)  # 03:00 in Tokyo
-    first = reminders.of_moment(due, due - timedelta(hours=47), TOKYO)
+    first = Rhythm(TOKYO).of_moment(due, due - timedelta(hours=47))
     assert first == datetime(2026, 11, 24, 0, tzinfo=UTC)
-    assert reminders.of_moment(due, first, TOKYO) == datetime(2026, 11, 25, 0, tzinfo=UTC), "23:00 is night, too"
+    assert Rhythm(TOKYO).of_moment(due, first) == datetime(2026, 11, 25, 0, tzinfo=UTC), "23:00 is night, too"
 
 
 def test_the_morning_is_nine_by_the_clock_also_where_the_clock_was_changed() -> None:
     saturday = datetime(2026, 3, 28, 12, tzinfo=UTC)
-    assert reminders.next_morning(saturday, BERLIN) == datetime(2026, 3, 29, 7, tzinfo=UTC)
-    assert reminders.next_morning(datetime(2026, 10, 24, 12, tzinfo=UTC), BERLIN) == datetime(
-        2026, 10, 25, 8, tzinfo=UTC
-    )
+    assert Rhythm(BERLIN).next_morning(saturday) == datetime(2026, 3, 29, 7, tzinfo=UTC)
+    assert Rhythm(BERLIN).next_morning(datetime(2026, 10, 24, 12, tzinfo=UTC)) == datetime(2026, 10, 25, 8, tzinfo=UTC)
 
 
 @given(moments, moments, zones)
 def test_no_reminder_comes_at_night_and_each_is_later(due: datetime, now: datetime, zone: ZoneInfo) -> None:
-    found = reminders.of_moment(due, now, zone)
+    found = Rhythm(zone).of_moment(due, now)
     assert found > now
-    assert not reminders.is_night(found, zone)
+    assert not Rhythm(zone).is_quiet(found)
     assert found - now <= max(due - now, timedelta()) + timedelta(hours=37)
 
 
 @given(st.dates(date(2024, 1, 1), date(2028, 1, 1)), moments, zones)
 def test_action_items_are_reminded_of_at_nine(due: date, now: datetime, zone: ZoneInfo) -> None:
-    found = reminders.of_day(due, now, zone)
+    found = Rhythm(zone).of_day(due, now)
     local = found.astimezone(zone)
     assert found > now
     assert local.time() == time(9)
@@ -69,9 +68,9 @@ def test_action_items_are_reminded_of_at_nine(due: date, now: datetime, zone: Zo
 
 @given(moments, zones, st.sampled_from(["hour", "tomorrow", "monday"]))
 def test_a_snooze_ends_later_and_by_day(now: datetime, zone: ZoneInfo, how: str) -> None:
-    until = reminders.snoozed(how, now, zone)
+    until = Rhythm(zone).snoozed(how, now)
     assert until > now
-    assert not reminders.is_night(until, zone)
+    assert not Rhythm(zone).is_quiet(until)
     assert until - now <= timedelta(days=8)
     if how == "monday":
         assert until.astimezone(zone).weekday() == 0
@@ -87,4 +86,46 @@ def test_a_snooze_ends_later_and_by_day(now: datetime, zone: ZoneInfo, how: str)
     ],
 )
 def test_what_is_done_or_waits_reminds_nobody(subject: object) -> None:
-    assert reminders.next_for(subject, DUE, BERLIN) is None  # type: ignore[arg-type]
+    assert Rhythm(BERLIN).next_for(subject, DUE) is None  # type: ignore[arg-type]
+
+
+# -- as the config has it
+
+
+def of(**config: object) -> Rhythm:
+    return Rhythm(BERLIN, Config.model_validate(config))
+
+
+def test_quiet_hours_may_be_others_or_none() -> None:
+    night = datetime(2026, 11, 24, 23, tzinfo=UTC)  # midnight in Berlin
+    assert of(reminders={"quiet": "none"}).by_day(night) == night
+    noon, until_ten = datetime(2026, 11, 24, 12, tzinfo=UTC), of(reminders={"quiet": "20:00-10:00"})
+    assert until_ten.by_day(noon) == noon
+    assert until_ten.by_day(night) == datetime(2026, 11, 25, 9, tzinfo=UTC), "nine would be quiet: at ten"
+
+
+def test_in_the_demo_minutes_are_what_hours_are_elsewhere() -> None:
+    short = of(
+        reminders={"quiet": "none", "again": "24m"},
+        post_mortems={"remind": ["4m", "24m"]},
+        action_items={"again": "3h"},
+    )
+    moment, heard = DUE - timedelta(minutes=48), []
+    for _ in range(5):
+        moment = short.of_moment(DUE, moment)
+        heard.append((moment - DUE) // timedelta(minutes=1))
+    assert heard == [-24, -4, 0, 24, 48]
+    noon = datetime(2026, 11, 24, 11, tzinfo=UTC)
+    assert short.of_day(noon.date(), noon - timedelta(seconds=1)) == noon, "every three hours from nine"
+    assert short.of_day(noon.date(), noon) == noon + timedelta(hours=3)
+
+
+def test_what_is_overdue_may_be_named_more_rarely() -> None:
+    noon = datetime(2026, 11, 24, 11, tzinfo=UTC)
+    assert of(reminders={"again": "2d"}).again(noon) == datetime(2026, 11, 26, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("quiet", ["22:00", "8-22h", "09:00-09:00", 5])
+def test_hours_that_are_none_are_refused(quiet: object) -> None:
+    with pytest.raises(ValueError, match=r"no hours|no time"):
+        of(reminders={"quiet": quiet})

@@ -18,6 +18,7 @@ from bot.integrations.slack.pager import SlackPager, delivery_id
 from bot.integrations.slack.people import SlackPeople
 from bot.models import Duty, Message, MessageRef, Page, Role, Severity
 from sandbox.slack.thread import SandboxServer
+from tests.bot.make import NOW, after
 from tests.clock import MovableClock
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ PAGE = Page(
     severity=Severity.SEV1,
     service="checkout-api",
     source="123456789012 eu-west-1",
+    asked_at=NOW,
     link="https://example.slack.com/archives/C0OPS/p1700000000000100",
     details={"Value": "212 *bold*"},
 )
@@ -123,17 +125,19 @@ def test_the_rest_is_nothing_to_do(world: World) -> None:
     assert world.pager.changes([PAGE.key]) == []
 
 
-def test_delivery_ids_tell_pages_roles_and_people_apart() -> None:
+def test_delivery_ids_tell_pages_roles_people_and_calls_apart() -> None:
     other = PAGE.model_copy(update={"key": "other"})
+    again = PAGE.model_copy(update={"asked_at": after(60)})
     asked = Duty(role=Role.ASKED, name="x")
     ids = {
         delivery_id(PAGE, PRIMARY, BOB),
         delivery_id(PAGE, LEAD, BOB),
         delivery_id(other, PRIMARY, BOB),
+        delivery_id(again, PRIMARY, BOB),
         delivery_id(PAGE, asked, BOB),
         delivery_id(PAGE, asked, ANA),
     }
-    assert len(ids) == 5
+    assert len(ids) == 6
     assert delivery_id(PAGE, PRIMARY, BOB) == delivery_id(PAGE, PRIMARY, BOB)
 
 

@@ -332,14 +332,18 @@ def test_one_more_than_allowed_within_the_window_is_a_storm_and_only_what_pages_
     assert (storm.alerts, storm.shown, storm.hidden) == (7, 5, 2)
 
 
-def test_a_storm_of_pages_does_not_show_cards_without_end() -> None:
+def test_in_a_storm_each_service_that_pages_has_a_card_and_another_for_what_is_worse() -> None:
     by, storm = stormy(), Storm(channel="ops", window=NOW)
-    shown = []
-    for number in range(12):
-        storm, how = by.storm(storm, fellow(number, pages=True), after(number))
-        shown.append(how)
-    assert shown == [Shown.CARD] * 6 + [Shown.STORM] * 6
-    assert storm.alerts == storm.shown + storm.hidden == 12
+    for number in range(9):  # three services, three alerts each
+        page = fellow(number, pages=True, severity=Severity.SEV2, group=f"prod/s{number % 3}")
+        storm, how = by.storm(storm, page, after(number))
+        assert how is (Shown.CARD if number < 3 else Shown.CARD if not storm.is_on else Shown.STORM)
+    assert storm.is_on
+    storm, how = by.storm(storm, fellow(10, pages=True, severity=Severity.SEV1, group="prod/s0"), after(10))
+    assert how is Shown.CARD, "worse than what has a card"
+    storm, how = by.storm(storm, fellow(11, pages=True, severity=Severity.SEV2, group="prod/s9"), after(11))
+    assert how is Shown.CARD, "however many there were"
+    assert (storm.alerts, storm.shown, storm.hidden) == (11, 5, 6)
 
 
 def test_slow_alerts_are_no_storm() -> None:
@@ -355,6 +359,9 @@ def test_every_alert_has_a_reason_for_each_stage_and_a_number() -> None:
     stages = [each.stage for each in alert.decisions]
     assert stages == [
         Stage.DEDUP,
+        Stage.FLAP,
+        Stage.SILENCE,
+        Stage.INHIBITION,
         Stage.ENRICHMENT,
         Stage.SEVERITY,
         Stage.ROUTING,

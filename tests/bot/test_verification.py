@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,11 +12,23 @@ from hypothesis import strategies as st
 
 from bot.models import Measure, Progress, Reading
 from bot.signals import AlarmState
-from bot.verification import Window, is_usual, judge, number
+from bot.verification import Measured, Verdict, Window, is_usual, number
+from bot.verification import judge as judged
 
 OK, FIRES, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
 STABLE, STUCK = Progress(said="6 of 6 tasks run web:56"), Progress(said="", problem="web:56 does not start")
 QUARTER = timedelta(minutes=15)
+DEFAULT = Window()
+
+
+def judge(
+    readings: Sequence[Reading],
+    alarm: AlarmState | None,
+    progress: Progress | None,
+    window: Window = DEFAULT,
+    **more: Any,
+) -> Verdict:
+    return judged(Measured(readings, window, **more), alarm, progress)
 
 
 def reading(measure: Measure = Measure.CPU, now: float = 31.0, **values: Any) -> Reading:
@@ -35,7 +48,7 @@ def test_an_alarm_that_is_not_ok_is_a_no_whatever_the_metrics_say(state: AlarmSt
     verdict = judge([reading(threshold=80.0)], state, STABLE)
     assert not verdict.is_well
     assert verdict.lines == (
-        f"the alarm is {state.value}",
+        "the alarm still fires" if state is FIRES else "the alarm is INSUFFICIENT_DATA",
         "6 of 6 tasks run web:56",
         "CPU 31 % (limit 80 %)",
     )
@@ -80,23 +93,30 @@ def test_counts_are_held_against_a_limit_over_the_same_time() -> None:
     """An alarm on more than 10 errors in 5 minutes is not beyond its limit with 29 of them in 15."""
     window = Window(length=QUARTER, period=timedelta(minutes=5))
     assert judge([count(29, threshold=10.0)], OK, None, window).is_well
-    verdict = judge([count(31, threshold=10.0, before=400.0)], OK, None, window)
-    assert verdict == (False, ("errors 31 (before 100, limit 30)", "the alarm is OK"))
+    verdict = judge([count(31, threshold=10.0)], OK, None, window, worst=[count(5000, peak=720.0)])
+    assert verdict == (False, ("errors 2.07/min (720/min at its worst, limit 2/min)", "the alarm is OK"))
 
 
 def test_means_are_not_longer_in_a_longer_window() -> None:
     assert not judge([reading(now=81, threshold=80.0)], OK, None, Window(length=QUARTER)).is_well
 
 
-def test_what_was_measured_before_the_remediation_too_says_nothing_about_the_limit() -> None:
-    window = Window(length=QUARTER, is_after=False)
-    assert judge([reading(now=95, threshold=80.0)], OK, None, window).is_well
+def test_a_few_minutes_say_nothing_about_the_limit_and_that_is_told() -> None:
+    verdict = judge([reading(now=95, threshold=80.0)], OK, None, Window(length=timedelta(minutes=2)))
+    assert verdict == (True, ("the alarm is OK", "CPU 95 %", "measured for 2 min only"))
+
+
+def test_tasks_that_are_killed_out_of_memory_since_are_a_no_whatever_the_alarm_says() -> None:
+    assert judge((), OK, STABLE, killed=2) == (
+        False,
+        ("2 tasks were killed out of memory since", "the alarm is OK", "6 of 6 tasks run web:56"),
+    )
 
 
 def test_the_worst_is_told_first() -> None:
     readings = [reading(), count(300, threshold=10.0), reading(Measure.LATENCY, 2.414, unit="s", threshold=2.0)]
     assert judge(readings, OK, STABLE).lines == (
-        "errors 300 (limit 10)",
+        "errors 60/min (limit 10/min)",
         "latency 2.41 s (limit 2 s)",
         "the alarm is OK",
         "6 of 6 tasks run web:56",

@@ -20,9 +20,10 @@ from bot.integrations.roster import ConfigRoster
 from bot.investigation import Investigations
 from bot.learning import Learning
 from bot.ledger import Ledger
-from bot.models import Alert, Change, Message, Person, Severity, Status
+from bot.models import Alert, Change, Means, Message, Person, Severity, Status
 from bot.page_template import Template
-from bot.paging import Paging
+from bot.paging import Around, Paging
+from bot.ports import Reached
 from bot.postmortems import PostMortems
 from bot.remediation import Neighbours, Remediations
 from bot.reminders import Reminders
@@ -40,6 +41,7 @@ from commands.subcommands import SUBCOMMANDS, find, run
 from tests.bot.fixing import FakeFixes, done, remediation
 from tests.bot.make import ANA, NOW, incident
 
+BY_MESSAGE = Reached(Means.MESSAGE)
 NAMES = [name for row in SUBCOMMANDS for name in (row.name, *row.aliases)]
 
 
@@ -88,7 +90,9 @@ class Bench:
             incidents=self.incidents,
             alerts=Alerts(ledger, rights, rules, config),
             silences=Silences(ledger, rights, rules, config),
-            paging=Paging(ledger, rights, rules, ConfigRoster(config), Names()),
+            paging=Paging(
+                ledger, rights, rules, Around(ConfigRoster(config), Names(), lambda _: BY_MESSAGE, lambda *_: ())
+            ),
             investigations=Investigations(ledger, rights, config),
             remediations=Remediations(
                 ledger,
@@ -101,7 +105,7 @@ class Bench:
             digests=Digests(ledger, rights, Sources(store, config, {}, lambda now: ())),
             homes=None,  # type: ignore[arg-type]
             post_mortems=PostMortems(ledger, rights, config, case, Template),
-            actions=Actions(ledger, rights, case, is_tracked=False),
+            actions=Actions(ledger, rights, config, case, is_tracked=False),
             reminders=Reminders(ledger, rights, config, case),
             live=NoAlarms(),
             replies=None,  # type: ignore[arg-type]
@@ -197,7 +201,7 @@ def test_every_example_is_a_command_of_its_own_row(row: subcommands.Subcommand) 
 def test_every_example_does_something(bench: Bench, row: subcommands.Subcommand) -> None:
     bench.have(42, 43)
     bench.have_alert(17)
-    bench.desk.silences.silence(Caller(ANA), "*checkout-api*", "1h", "load test", "ops")
+    bench.desk.silences.silence(Caller(ANA), "*checkout-api*", "1h", "load test")
     if row.on == "over":
         bench.incidents.resolve(Caller(ANA), 42)
     fix = done(12) if row.name == "undo" else remediation(12)

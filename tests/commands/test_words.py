@@ -202,6 +202,22 @@ def test_a_person_is_whom_slack_made_a_mention_of(text: str, user: str | None, r
 
 
 @pytest.mark.parametrize(
+    ("text", "people", "rest"),
+    [
+        ("<@U0CY> <@U0DEE> db is down", ["U0CY", "U0DEE"], "db is down"),
+        ("<@U0CY|cy>, <@U0DEE|dee> and <@U0BOB> db", ["U0CY", "U0DEE", "U0BOB"], "db"),
+        ("<@U0CY> &amp; <@U0DEE>", ["U0CY", "U0DEE"], ""),
+        ("<@U0CY>, please look", ["U0CY"], "please look"),
+        ("<@U0CY> and the others", ["U0CY"], "and the others"),
+        ('<@U0CY> "ask <@U0DEE>"', ["U0CY"], '"ask <@U0DEE>"'),
+        ("the team", [], "the team"),
+    ],
+)
+def test_people_are_the_mentions_at_the_beginning(text: str, people: list[str], rest: str) -> None:
+    assert words.users(text) == (people, rest)
+
+
+@pytest.mark.parametrize(
     ("text", "address", "title"),
     [
         ("<https://example.com/a?b=1&amp;c=2|example.com> p99", "https://example.com/a?b=1&c=2", "p99"),
@@ -296,3 +312,15 @@ def test_single_quotes_quote_where_they_close_before_a_space() -> None:
         Severity.SEV1, "checkout api", "payments fail"
     )
     assert declaration("sev1 bob's-shop it's down").service == "bob's-shop"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("*<@U0BOB>* said: _check_ the `pool`", "@Bob said: check the pool"),
+        ("<@U0BOB|bob> &lt;b&gt; ~no~\nsnake_case 3 * 4", "@Bob <b> no snake_case 3 * 4"),
+        ("```\nSELECT 1\n```", "SELECT 1"),
+    ],
+)
+def test_a_message_as_one_line_of_plain_text(said: str, shown: str) -> None:
+    assert words.plain(said, lambda user: user.removeprefix("U0").capitalize()) == shown

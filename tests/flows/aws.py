@@ -12,7 +12,6 @@ import boto3
 import pytest
 
 from bot.config import Config
-from jobs import intake
 from sandbox.aws.server import REGION, AwsServer
 from sandbox.shop.notices import alarm, notification
 from tests.workspace import PATIENCE, Workspace, wait_for
@@ -24,6 +23,7 @@ class Queue:
     def __init__(self, aws: AwsServer, world: Workspace) -> None:
         self.aws = aws
         self._world = world
+        world.stopping = aws.hurried  # a bot that stops sits out its poll
         self.sqs = boto3.client("sqs", **aws.credentials())
         dead = self.sqs.create_queue(QueueName="alerts-dlq")["QueueUrl"]
         arn = self.sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -61,9 +61,7 @@ class Queue:
 
     def left(self) -> int:
         """Messages that wait or are hidden."""
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        found = self.sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=names)["Attributes"]
-        return sum(int(found[name]) for name in names)
+        return self.aws.left(self.url)
 
     def dead(self) -> int:
         found = self.sqs.get_queue_attributes(QueueUrl=self.dead_url, AttributeNames=["ApproximateNumberOfMessages"])
@@ -74,7 +72,6 @@ class Queue:
 def queue(world: Workspace) -> Iterator[Queue]:
     """With the credentials of a bot that reads it in this process's environment."""
     with pytest.MonkeyPatch.context() as patch, AwsServer() as aws:
-        patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
         yield Queue(aws, world)

@@ -60,14 +60,8 @@ class Site:
 
     def quiet(self) -> None:
         """Wait until the queue is empty and nothing that is due is owed or under way."""
-        bot = self.bot
         wait_for(lambda: self.alerts.left() == 0, "an empty queue")
-
-        def look() -> bool:
-            due = bot.store.next_delivery_at()
-            return not bot.store.claim_owners() and (due is None or due > self.world.clock())
-
-        wait_for(look, "quiet", LONG)
+        wait_for(self.world.is_quiet, "quiet", LONG)
 
     def advance(self, seconds: float) -> None:
         """Time passes for everybody, and what is due by then is done."""

@@ -14,7 +14,6 @@ import pytest
 
 from bot.app import Bot
 from bot.config import Config
-from jobs import intake
 from sandbox.aws.server import AwsServer
 from sandbox.shop import config as shop_config
 from sandbox.shop.catalogue import CLUSTER
@@ -79,7 +78,7 @@ class Site:
             idle = 0.0
             if time.monotonic() > until:
                 return
-            time.sleep(0.002)
+            time.sleep(0.005)
         while self.world.bot is not None and idle < IDLE and time.monotonic() < until:
             time.sleep(0.005)
             idle = idle + 0.005 if self._is_idle() else 0.0
@@ -92,8 +91,7 @@ class Site:
     def _is_idle(self) -> bool:
         if self.world.bot is None:
             return True
-        depth = self.shop.depth(self.shop.made.queue_url)
-        return not (depth["waiting"] or depth["in_flight"] or self.bot.store.claim_owners())
+        return not (self.shop.server.left(self.shop.made.queue_url) or self.bot.store.claim_owners())
 
     def tick(self, seconds: float = STEP) -> None:
         """Time passes, whatever the bot does at the moment."""
@@ -318,7 +316,6 @@ def production() -> Iterator[Shop]:
         for name, value in aws.credentials().items():
             if name.startswith("aws_"):
                 patch.setenv(name.upper(), value)
-        patch.setattr(intake, "WAIT_SECONDS", 1.0)  # a poll that waits is waited for when the bot stops
         shop.provision()
         yield shop
 
@@ -327,6 +324,7 @@ def production() -> Iterator[Shop]:
 def fresh(world: Workspace, shop: Shop) -> Iterator[Site]:
     """Everything healthy, no bot yet."""
     shop.server.reset()
+    world.stopping = shop.server.hurried  # a bot that stops sits out its poll
     try:
         yield Site(world, shop)
     finally:

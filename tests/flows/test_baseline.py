@@ -12,7 +12,7 @@ from sandbox.shop import config as shop_config
 from sandbox.shop.shop import Shop
 from tests.workspace import Message, Person, Workspace, wait_for
 
-READING = 20.0
+READING = 60.0
 
 
 class Site:
@@ -22,6 +22,7 @@ class Site:
         self.world = world
         self.shop = shop
         self.ops, self.bob = world.ops, world.bob
+        world.stopping = shop.server.hurried  # a bot that stops sits out its poll
 
     def start(self) -> None:
         config = Config.model_validate(shop_config.config(self.shop.made))

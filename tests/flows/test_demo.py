@@ -10,7 +10,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from bot.triage import policy
 from sandbox import demo
 from sandbox.demo import World
 from sandbox.pagerduty.cast import SHOP_KEY
+from sandbox.shop import config as shop_config
 from sandbox.shop.catalogue import SERVICES
 from tests.workspace import wait_for
 
@@ -88,6 +89,23 @@ def test_demo_time_shortens_every_deadline(here: World, tmp_path: Path) -> None:
     assert [rung.after for rung in short.ladder] == [rung.after / 10 for rung in usual.ladder]
     assert (config.triage.dedup, config.triage.group) == (timedelta(minutes=1), timedelta(minutes=3))
     assert config.triage.flapping.settle == timedelta(minutes=1)
+
+
+def test_demo_time_shortens_what_comes_after_an_incident_and_knows_no_night(here: World, tmp_path: Path) -> None:
+    config = config_at(here, tmp_path, 60)
+    assert config.post_mortems.due == timedelta(minutes=48)
+    assert config.post_mortems.remind == (timedelta(minutes=24), timedelta(minutes=4))
+    assert config.action_items.again == timedelta(minutes=168)
+    assert (config.reminders.again, config.reminders.quiet) == (timedelta(minutes=24), None)
+    usual = config_at(here, tmp_path, 1)
+    assert (usual.post_mortems, usual.action_items) == (Config().post_mortems, Config().action_items)
+    assert usual.reminders.again == Config().reminders.again
+
+
+def test_the_weekly_digest_comes_soon_after_the_start_and_tells_of_today(here: World) -> None:
+    late_on_saturday = datetime(2026, 11, 21, 23, 55, tzinfo=UTC)
+    said = shop_config.config(here.shop.made, now=late_on_saturday)["digest"]
+    assert said == {"day": "sun", "at": "00:05", "time_zone": "UTC", "until": "now"}
 
 
 def test_no_duration_becomes_shorter_than_a_second(here: World, tmp_path: Path) -> None:

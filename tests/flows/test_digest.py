@@ -15,6 +15,7 @@ from bot import digest as pure
 from bot.app import Bot
 from bot.config import Config, Digests
 from bot.models import Change, Severity, Status
+from bot.reporting import parse
 from jobs import intake
 from tests.blocks.texts import elements
 from tests.bot.make import ANA, alert, incident
@@ -91,7 +92,7 @@ def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
     happened(world, timedelta(days=9), 3)
     world.ana.run("/incident digest")
     shown = world.ana.told("▲▼ against")
-    assert "*2* (▲1)\nSEV-1 1 · SEV-2 1" in shown.text
+    assert "*2* (▲1)\n1 SEV-1 · 1 SEV-2" in shown.text
     assert "*3 min* typically (=)" in shown.text
     assert charts(shown) == ["Incidents per day", "Time to resolve, 8 weeks"]
     assert digests(world.ops) == [], "nobody else has seen it"
@@ -102,9 +103,42 @@ def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
     assert f"<@{ANA}>" in posted.text
     assert posted.buttons == []
     world.ana.click(shown, "Post to channel")
-    world.ana.told("Somebody has posted it to #ops-incidents already.")
+    told = world.ana.told("nothing in it is different now").text
+    assert "It was posted to #ops-incidents on " in told
+    assert f"/p{posted.ts.replace('.', '')}|Here it is" in told
+    world.advance(3)
+    world.bob.run("/incident digest")
+    world.bob.click(world.bob.told("▲▼ against"), "Post to channel")
+    world.bob.told("nothing in it is different now")
     world.settled()
     assert len(digests(world.ops)) == 1
+    happened(world, timedelta(hours=2), 4)
+    world.bob.run("/incident digest 1w")
+    world.bob.click(world.bob.sees().expect("3 incidents", ephemeral=True), "Post to channel")
+    world.bob.told("Posted to #ops-incidents.")
+    wait_for(lambda: len(digests(world.ops)) == 2, "the digest with what happened since")
+
+
+def test_its_worst_incidents_are_named_and_lead_to_their_cards(world: Workspace) -> None:
+    world.ana.run("/incident declare sev2 search slow")
+    card = world.ops.expect("INC-1 · SEV-2")
+    for number in range(2, 8):
+        happened(world, timedelta(hours=number), number, severity=Severity.SEV3)
+    world.ana.run("/incident digest")
+    shown = world.ana.told("Worst incidents")
+    [first] = elements(shown.raw["blocks"], "link")
+    assert first["text"] == "INC-1"
+    assert first["url"].endswith(f"/p{card.ts.replace('.', '')}")
+    assert shown.text.index("INC-1") < shown.text.index("INC-2") < shown.text.index("INC-5")
+    assert "INC-6" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("typed", "days"), [("2w", 14), ("week", 7), ("2 weeks", 14), ("month", 30), ("1 day", 1), ("30d", 30), ("", 7)]
+)
+def test_periods_are_understood_as_people_type_them(typed: str, days: int) -> None:
+    assert parse(typed) == (days, "")
+    assert parse(f"{typed} checkout api") == (days, "checkout api")
 
 
 def test_of_one_service_and_of_more_days(world: Workspace) -> None:
@@ -113,7 +147,7 @@ def test_of_one_service_and_of_more_days(world: Workspace) -> None:
     world.ana.run("/incident digest 30d Checkout_API")
     shown = world.ana.told("30 days")
     assert "Checkout_API" in shown.text
-    assert "*1*" in shown.text
+    assert "*1 SEV-2* (▲1)" in shown.text
 
 
 @pytest.mark.parametrize(
@@ -121,6 +155,8 @@ def test_of_one_service_and_of_more_days(world: Workspace) -> None:
     [
         ("400d", "I can look back 1 to 366 days"),
         ("0d", "I can look back 1 to 366 days"),
+        ("7d 30d", "Which one: 7d or 30d? One period at a time"),
+        ("100 weeks", "I can look back 1 to 366 days"),
         ("chekout", "I know nothing about “chekout”"),
     ],
 )
@@ -157,6 +193,16 @@ def test_two_bots_post_one_digest_when_it_is_due(world: Workspace) -> None:
     assert posted.text.startswith("Week "), "the whole week, Monday to Sunday"
     world.advance(7 * 86_400)
     assert bot_of(world).digests.weekly(), "and the next one a week later"
+
+
+def test_one_that_ends_when_it_is_due_tells_of_that_day_too(world: Workspace) -> None:
+    world.advance(until_due(world) - 3600)
+    world.stop_bot()
+    world.start_bot(Config(time_zone="Europe/Berlin", digest=Digests(at="09:00", until="now")))
+    happened(world, timedelta(minutes=50))
+    world.advance(3600)
+    assert bot_of(world).digests.weekly()
+    assert charts(world.ops.expect("▲▼ against"))
 
 
 def test_nothing_is_posted_before_it_is_due_nor_for_when_the_bot_was_not_there(world: Workspace) -> None:

@@ -34,6 +34,15 @@ def test_high_cpu_gets_one_more_task(site: Site) -> None:
     assert "the alarm is OK" in fix.text
 
 
+def test_a_standing_approval_looks_into_what_pages_nobody_and_mends_it(site: Site) -> None:
+    site.start()
+    site.run(site.ana, "/incident approve scale_up checkout-api 2h", "scale_up may run by itself for checkout-api")
+    card = site.broken("cpu-spike", "prod-checkout-api-cpu-medium")
+    site.seen("Most likely: high CPU", under=card)
+    site.seen("Scale up checkout-api (cluster shop-prod)", under=card)
+    site.until(lambda: site.service("checkout-api")["desiredCount"] == 5, lambda: "one more task")
+
+
 def test_high_cpu_with_errors_gets_one_more_task_and_a_look_at_the_code(site: Site) -> None:
     site.start()
     card, report = site.looked_into("cpu-errors", "Most likely: high CPU with errors")
@@ -73,7 +82,11 @@ def test_a_bad_deployment_is_rolled_back_and_its_incident_over(site: Site) -> No
     assert "deployed checkout-api:2 → checkout-api:3" in report.text
     assert "←\u00a0the\u00a0only\u00a0change" in report.text
     incident = site.acknowledged(site.bob, card)
+    site.quiet()
+    (own,) = site.own_channels()
+    site.seen("Most likely: bad deployment", channel=own)
     fix = mended(site, report, "Roll back…", card)
+    site.seen("Roll back checkout-api (cluster shop-prod) · done, verifying", channel=own)
     assert "image 43 → 42 · app: environment −FEATURE_X" in fix.text
     assert site.runs("checkout-api") == "checkout-api:2"
     site.becomes(card, "🟢")
@@ -172,6 +185,8 @@ def test_one_of_the_others_can_be_chosen_from_the_form(site: Site) -> None:
     assert "image 43 → 41" in form.text
     assert not site.bob.submit(form, revision="checkout-api:1").get("errors")
     card, plan = site.found("checkout-api:3 → checkout-api:1")
+    withdrawn = site.seen("FIX-2 takes its place", under=card)
+    assert withdrawn.buttons == []
     site.click(site.bob, plan, "Run it")
     site.becomes(plan, "done, verifying", under=card)
     assert site.runs("checkout-api") == "checkout-api:1"
@@ -179,21 +194,32 @@ def test_one_of_the_others_can_be_chosen_from_the_form(site: Site) -> None:
 
 def test_what_did_not_help_climbs_the_ladder_until_somebody_takes_it_up(site: Site) -> None:
     site.start(bridge_url="https://meet.example.com/ops")
-    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
-    site.click(site.bob, card, "Scale up…")
+    site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    site.run(site.bob, "/incident scale checkout-api", "*FIX-1* is planned")
     card, plan = site.found("4 tasks → 5 tasks")
     site.click(site.bob, plan, "Run it")
     site.becomes(plan, "done, verifying", under=card)
     plan = site.becomes(plan, "· not recovered", under=card)
-    assert "the alarm is ALARM" in plan.text
-    by_hand = site.seen("FIX-1 did not help. ", under=card)
+    assert "the alarm still fires" in plan.text
+    by_hand = site.seen("By hand, as", under=card)
     assert "docs/runbooks/slow-response.md" in by_hand.text
     assert "bridge" in by_hand.text
+    assert "--cluster shop-prod" in by_hand.text
+    site.seen("docs/runbooks/slow-response.md", channel=site.own_channels()[0])
     for person in (site.ana, site.bob):
         site.called(person, "FIX-1 did not help")
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
     site.advance(VERIFY + 20)
     assert site.called_for(card, "FIX-1 did not help") == {*AT_ONCE, "team lead"}
+
+
+def test_who_escalates_gets_the_bridge_and_the_manual_runbook(site: Site) -> None:
+    site.start(bridge_url="https://meet.example.com/ops")
+    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    site.mention(site.bob, "escalate", card)
+    told = site.seen("Escalated by", under=card)
+    assert "bridge" in told.text
+    assert "docs/runbooks/" in told.text
 
 
 def test_who_runs_a_fix_has_taken_up_what_it_is_for(site: Site) -> None:

@@ -24,7 +24,8 @@ def test_a_permission_that_is_missing_is_named(site: Site) -> None:
     assert fix.buttons == ["Try again"]
     site.turn("faults/clear")
     site.click(site.bob, fix, "Try again")
-    site.tells(site.bob, "it can be done again in")
+    again = site.seen("scale up was done for checkout-api")
+    assert again.buttons == ["Run it", "Reject", "Dry run"], "people may at once"
     site.fault("ecs", "DescribeServices", error="AccessDeniedException", message="not authorized")
     site.run(site.bob, "/incident scale search-api", "ecs:DescribeServices")
     assert site.service("checkout-api")["desiredCount"] == 4
@@ -90,13 +91,13 @@ def test_a_rollback_that_ecs_gives_up_climbs_the_ladder(site: Site) -> None:
     site.turn("ecs/doom", cluster=CLUSTER, service="checkout-api", how="pull")
     fix = site.becomes(plan, "· failed", under=card)
     assert "checkout-api:1" in fix.text
-    site.seen("FIX-1 did not help. ", under=card)
+    site.seen("By hand, as", under=card)
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
 
 
 def test_the_ladder_stops_when_somebody_takes_it_up(site: Site) -> None:
     site.start()
-    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    card = site.broken("slow-dependency", "prod-checkout-api-health-critical")
     site.acknowledged(site.bob, card)
     site.click(site.bob, card, "Scale up…")
     card, plan = site.found("4 tasks → 5 tasks")
@@ -132,7 +133,7 @@ def test_whoever_is_called_reads_what_did_not_help_however_long_the_impact_is(si
 def test_nobody_changes_what_is_for_others_and_its_commander_does(site: Site) -> None:
     """The alert belongs to an incident: its commander and responders count as such for the alert's fixes."""
     site.start(permissions={"remediate": ["commander", "responders"]})
-    card = site.broken("slow-dependency", "prod-checkout-api-latency-high")
+    card = site.broken("slow-dependency", "prod-checkout-api-health-critical")
     site.acknowledged(site.bob, card)
     site.click(site.cy, card, "Scale up…")
     site.tells(site.cy, "You can't change AWS: config.yml grants it to the commander, the responders")

@@ -122,7 +122,7 @@ def test_a_dry_run_says_what_it_would_do_and_a_plan_can_be_refused(site: Site) -
 # -- how often
 
 
-def test_one_at_a_time_then_not_at_once_again_then_not_too_often(site: Site) -> None:
+def test_one_at_a_time_and_who_goes_on_at_once_or_too_often_is_warned(site: Site) -> None:
     site.start(remediation={"per_hour": 2})
     plan = asked(site, site.bob, "/incident scale checkout-api", "Scale up checkout-api")
     other = asked(site, site.cy, "/incident rollback checkout-api 1", "Roll back checkout-api")
@@ -130,17 +130,36 @@ def test_one_at_a_time_then_not_at_once_again_then_not_too_often(site: Site) -> 
     site.tells(site.bob, "You approved *FIX-1*; it runs")
     site.run(site.dee, "/incident restart checkout-api", "FIX-1 runs for checkout-api right now; one at a time")
     site.cy.click(other, "Run it")
-    site.tells(site.cy, "FIX-1 runs for checkout-api right now; one at a time")
+    site.tells(site.cy, "*FIX-2* is withdrawn: FIX-1 changes checkout-api since")
+    assert site.becomes(other, "FIX-1 changes checkout-api since").buttons == []
     site.becomes(plan, "done, verifying")
-    site.run(site.bob, "/incident scale checkout-api", "it can be done again in")
-    site.click(site.cy, other, "Run it")
-    site.tells(site.cy, "checkout-api was changed since FIX-2 was planned. Ask for it again")
-    again = asked(site, site.cy, "/incident rollback checkout-api 1", "FIX-3 ")
+    soon = asked(site, site.bob, "/incident scale checkout-api", "scale up was done for checkout-api")
+    assert "Run it" in soon.buttons, "people are warned, and decide"
+    again = asked(site, site.cy, "/incident rollback checkout-api 1", "FIX-4 ")
     site.click(site.cy, again, "Run it")
     site.becomes(again, "done, verifying")
-    site.run(site.dee, "/incident restart checkout-api", "2 remediations were done for checkout-api within the hour")
+    third = asked(site, site.dee, "/incident scale checkout-api", "2 remediations within the hour")
     assert len(site.calls("UpdateService")) == 2
-    site.run(site.bob, "/incident undo FIX-3", "takes back FIX-3")
+    site.click(site.dee, third, "Run it")
+    site.becomes(third, "done, verifying")
+    site.run(site.bob, "/incident undo FIX-4", "takes back FIX-4")
+
+
+def test_a_restart_that_would_take_too_long_offers_what_would_not(site: Site) -> None:
+    site.start(remediation={"timeout": "3m"})
+    told = site.run(
+        site.bob, "/incident restart checkout-api", "4 tasks of checkout-api one at a time take about 4 min"
+    )
+    site.click(site.bob, told, "AIOps-RestartECSService…")
+    plan = site.seen("Run AIOps-RestartECSService on checkout-api")
+    assert "Run it" in plan.buttons
+
+
+def test_a_standing_approval_is_not_made_longer_by_saying_nothing(site: Site) -> None:
+    site.start()
+    site.run(site.ana, "/incident approve scale checkout-api 2h", "may run by itself for checkout-api until")
+    site.run(site.ana, "/incident approve scale checkout-api", "already; say how long to change that")
+    site.run(site.ana, "/incident approve scale checkout-api 7d", "UTC, instead of")
 
 
 def test_a_double_click_and_two_people_make_one_change(site: Site) -> None:
@@ -163,7 +182,7 @@ def test_a_double_click_and_two_people_make_one_change(site: Site) -> None:
 def test_the_same_asked_for_twice_is_one_plan_and_of_two_different_ones_one_runs(site: Site) -> None:
     site.start()
     first = asked(site, site.bob, "/incident scale checkout-api", "FIX-1 ")
-    site.run(site.cy, "/incident scale checkout-api", "*FIX-1*: Scale up checkout-api")
+    site.run(site.cy, "/incident scale checkout-api", "*FIX-1* is planned")
     second = asked(site, site.cy, "/incident rollback checkout-api 1", "FIX-2 ")
     at_once((site.bob, first), (site.cy, second))
     site.advance(180)
@@ -219,7 +238,7 @@ def test_in_an_incidents_channel_and_thread_it_is_about_that(site: Site) -> None
     site.quiet()
     (own,) = site.own_channels()
     site.click(site.bob, card, "Acknowledge")
-    site.run(site.ana, "/incident scale", "*FIX-1*: Scale up search-api", own.name)
+    site.run(site.ana, "/incident scale", "*FIX-1* is planned", own.name)
     plan = site.seen("Scale up search-api (cluster shop-prod) · ready to run", under=card)
     site.seen("Scale up search-api (cluster shop-prod) · ready to run", channel=own)
     site.mention(site.bob, "approve FIX-1", card)
@@ -244,12 +263,12 @@ def test_in_an_incidents_channel_and_thread_it_is_about_that(site: Site) -> None
         ("rca AL-x", "“AL-x” is no service of the catalogue, and nothing here is about one."),
         ("rca checkout-api", "Nothing goes on for checkout-api. Name an alert or incident: /incident rca AL-17"),
         ("approve FIX-99", "There is no FIX-99"),
-        ("approve", "Say which one. Nothing waits here."),
+        ("approve", "Nothing waits here."),
         ("approve everything checkout-api 7d", "I don't know “everything”. There are: scale_up, restart, rollback"),
         ("approve rollback nosuch 7d", "“nosuch” is not in the catalogue"),
         ("approve rollback checkout-api 200d", "An approval lasts 90 days at most"),
         ("approve rollback checkout-api soon", "Say for which service and how long"),
-        ("reject", "Say which one. Nothing waits here."),
+        ("reject", "Nothing waits here."),
         ("reject rollback checkout-api", "Nothing is approved"),
         ("undo", "Which one? /incident undo FIX-12"),
         ("undo that", "“that” is no remediation. Write it like FIX-12"),

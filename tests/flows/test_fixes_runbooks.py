@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox.shop.catalogue import WEBHOOK, WEBHOOK_ALIAS, WORKERS
-from tests.flows.shop import AT_ONCE, Site
+from tests.flows.shop import AT_ONCE, STEP, Site
 from tests.workspace import Message
 
 
@@ -117,10 +117,25 @@ def test_without_a_failover_the_runbook_says_so_and_people_are_called(site: Site
     site.start()
     card = site.broken("database-trouble", "prod-orders-db-commit-critical")
     fix = site.planned(site.bob, card, "AIOps-RDSFailover…", card)
+    assert "It can't be undone" not in fix.text, "it only looks"
+    assert "Force a failover…" in fix.buttons
     site.click(site.bob, fix, "Run it")
-    site.becomes(fix, "· failed", under=card)
-    assert "docs/runbooks/AIOps-RDSFailover.md" in site.seen("FIX-1 did not help. ", under=card).text
+    failed = site.becomes(fix, "· failed", under=card)
+    assert "There was no failover to confirm; with Force=true it makes one" in failed.text
+    assert "got as far as" not in failed.text
+    assert "docs/runbooks/AIOps-RDSFailover.md" in site.seen("By hand, as", under=card).text
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
+
+
+def test_a_failover_is_forced_from_the_plan_that_only_confirms_one(site: Site) -> None:
+    site.start()
+    card = site.broken("database-trouble", "prod-orders-db-commit-critical")
+    look = site.planned(site.bob, card, "AIOps-RDSFailover…", card)
+    site.click(site.bob, look, "Force a failover…")
+    forced = site.seen("another one takes over", under=card)
+    assert site.becomes(look, "FIX-2 takes its place", under=card).buttons == []
+    site.click(site.bob, forced, "Run it")
+    site.becomes(forced, "done, verifying", under=card)
 
 
 def test_an_approved_runbook_begins_with_the_alert(site: Site) -> None:
@@ -142,10 +157,14 @@ def test_a_dry_run_of_a_document_changes_nothing(site: Site) -> None:
     plan = site.planned(site.bob, card, "AIOps-ScaleOutEC2ASG…", card)
     site.bob.click(plan, "Dry run")
     site.advance(10, step=1)
+
+    def told() -> bool:
+        replies = [each for each in site.bob.sees().messages(card.ts) if each.is_ephemeral]
+        return any("Dry run of AIOps-ScaleOutEC2ASG: done, nothing was changed" in each.text for each in replies)
+
+    site.until(told, lambda: "the end of the dry run", 2 * STEP)
     assert site.calls("StartAutomationExecution")
     assert site.calls("SetDesiredCapacity") == []
-    replies = [each for each in site.bob.sees().messages(card.ts) if each.is_ephemeral]
-    assert any("Dry run of AIOps-ScaleOutEC2ASG: done, nothing was changed" in each.text for each in replies)
     assert "ready to run" in site.now(plan, under=card).text
 
 
@@ -200,7 +219,7 @@ def test_an_execution_that_hangs_is_stopped_and_people_are_called(site: Site) ->
     site.advance(60)
     site.restart()
     site.becomes(plan, "timed out", under=card)
-    by_hand = site.seen("FIX-1 did not help. ", under=card)
+    by_hand = site.seen("By hand, as", under=card)
     assert "docs/runbooks/AIOps-RestartECSService.md" in by_hand.text
     assert site.called_for(card, "FIX-1 did not help") == AT_ONCE
     assert len(site.calls("StartAutomationExecution")) == 1

@@ -68,6 +68,7 @@ def test_what_cannot_be_read_is_shown_raw_once_stored_and_ends_in_the_dead_lette
     alerts.put(body)
     shown = empty_world.ops.expect("can't be read")
     start = body[:12].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    start = "\\ufffd\\t" if body == SHAPES["binary"] else start
     assert start in shown.text
     assert len(shown.text) < 8000
     for times in (2, 3):
@@ -99,7 +100,7 @@ def test_a_flood_of_garbage_becomes_one_number(empty_world: Workspace, alerts: Q
     assert " 60 messages" in told.text
     empty_world.settled()
     assert empty_world.ops.count("messages on the alert queue could not be read") == 1
-    assert empty_world.ops.count("can't be read") == 10
+    assert empty_world.ops.count("can't be read") == 3
 
 
 @pytest.mark.logs_errors
@@ -208,7 +209,8 @@ def test_two_bots_on_one_queue_and_store_show_one_card_for_each_alarm(empty_worl
         services = Counter(next(f"shop{n}" for n in reversed(range(12)) if f"shop{n}" in m.text) for m in cards)
         assert services == Counter({f"shop{number}": 1 for number in range(12)})
     finally:
-        other.stop()
+        with alerts.aws.hurried():
+            other.stop()
 
 
 def test_messages_that_could_not_be_deleted_change_nothing_when_they_come_again(
@@ -259,7 +261,6 @@ def test_what_came_while_the_bot_was_away_is_taken_when_it_is_back(empty_world: 
     with pytest.MonkeyPatch.context() as patch, queue(empty_world) as alerts:
         patch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setattr(intake, "WAIT_SECONDS", 1.0)
         alerts.alarm(NAME, ago=300)
         alerts.alarm(NAME, "OK", ago=30, value=0.2)
         alerts.alarm("prod-search-latency-high", ago=60)

@@ -157,7 +157,9 @@ def test_two_returns_are_not_flapping_yet(alerts: Queue, ops: Channel) -> None:
 
 def test_a_silence_hides_alarms_until_it_ends_by_itself(alerts: Queue, world: Workspace, ops: Channel) -> None:
     world.ana.run('/incident silence *checkout* 2h "load test"')
-    assert "None of them fires now" in world.ana.told("Silenced").text
+    assert "matches none of the alarms I know yet" in world.ana.told("Silenced").text
+    begun = ops.expect("silenced")
+    assert "load test" in begun.text
     alerts.alarm(NAME)
     alerts.taken()
     assert cards(ops) == []
@@ -175,6 +177,78 @@ def test_a_silences_pattern_is_shown_as_it_was_typed(alerts: Queue, world: Works
     assert "Silenced `*search-api*` until " in world.ana.told("Silenced").plain
     world.bob.run("/incident unsilence *search-api*")
     assert "The silence on `*search-api*` is over." in world.bob.told("is over").plain
+
+
+def test_a_silence_that_hides_what_fires_is_asked_about_first(alerts: Queue, world: Workspace, ops: Channel) -> None:
+    alerts.alarm(NAME)
+    card = ops.expect("🔴 SEV-1")
+    world.ana.run("/incident silence prod-* 2h x")
+    asked = world.ana.told("hides 1 firing alert now")
+    assert "AL-1 · 🔴 SEV-1 · checkout-api" in asked.text.replace("\n", "")
+    assert "Nothing is silenced yet" in asked.text
+    assert "🔴 SEV-1" in ops.now(card).text
+    world.ana.click(asked, "Silence them")
+    ops.becomes(card, "🔕 SEV-1")
+    begun = ops.expect(" silenced ")
+    assert "prod-*" in begun.text
+    assert "Hides 1 firing alert now." in begun.text
+
+
+def test_unsilence_alone_ends_the_only_one_or_lists_them(alerts: Queue, world: Workspace, ops: Channel) -> None:
+    world.ana.run("/incident unsilence")
+    world.ana.told("Which silence? Nothing is silenced.")
+    world.ana.run("/incident silence prod-cart-* 2h x")
+    world.ana.told("matches none of the alarms I know yet")
+    world.ana.run("/incident unsilence")
+    ops.expect("is over, ended by")
+
+
+def test_several_alerts_are_taken_and_one_is_rated_by_command(alerts: Queue, world: Workspace, ops: Channel) -> None:
+    alerts.alarm("prod-checkout-api-cpu-medium")
+    alerts.alarm("prod-search-cpu-medium")
+    ops.expect("SEV-3 · search")
+    ops.expect("SEV-3 · checkout-api")
+    world.ana.run("/incident sev AL-1 sev2")
+    world.ana.told("*AL-1* is SEV-2")
+    world.ana.run("/incident why AL-17")
+    listed = world.ana.told("There is no AL-17.").text
+    assert "AL-1 (SEV-2" in listed
+    assert "Name it: /incident why AL-1" in listed
+    world.ana.run("/incident ack AL-1 AL-2")
+    done = world.ana.told("You acknowledged *AL-1*").text
+    assert "You acknowledged *AL-2*" in done
+    world.ana.run("/incident ack AL-1 please")
+    world.ana.told("I don't understand")
+
+
+def test_who_comes_after_the_bot_resolved_it_is_told_why(alerts: Queue, world: Workspace, ops: Channel) -> None:
+    alerts.alarm(NAME, ago=60)
+    world.ana.click(ops.expect("🔴 SEV-1"), "Acknowledge")
+    ops.expect("INCIDENT DECLARED")
+    alerts.alarm(NAME, "OK")
+    ops.expect("INCIDENT RESOLVED")
+    world.ana.run("/incident ack INC-1")
+    answer = world.ana.told("was already resolved").text
+    assert f"{NAME} is OK again" in answer
+    assert "None" not in answer
+
+
+def test_resolved_by_hand_while_it_fires_it_can_be_taken_again(alerts: Queue, world: Workspace, ops: Channel) -> None:
+    alerts.alarm(NAME, ago=60)
+    card = ops.expect("🔴 SEV-1")
+    world.ana.click(card, "Acknowledge")
+    incident = ops.expect("INC-1 · SEV-1")
+    world.ana.click(incident, "Resolve")
+    form = world.ana.form("Resolve INC-1?")
+    world.ana.submit(form, resolution="the alarm measures the old cluster")
+    shown = ops.becomes(card, "Still fires: ")
+    assert "🔴 SEV-1" in shown.text
+    assert "Acknowledge" in shown.buttons
+    ops.expect("but 1 alarm still fires", thread_ts=incident.ts)
+    over = ops.becomes(incident, "Its alarm still fires")
+    assert "What fixed it" not in over.text
+    world.ana.click(ops.now(card), "Acknowledge")
+    ops.becomes(card, "INC-2")
 
 
 def test_a_silence_leaves_other_alarms_alone(alerts: Queue, world: Workspace, ops: Channel) -> None:
@@ -345,6 +419,7 @@ def test_a_silenced_child_stays_hidden_after_the_composite_alarm(alerts: Queue, 
     alerts.alarm(CHILDREN[0], ago=30)
     alerts.taken()
     world.ana.run("/incident silence prod-cart-* 2h deploying")
+    world.ana.click(world.ana.told("hides 1 firing alert"), "Silence them")
     world.ana.told("Silenced")
     alerts.alarm(PARENT, "OK", ago=20, AlarmRule=RULE, Trigger=None)
     ops.becomes(parent, "🟢 SEV-1")

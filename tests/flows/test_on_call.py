@@ -53,7 +53,7 @@ def test_the_primary_gets_a_direct_message(duty: Site) -> None:
     assert "checkout-api" in text
     assert "you are on call (primary)" in text
     note = duty.ops.expect("(primary) for AL-1", thread_ts=card.ts)
-    assert "📟 Paging <@U0BOB> (primary) for AL-1" in mentions(note)
+    assert "📟 Paged <@U0BOB> (primary) for AL-1 by direct message." in mentions(note)
     duty.world.bob.click(card, "Acknowledge")
     declared = duty.ops.expect("INCIDENT DECLARED")
     assert "*Commander:* <@U0BOB>" in declared.plain
@@ -63,7 +63,7 @@ def test_the_ladder_in_order_and_no_further(duty: Site) -> None:
     card = fired(duty)
     duty.advance(301)
     assert paged(duty) == [BOB, CY]
-    duty.shows(card, "cknowledgement was due", "(secondary)")
+    duty.shows(card, "not acknowledged in time", "(secondary)")
     duty.advance(600)
     assert paged(duty) == [BOB, CY, "U0ANA"]
     duty.advance(900)
@@ -96,9 +96,9 @@ def test_the_ladder_catches_up_after_a_long_sleep(duty: Site) -> None:
 def test_a_sev3_is_late_after_an_hour_and_pages_nobody(duty: Site) -> None:
     card = fired(duty, "prod-checkout-api-latency-medium", "SEV-3")
     duty.advance(3590)
-    assert "cknowledgement was due" not in duty.now(card).text
+    assert "not acknowledged in time" not in duty.now(card).text
     duty.advance(20)
-    duty.shows(card, "cknowledgement was due")
+    duty.shows(card, "not acknowledged in time")
     assert paged(duty) == []
 
 
@@ -131,7 +131,7 @@ def test_nobody_can_be_paged_at_all(empty_duty: Site) -> None:
     duty.world.ana.run("/incident why AL-1")
     duty.world.ana.told("nobody can be paged: neither PagerDuty nor on_call is set up")
     duty.advance(301)
-    duty.shows(card, "cknowledgement was due")
+    duty.shows(card, "not acknowledged in time")
     duty.advance(7200)
     assert paged(duty) == []
     assert "paging failed" not in duty.now(card).text
@@ -177,6 +177,23 @@ def test_a_service_that_nobody_knows_is_said_and_who_is_called_for_it(empty_duty
     assert "checkout-api: <@U0DEE> (primary)" in mentions(duty.world.bob.told("On call"))
 
 
+def test_services_that_share_who_is_on_call_share_a_line(empty_duty: Site) -> None:
+    duty = empty_duty
+    services: dict[str, dict[str, object]] = {f"service-{number}": {} for number in range(8)}
+    on_call = {"primary": BOB, "secondary": CY}
+    duty.start(Config.model_validate({"services": services, "on_call": on_call}))
+    duty.world.ana.run("/incident oncall")
+    said = mentions(duty.world.ana.told("all services"))
+    assert said.count("<@U0BOB> (primary), <@U0CY> (secondary)") == 1
+    duty.world.stop_bot()
+    services["service-7"] = {"on_call": {"primary": DEE}}
+    duty.start(Config.model_validate({"services": services, "on_call": on_call}))
+    duty.world.bob.run("/incident oncall")
+    said = mentions(duty.world.bob.told("service-7"))
+    assert "service-5, service-6: <@U0BOB> (primary), <@U0CY> (secondary)" in said
+    assert "service-7: <@U0DEE> (primary)" in said
+
+
 @pytest.mark.parametrize(
     ("typed", "example"),
     [("escalate", "/incident escalate AL-1"), ('page <@U0CY> "help"', '/incident page AL-1 @bob "why"')],
@@ -197,11 +214,11 @@ def test_for_which_alert_people_are_called_is_asked_where_no_incident_is_open(
 def test_a_person_is_called_by_name(duty: Site) -> None:
     card = fired(duty)
     duty.world.ana.run('/incident page AL-1 <@U0CY> "database expert needed"')
-    duty.world.ana.told("Paging <@U0CY> for *AL-1*")
+    duty.world.ana.told("Paging <@U0CY> for *AL-1* by direct message.")
     wait_for(lambda: paged(duty) == [BOB, CY], "Cy was paged")
     assert "asks: database expert needed" in pages(duty)[-1][1]
     note = duty.ops.expect("database expert needed", thread_ts=card.ts)
-    assert "Paging <@U0CY> (" in mentions(note)
+    assert "📟 Paged <@U0CY> (asked for by name) for AL-1 by direct message: ana asks" in mentions(note)
 
 
 def test_nobody_of_that_name(duty: Site) -> None:
@@ -209,7 +226,11 @@ def test_nobody_of_that_name(duty: Site) -> None:
     duty.world.ana.run('/incident page AL-1 "the wizards" "magic"')
     duty.world.ana.told("I know no person or team “the wizards”")
     duty.world.bob.run("/incident page AL-1")
-    duty.world.bob.told("Say who, and why")
+    duty.world.bob.told("Say who, and why if you like")
+    duty.world.bob.run("/incident page AL-1 <@U0CY>")
+    duty.world.bob.told("Paging <@U0CY> for *AL-1*")
+    wait_for(lambda: paged(duty) == [BOB, CY], "Cy was paged")
+    assert "bob asks for you" in pages(duty)[-1][1]
 
 
 def test_nobody_is_called_for_what_is_over(duty: Site) -> None:

@@ -7,9 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.models import Means
 from sandbox.pagerduty.cast import BOB, KIM
 from tests.flows.duty import CONFIG, Site, mentions, site
-from tests.workspace import Workspace, wait_for
+from tests.workspace import Message, Workspace, wait_for
 
 HOUR = timedelta(hours=1)
 NAME = "prod-checkout-api-latency-critical"
@@ -57,7 +58,7 @@ def test_a_sev1_alarm_pages_and_the_card_says_whom(duty: Site) -> None:
     assert "paged <@U0BOB> (primary)" in mentions(shown)
     assert "acknowledge by" in mentions(shown).lower()
     note = duty.ops.expect("for AL-1", thread_ts=card.ts)
-    assert "📟 Paging <@U0BOB> (primary) for AL-1" in mentions(note)
+    assert "📟 Paged <@U0BOB> (primary) for AL-1 by PagerDuty." in mentions(note)
     event = next(call["body"] for call in duty.pd.show("log")["calls"] if call["path"] == "/v2/enqueue")
     details = event["payload"]["custom_details"]
     assert (details["value"], details["threshold"], details["service"]) == ("2.41 s", "limit 0.80 s", "checkout-api")
@@ -254,14 +255,14 @@ def test_nobody_answers_a_sev1(duty: Site) -> None:
     duty.advance(290)
     assert duty.called() == ["Bob"]
     duty.advance(11)
-    shown = duty.shows(card, "(secondary)", "cknowledgement was due")
-    assert "paged <@U0CY> (secondary)" in mentions(shown)
+    shown = duty.shows(card, "(secondary)", "not acknowledged in time")
+    assert "paged <@U0BOB> (primary), <@U0CY> (secondary)" in mentions(shown)
     assert duty.paged()[-1] == ("Cy", "escalated to level 2")
     duty.ops.expect("AL-1 was not acknowledged in time (SEV-1)", thread_ts=card.ts)
     duty.advance(600)
-    assert "paged <@U0ANA> (team lead)" in mentions(duty.shows(card, "(team lead)"))
+    assert "<@U0ANA> (team lead)" in mentions(duty.shows(card, "(team lead)"))
     duty.advance(900)
-    assert "paged <@U0DEE> (engineering manager)" in mentions(duty.shows(card, "(engineering manager)"))
+    assert "<@U0DEE> (engineering manager)" in mentions(duty.shows(card, "(engineering manager)"))
     assert duty.called()[-1] == "Dee"
     duty.advance(1800)
     nobody = duty.ops.expect("has nobody to call as incident commander", thread_ts=card.ts)
@@ -288,7 +289,7 @@ def test_a_sev2_waits_for_fifteen_minutes(duty: Site) -> None:
     duty.advance(890)
     assert duty.called() == ["Bob"]
     duty.advance(11)
-    duty.shows(card, "cknowledgement was due")
+    duty.shows(card, "not acknowledged in time")
     assert ("Cy", "escalated to level 2") in duty.paged()
 
 
@@ -399,7 +400,11 @@ def test_who_is_on_call(duty: Site) -> None:
     duty.world.ana.run("/incident oncall")
     answer = duty.world.ana.told("On call")
     said = mentions(answer)
-    assert "<@U0BOB> (primary), <@U0CY> (secondary), <@U0ANA> (team lead), <@U0DEE> (engineering manager)" in said
+    assert "On call: <@U0BOB> (primary until ), <@U0CY> (secondary until ), <@U0ANA> (team lead)" in said
+    ends = [
+        piece for block in answer.raw["blocks"] for piece in block["elements"][0]["elements"] if "timestamp" in piece
+    ]
+    assert [piece["timestamp"] > duty.world.clock().timestamp() for piece in ends] == [True, True]
 
 
 def test_a_team_is_called_by_name(duty: Site) -> None:
@@ -412,6 +417,162 @@ def test_a_team_is_called_by_name(duty: Site) -> None:
     duty.quiet()
     duty.world.ana.run("/incident resolve nothing")
     duty.all_resolved()
+
+
+def declared(duty: Site) -> Message:
+    """A SEV-1 that people declared, which has paged Bob; its card."""
+    duty.world.ana.run('/incident declare sev1 checkout-api "payments fail"')
+    duty.stands("aiops-INC-1", "triggered")
+    card = duty.ops.expect("INC-1 · SEV-1")
+    duty.quiet()
+    return card
+
+
+def timeline(duty: Site) -> str:
+    """INC-1's, as it is read."""
+    return "\n".join(f"{event.about} {event.text}" for _, event in duty.bot.store.timeline(1, limit=100))
+
+
+@pytest.mark.parametrize(
+    ("who", "called"),
+    [("<@U0CY>", "Cy"), ("<@U0BOB>", "Bob"), ('"Shop on-call"', "Bob")],
+    ids=["asked before", "has it", "the team that has it"],
+)
+def test_somebody_called_by_name_is_paged_each_time(duty: Site, who: str, called: str) -> None:
+    card = declared(duty)
+    for number in (1, 2):
+        duty.advance(10)
+        duty.world.bob.run(f"/incident page {who} look {number}")
+        duty.ops.expect(f"(asked for by name) for INC-1 by PagerDuty: bob asks: look {number}", thread_ts=card.ts)
+        duty.quiet()
+    assert duty.called() == ["Bob", called, called]
+    assert timeline(duty).count("asked for by name, by PagerDuty") == 2
+    duty.world.ana.run("/incident resolve found it")
+    duty.all_resolved()
+
+
+@pytest.mark.parametrize(
+    ("who", "called", "way"), [("<@U0CY>", "Cy", "/{}/responder_requests"), ("<@U0BOB>", "Bob", "")]
+)
+def test_a_call_by_name_whose_answer_was_lost_pages_once(duty: Site, who: str, called: str, way: str) -> None:
+    card = declared(duty)
+    path = "/incidents" + way.format(duty.incidents("aiops-INC-1")[0]["id"])
+    duty.pd.control("fault", path=path, kind="drop_after", method="POST", times=1)
+    duty.world.ana.run(f"/incident page {who} now")
+    duty.ops.expect("for INC-1 by PagerDuty: ana asks: now", thread_ts=card.ts)
+    duty.quiet()
+    assert duty.called() == ["Bob", called]
+
+
+def test_escalating_by_hand_calls_also_who_has_another_role(empty_duty: Site) -> None:
+    duty = empty_duty
+    duty.start(CONFIG.model_copy(update={"on_call": CONFIG.on_call.model_copy(update={"team_lead": "U0DEE"})}))
+    card = declared(duty)
+    for role in ("secondary", "team lead", "engineering manager"):
+        duty.world.ana.run("/incident escalate")
+        duty.world.ana.told(f"Calling the {role} for *INC-1* now")
+        duty.ops.expect(f"({role}) for INC-1 by PagerDuty: escalated by ana", thread_ts=card.ts)
+        duty.quiet()
+    assert duty.called() == ["Bob", "Cy", "Dee", "Dee"]
+
+
+def test_several_are_called_at_once(duty: Site) -> None:
+    declared(duty)
+    duty.world.bob.run("/incident page <@U0CY>, <@U0DEE> db is down")
+    duty.world.bob.told("Paging <@U0DEE> for *INC-1*")
+    wait_for(lambda: sorted(duty.called()) == ["Bob", "Cy", "Dee"], "both were paged")
+    duty.quiet()
+    assert all("bob asks: db is down" in title for title in requests(duty))
+
+
+def requests(duty: Site) -> list[str]:
+    """What people were told who were asked to join INC-1."""
+    (incident,) = duty.incidents("aiops-INC-1")
+    return [one["message"] for one in incident["incidents_responders"]]
+
+
+@pytest.mark.parametrize(("who", "why"), [("U0GUS", "Guests can't"), ("U0STRANGER", "Only members of this workspace")])
+def test_who_may_not_read_incidents_is_not_paged(duty: Site, who: str, why: str) -> None:
+    declared(duty)
+    duty.world.bob.run(f"/incident page <@{who}> <@U0CY> db")
+    duty.world.bob.told(f"That person can't be paged. {why}")
+    duty.quiet()
+    assert duty.called() == ["Bob"]
+    assert [user for user, _ in direct(duty)] == []
+
+
+def test_who_is_called_by_direct_message_alone_is_said_everywhere(empty_duty: Site) -> None:
+    duty = empty_duty
+    duty.start(CONFIG.model_copy(update={"pagerduty": CONFIG.pagerduty.model_copy(update={"sender": None})}))
+    card = declared(duty)
+    duty.world.bob.run("/incident page <@U0DEE> db")
+    how = "by direct message, not by PagerDuty: pagerduty.sender in config.yml is none of its users"
+    duty.world.bob.told(f"Paging <@U0DEE> for *INC-1* {how}.")
+    note = duty.ops.expect(how, thread_ts=card.ts)
+    assert "📟 Paged <@U0DEE> (asked for by name) for INC-1" in mentions(note)
+    assert f"U0DEE asked for by name, {how}" in timeline(duty)
+    assert [user for user, _ in direct(duty)] == ["U0DEE"]
+
+
+def test_who_has_two_roles_is_called_once_and_that_is_said(empty_duty: Site) -> None:
+    duty = empty_duty
+    on_call = CONFIG.on_call.model_copy(update={"team_lead": "U0DEE"})
+    duty.start(CONFIG.model_copy(update={"on_call": on_call}))
+    card = declared(duty)
+    for seconds in (301, 600, 900):
+        duty.advance(seconds)
+    assert duty.called() == ["Bob", "Cy", "Dee"]
+    note = duty.ops.expect("(engineering manager) was called for INC-1 already at", thread_ts=card.ts)
+    assert "<@U0DEE>" in mentions(note)
+    assert note.text.endswith("no answer yet. Nothing more was sent.")
+    assert "engineering manager, by" not in timeline(duty)
+    assert "dee (engineering manager) was called already at" in timeline(duty)
+    duty.world.bob.run("/incident page <@U0DEE> still")
+    wait_for(lambda: duty.called() == ["Bob", "Cy", "Dee", "Dee"], "called by hand, she is paged again")
+
+
+def test_a_page_mentions_somebody_once(duty: Site) -> None:
+    duty.world.ana.run('/incident declare sev1 checkout-api "payments fail"')
+    own = duty.world.channel("inc-1-checkout-api")
+    duty.stands("aiops-INC-1", "triggered")
+    duty.quiet()
+    duty.world.ana.run("/incident page <@U0CY> db")
+    card = duty.ops.expect("INC-1 · SEV-1")
+    said = duty.ops.expect("ana asks: db", thread_ts=card.ts), own.expect("ana asks: db")
+    assert ["<@U0CY>" in mentions(each) for each in said] == [True, False]
+    assert "📟 Paged cy (asked for by name) for INC-1 by PagerDuty" in said[1].text
+
+
+def direct(duty: Site) -> list[tuple[str, str]]:
+    """Who got a direct message that pages, and what it says."""
+    posted = [call["args"] for call in duty.world.calls("chat.postMessage")]
+    return [(body["channel"], body["text"]) for body in posted if body["channel"].startswith("U0")]
+
+
+@pytest.mark.parametrize("path", ["/v2/enqueue", "*"], ids=["events", "all of it"])
+def test_while_pagerduty_is_down_somebody_is_told_in_slack_once(duty: Site, path: str) -> None:
+    duty.pd.control("fault", path=path, kind="error", status=503, times=None)
+    card = duty.fires(NAME)
+    note = duty.ops.expect("PagerDuty did not page", thread_ts=card.ts)
+    assert "⚠ PagerDuty did not page <@U0BOB> (primary) for AL-1: it fails (http_503)." in mentions(note)
+    shown = duty.shows(card, "paging failed, retrying (4)")
+    assert "paged <@U0BOB> (primary, by direct message)" in mentions(shown)
+    assert [user for user, text in direct(duty) if "you are on call (primary)" in text] == ["U0BOB"]
+    duty.pd.control("faults/clear")
+    duty.stands("aiops-AL-1", "triggered")
+    after = duty.ops.expect("(primary) for AL-1 by PagerDuty.", thread_ts=card.ts)
+    assert "<@" not in mentions(after)
+    duty.quiet()
+    assert len(direct(duty)) == 1
+    assert [page.means for page in duty.bot.store.alert(1).paged] == [Means.PAGERDUTY]
+    assert "by direct message" not in mentions(duty.now(card))
+
+
+def test_an_error_of_ours_is_no_reason_to_wait_with_the_direct_message(duty: Site) -> None:
+    duty.pd.control("fault", path="/v2/enqueue", kind="error", status=401, times=None)
+    card = duty.fires(NAME)
+    duty.ops.expect("PagerDuty did not page", thread_ts=card.ts)
+    assert [user for user, _ in direct(duty)] == ["U0BOB"]
 
 
 def test_a_worse_alarm_of_an_incident_pages_and_the_end_is_the_end_of_all(duty: Site) -> None:

@@ -11,6 +11,7 @@ import pytest
 from bot.app import Bot
 from bot.config import Config
 from bot.models import Change, PostMortemStatus
+from tests.blocks.texts import elements
 from tests.bot.make import event
 from tests.bot.storing import at_once
 from tests.flows.aws import Queue
@@ -41,6 +42,12 @@ def card(world: Workspace, incident: Message) -> Message:
 def written(world: Workspace) -> PostMortemStatus:
     assert world.bot is not None
     return world.bot.store.post_mortem(1).status
+
+
+def primary(card: Message) -> list[str]:
+    """What the card leads to."""
+    buttons = elements(card.raw["blocks"], "button")
+    return [each["text"]["text"] for each in buttons if each.get("style") == "primary"]
 
 
 def uploaded(world: Workspace, incident: Message) -> str:
@@ -94,14 +101,22 @@ def test_a_sev3_gets_one_on_request(world: Workspace, ops: Channel) -> None:
 def test_it_is_written_reviewed_and_filed_as_a_file_in_the_thread(
     world: Workspace, incident: Message, card: Message
 ) -> None:
+    assert primary(card) == ["Write the root cause"]
+    world.cy.click(card, "Write the root cause")
+    assert "Nothing is known of it yet." in world.cy.form("Root cause").text
     world.ana.click(card, "File it")
     answered(world.ana, "Still to be written: root cause, contributing factors", incident)
     write_all(world, incident, card)
     world.ana.click(card, "Ready for review")
     shown = world.ops.becomes(card, "in review", thread_ts=incident.ts)
     assert "Still to be written" not in shown.text
+    assert primary(shown) == ["File it"]
     world.bob.click(shown, "Preview")
-    assert "A deployment without a currency." in world.bob.form("Post-mortem INC-1").text
+    page = world.bob.form("Post-mortem INC-1").text
+    for words in ("A deployment without a currency.", "SEV-1 (Critical)", "No alarm belongs to it.", "resolved it"):
+        assert words in page
+    assert "**" not in page
+    assert "|" not in page
     world.bob.click(shown, "File it")
     world.ops.becomes(card, "· filed", thread_ts=incident.ts)
     text = uploaded(world, incident)
@@ -121,11 +136,24 @@ def test_two_editors_of_one_section_are_told_and_nothing_is_lost(
     world.bob.choose(card, "1:root_cause")
     ana, bob = world.ana.form("Root cause"), world.bob.form("Root cause")
     assert world.ana.submit(ana, text="It was the cache.")["ok"]
-    refused = world.bob.submit(bob, text="It was the deployment.")
-    assert "Somebody else saved" in refused["errors"]["text"]
-    assert world.bob.submit(bob, text="It was the deployment.")["ok"]
-    told = wait_for(lambda: _direct(world, ANA, "Yours was"), "Ana's text comes back to her")
-    assert "It was the cache." in told
+    again = world.bob.submit(bob, text="It was the deployment.")
+    assert again["ok"]
+    form = world.bob.form("Root cause")
+    assert "saved this meanwhile:\nIt was the cache." in form.text
+    assert f"<@{ANA}>" in str(form.raw) or f"'user_id': '{ANA}'" in str(form.raw)
+    assert "'initial_value': 'It was the deployment.'" in str(form.raw), "what Bob typed is still there"
+    world.cy.choose(card, "1:root_cause")
+    assert world.cy.submit(world.cy.form("Root cause"), text="It was the proxy.")["ok"]
+    answered(world.cy, "Root cause of the post-mortem of *INC-1* saved", incident)
+    assert world.bob.submit(form, text="It was the deployment.")["ok"]
+    form = world.bob.form("Root cause")
+    assert "It was the proxy." in form.text, "a third save is a conflict of its own"
+    assert _section(world) == "It was the proxy."
+    assert world.bob.submit(form, text="It was the deployment.")["ok"]
+    answered(world.bob, "Root cause of the post-mortem of *INC-1* saved", incident)
+    told = wait_for(lambda: _direct(world, "U0CY", "Yours was"), "Cy's text comes back to Cy")
+    assert "It was the proxy." in told
+    assert _section(world) == "It was the deployment."
 
 
 def _direct(world: Workspace, user: str, text: str) -> str | None:
@@ -151,7 +179,9 @@ def test_a_long_section_takes_several_inputs_and_keeps_every_word(
     text = "\n\n".join(f"Paragraph {number}: " + "word " * 150 for number in range(8)).strip()
     assert world.bot is not None
     world.ana.choose(card, "1:root_cause")
-    assert world.ana.submit(world.ana.form("Root cause"), text=text[:2900])["ok"]
+    first = world.ana.form("Root cause")
+    assert first.text.count("continued") == 2, "there is room for more from the start"
+    assert world.ana.submit(first, text=text[:2900])["ok"]
     answered(world.ana, "Root cause of the post-mortem", incident)
     world.ana.choose(card, "1:root_cause")
     form = world.ana.form("Root cause")
@@ -205,6 +235,26 @@ def test_it_can_be_filed_elsewhere_and_given_away(world: Workspace, incident: Me
     assert written(world) is PostMortemStatus.FILED
 
 
+def test_reopened_after_it_was_filed_it_says_so(world: Workspace, incident: Message, card: Message) -> None:
+    world.ana.run("/incident postmortem file INC-1 https://wiki.example.com/pm/1")
+    shown = world.ops.becomes(card, "· filed", thread_ts=incident.ts)
+    assert "reopened" not in shown.text
+    world.ana.run("/incident reopen INC-1 it is back")
+    world.ops.becomes(card, "· filed · reopened since", thread_ts=incident.ts)
+
+
+def test_nobody_takes_it_from_somebody_without_their_word_or_the_command(world: Workspace, incident: Message) -> None:
+    world.ops.expect("Post-mortem of INC-1 · draft", thread_ts=incident.ts)
+    world.stop_bot()
+    world.start_bot(Config.model_validate({"permissions": {"command": ["commander"]}}))
+    world.bob.run("/incident postmortem assign INC-1 me")
+    world.bob.told("You can't command this incident")
+    world.ana.run(f"/incident postmortem assign INC-1 <@{BOB}>")
+    world.ana.told("owns the post-mortem")
+    world.bob.run("/incident postmortem assign INC-1 <@U0CY>")
+    world.bob.told("owns the post-mortem")
+
+
 def test_a_broken_template_is_said_and_the_built_in_one_is_used(empty_world: Workspace, tmp_path: Path) -> None:
     world, page = empty_world, tmp_path / "mine.md"
     page.write_text("# {{title}}\n\n{{timline}}\n", encoding="utf-8")
@@ -239,6 +289,8 @@ def test_an_own_template_is_read_when_it_is_filed_and_the_built_in_one_where_it_
     assert (f"post_mortems.template: {page} is not there." in shown.text) is is_gone
     world.ana.click(card, "File it")
     text = uploaded(world, incident)
+    if is_gone:
+        world.ops.expect("is filed with the built-in template", thread_ts=incident.ts)
     assert text.startswith("# INC-1: " if is_gone else "# Ours, edited: INC-1: ")
     assert "No canary." in text
 

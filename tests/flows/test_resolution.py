@@ -173,7 +173,7 @@ def test_a_worse_alarm_pages_although_somebody_is_on_it(empty_world: Workspace) 
         ops.expect("INCIDENT DECLARED — SEV-3")
         alerts.alarm(NAME, ago=30)
         worse = ops.expect("🔴 SEV-1 · checkout-api")
-        ops.expect("📟 Paging", thread_ts=worse.ts)
+        ops.expect("📟 Paged", thread_ts=worse.ts)
         alerts.taken()
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import time
 
+import boto3
+
+from sandbox.shop.catalogue import CLUSTER
 from tests.flows.shop import Site
 from tests.workspace import Workspace, wait_for
 
+ALERT = re.compile(r"AL-\d+")
 DENIED = {"error": "AccessDeniedException", "message": "not authorized"}
 
 
@@ -77,6 +81,37 @@ def test_a_slow_dependency_is_named_and_not_scaled_away(site: Site) -> None:
     assert "Check dependencies" in report.text
 
 
+def test_what_the_bot_did_and_what_was_taken_back_is_no_suspect_of_the_next_trouble(site: Site) -> None:
+    site.start()
+    card, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    plan = site.planned(site.bob, report, "Roll back…", card)
+    site.click(site.bob, plan, "Run it")
+    site.becomes(plan, "done, verifying", under=card)
+    assert site.runs("checkout-api") == "checkout-api:2"
+    site.shop.break_it("cpu-spike")
+    spike = site.seen("prod-checkout-api-cpu-medium")
+    site.run(site.bob, f"/incident rca {ALERT.findall(spike.text)[0]}", "(RCA-")
+    _, second = site.found("Most likely: high CPU")
+    assert "only change" not in second.text.replace("\u00a0", " ")
+    assert "aiops-bot" not in second.text
+    assert "checkout-api:3: taken back to checkout-api:2" in second.text
+
+
+def test_what_the_bot_changed_is_told_as_its_own_and_suspected_of_nothing(site: Site) -> None:
+    site.start()
+    bot = boto3.client("ecs", **site.shop.server.credentials())
+    bot.update_service(cluster=CLUSTER, service="checkout-api", desiredCount=5)
+    site.advance(60)
+    card = site.broken("cpu-spike", "prod-checkout-api-cpu-medium")
+    site.click(site.bob, card, "Root cause")
+    report = site.seen("Most likely: high CPU", under=card)
+    assert "UpdateService" not in report.text
+    site.click(site.bob, report, "Show evidence")
+    shown = site.form(site.bob, "RCA-1").text
+    assert "UpdateService → 5" in shown
+    assert "by the bot" in shown
+
+
 def test_a_report_is_asked_for_once_shown_put_aside_and_looked_for_again(site: Site) -> None:
     site.start(investigation={"by_itself": False})
     card = site.broken("few-errors", "prod-search-api-errors-high")
@@ -86,7 +121,8 @@ def test_a_report_is_asked_for_once_shown_put_aside_and_looked_for_again(site: S
     assert "ValueError" in site.form(site.bob, "RCA-1").text
     site.click(site.cy, report, "Not it")
     dismissed = site.becomes(report, "Dismissed", under=card)
-    assert "Somebody said that this is not it" in dismissed.text
+    assert "said that this is not it" in dismissed.text
+    assert "U0CY" in str(dismissed.raw), "and who said so"
     site.click(site.bob, dismissed, "Look again")
     site.seen("RCA-2 for AL-1", under=card)
     site.mention(site.cy, "rca", card)

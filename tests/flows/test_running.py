@@ -157,7 +157,7 @@ def test_resolving_posts_the_template_word_for_word_and_turns_the_card_green(wor
     due = world.clock().timestamp() + 48 * 3600
     assert lines[4].startswith("*Post-mortem due:* 20")
     assert abs(_moment(lines[4]) - due) < 120
-    over = world.ops.expect("🟢 INC-1 · SEV-2 · checkout-api · resolved after 02:05")
+    over = world.ops.expect("🟢 INC-1 · SEV-2 · checkout-api · resolved after 2 h 05 min")
     assert over.ts == card.ts
     assert over.buttons == ["Reopen", "Timeline", "Post-mortem"]
 

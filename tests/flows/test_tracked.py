@@ -49,8 +49,8 @@ def test_a_filed_post_mortem_is_a_pull_request(empty_world: Workspace, github: G
         assert world.ana.submit(world.ana.form(title), text="A deployment without a currency.")["ok"]
     wait_for(lambda: "Still to be written" not in world.ops.now(card, thread_ts=incident.ts).text, "all is written")
     world.ana.click(card, "File it")
-    shown = world.ops.becomes(card, "pull request", thread_ts=incident.ts)
-    assert "· filed" in shown.text
+    world.ops.becomes(card, "· filed", thread_ts=incident.ts)
+    world.ops.becomes(card, "pull request\n", thread_ts=incident.ts)
     (pull,) = seen(github)["pulls"]
     (file,) = pull["files"]
     assert file["path"].startswith("docs/post-mortems/20")
@@ -72,7 +72,7 @@ def test_an_action_item_is_an_issue_and_is_done_when_that_is_closed(
     (issue,) = seen(github)["issues"]
     assert issue["title"] == "AI-1: alarm on the pool"
     _close(github, number)
-    world.advance(20 * 60)
+    world.advance(4 * 60)
     wait_for(lambda: not store.action_item(1).is_open, "it is done here too")
     world.ops.becomes(card, "✓", thread_ts=incident.ts)
 
@@ -89,6 +89,7 @@ def test_an_action_item_that_is_done_closes_its_issue(
     github.control("fault", path=f"/repos/{github.repository}/issues/1", kind="drop_before", method="PATCH")
     world.bob.run("/incident actions")
     world.bob.click(world.bob.told("1 open action item"), "Done")
+    world.bob.told("Its issue is being closed")
     wait_for(lambda: not store.action_item(1).is_open, "it is done here")
     world.advance(30)
     wait_for(lambda: seen(github)["issues"][0]["state"] == "closed", "and there, at the second try")

@@ -205,7 +205,7 @@ def test_without_full_batches_one_thread_polls_alone(runs: list[Intake]) -> None
     taker.start()
     wait_for(lambda: len(inbox.deleted) == 20, "20 messages")
     assert inbox.takers == {"intake-0"}
-    assert set(inbox.waits) == {intake.WAIT_SECONDS}
+    assert set(inbox.waits) == {intake.FIRST_WAIT_SECONDS, intake.WAIT_SECONDS}
 
 
 def test_stop_finishes_the_batch_under_way_and_takes_no_other() -> None:

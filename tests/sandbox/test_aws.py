@@ -557,6 +557,23 @@ def test_who_hangs_up_while_waiting_takes_no_message_along(aws: Aws) -> None:
     assert len(aws.sqs.receive_message(QueueUrl=aws.queue, WaitTimeSeconds=2)["Messages"]) == 1
 
 
+def test_in_a_hurry_polls_are_answered_at_once(aws: Aws) -> None:
+    with ThreadPoolExecutor(1) as other:
+        waits = other.submit(aws.sqs.receive_message, QueueUrl=aws.queue, WaitTimeSeconds=20)
+        with aws.server.hurried():
+            assert "Messages" not in waits.result(timeout=10)
+            assert "Messages" not in aws.sqs.receive_message(QueueUrl=aws.queue, WaitTimeSeconds=20)
+    aws.sqs.send_message(QueueUrl=aws.queue, MessageBody="{}")
+    assert len(aws.sqs.receive_message(QueueUrl=aws.queue, WaitTimeSeconds=2)["Messages"]) == 1
+
+
+def test_what_waits_and_what_is_hidden_is_left(aws: Aws) -> None:
+    for _ in range(3):
+        aws.sqs.send_message(QueueUrl=aws.queue, MessageBody="{}")
+    aws.sqs.receive_message(QueueUrl=aws.queue)
+    assert aws.server.left(aws.queue) == 3
+
+
 def test_thousands_that_wait_cost_no_more_than_a_few(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     """Looked at by the work that is done: what is read from the clock, which every look at a message does."""
     backend = sqs_backends["123456789012"]["us-east-1"]

@@ -887,3 +887,20 @@ def test_the_sandbox_shows_them_and_forgets_them_at_a_reset(aws: Automation) -> 
     assert aws.show("automation")["executions"] == []
     gone = refused(lambda: aws.ssm.get_automation_execution(AutomationExecutionId=execution))
     assert gone == "AutomationExecutionNotFoundException"
+
+
+def test_the_trail_names_the_session_of_a_run_after_it(aws: Automation) -> None:
+    step = {"name": "Tell", "action": "aws:executeAwsApi",
+            "inputs": {"Service": "sns", "Api": "CreateTopic", "Name": "told"}}  # fmt: skip
+    role = {"AutomationAssumeRole": {"type": "String"}}
+    name = aws.small(step, assumeRole="{{ AutomationAssumeRole }}", parameters=role)
+    run = aws.start(name, AutomationAssumeRole=ROLE)
+    aws.ended(run)
+    events = boto3.client("cloudtrail", **aws.server.credentials()).lookup_events()["Events"]
+    told = {each["EventName"]: (each["Username"], json.loads(each["CloudTrailEvent"])) for each in reversed(events)}
+    user, record = told["CreateTopic"]
+    assert user == f"Automation-{run}"
+    assert record["userIdentity"]["arn"].endswith(f":assumed-role/AIOps-Automation/Automation-{run}")
+    assert record["userIdentity"]["invokedBy"] == record["sourceIPAddress"] == "ssm.amazonaws.com"
+    _, started = told["StartAutomationExecution"]
+    assert started["responseElements"] == {"AutomationExecutionId": run}

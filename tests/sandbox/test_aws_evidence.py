@@ -107,6 +107,18 @@ def test_changes_are_written_down_with_who_made_them(aws: Aws) -> None:
     assert event["EventId"] == told["eventID"]
 
 
+def test_sts_and_the_trail_call_somebody_by_the_same_name(aws: Aws) -> None:
+    aws.client("ecs", "ci-deployer").create_cluster(clusterName="prod")
+    aws.client("ecs").create_cluster(clusterName="staging")
+    told = [json.loads(each["CloudTrailEvent"]) for each in aws.trail.lookup_events()["Events"]]
+    named = {each["requestParameters"]["clusterName"]: each["userIdentity"]["arn"] for each in told}
+    assert named == {
+        "prod": aws.client("sts", "ci-deployer").get_caller_identity()["Arn"],
+        "staging": aws.client("sts").get_caller_identity()["Arn"],
+    }
+    assert named["staging"].endswith(":assumed-role/aiops-bot/aiops-bot")
+
+
 def test_what_fails_is_written_down_too_and_secrets_are_not(aws: Aws) -> None:
     with pytest.raises(ClientError):
         aws.client("ecs", "bob").update_service(cluster="none", service="web")

@@ -160,6 +160,16 @@ def test_a_restart_ends_a_memory_leak_and_killed_tasks_are_seen(shop: Shop, bot:
     assert bot.average("search-api", "memory") < 60
 
 
+def test_a_new_deployment_ends_a_memory_leak_as_well(shop: Shop, bot: Bot) -> None:
+    broken(shop, "memory-leak")
+    until(shop, lambda: bot.tasks("search-api", "STOPPED"))
+    bot.update("search-api", forceNewDeployment=True)
+    healed(shop, "memory-leak")
+    shop.run(6)
+    assert not shop.scenarios["memory-leak"].firing()
+    assert bot.average("search-api", "memory") < 60
+
+
 def test_a_slow_database_is_not_healed_by_more_tasks(shop: Shop, bot: Bot) -> None:
     broken(shop, "slow-dependency")
     bot.update("checkout-api", desiredCount=8)

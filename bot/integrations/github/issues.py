@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from bot.errors import TrackerError
 from bot.integrations.github import words
@@ -15,6 +16,8 @@ from bot.ports import Ticket
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 3
+CLOSED_PAGES = 20
+_CLOCKS_DIFFER = timedelta(minutes=5)
 _READ = Doing("read issues", "Issues: read")
 _OPEN = Doing("create issues", "Issues: write")
 _LABEL = Doing("create labels", "Issues: write")
@@ -37,9 +40,26 @@ class Issues:
             _say_what_is_missing(found, labels)
         return found.ticket
 
-    def show(self, number: int) -> Ticket:
-        doing = Doing(f"read issue #{number}", _READ.permission)
-        return self._api.get(Issue, f"/issues/{number}", doing).ticket
+    def closed(self, since: datetime) -> list[int]:
+        """Without looking at labels, which people take away. An issue counts as of GitHub's clock, ours may differ."""
+        moment = f"{(since - _CLOCKS_DIFFER).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        query = {"state": "closed", "sort": "updated", "direction": "asc", "since": moment}
+        closed: list[int] = []
+        for page in range(1, CLOSED_PAGES + 1):
+            found = self._api.page(Issue, "/issues", _READ, **query, page=page)
+            closed += [each.number for each in found if each.pull_request is None]
+            if len(found) < PAGE_SIZE:
+                break
+        return closed
+
+    def revise(self, number: int, facts: Mapping[str, str]) -> None:
+        """What people wrote into it stays, and a line that they took out stays out."""
+        reading = Doing(f"read issue #{number}", _READ.permission)
+        before = self._api.get(Issue, f"/issues/{number}", reading).body or ""
+        after = words.revised(before, facts)
+        if after != before:
+            writing = Doing(f"edit issue #{number}", "Issues: write")
+            self._api.patch(Issue, f"/issues/{number}", writing, {"body": after})
 
     def close(self, number: int) -> None:
         doing = Doing(f"close issue #{number}", "Issues: write")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from bot.integrations.github.api import RestApi
 from bot.integrations.github.issues import Issues
@@ -24,8 +25,11 @@ class GitHub:
     def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
         return self._issues.open(key, title, body, labels)
 
-    def issue(self, number: int) -> Ticket:
-        return self._issues.show(number)
+    def closed_issues(self, since: datetime) -> list[int]:
+        return self._issues.closed(since)
+
+    def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
+        self._issues.revise(number, facts)
 
     def close_issue(self, number: int) -> None:
         self._issues.close(number)

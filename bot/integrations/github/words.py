@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from urllib.parse import quote
 
 TITLE_MAX = 256
@@ -40,6 +41,14 @@ def body(text: str, key: str) -> str:
     if len(rest) + len(end) > BODY_MAX:
         rest = rest[: BODY_MAX - len(end) - len(_CUT)] + _CUT
     return rest + end
+
+
+def revised(text: str, facts: Mapping[str, str]) -> str:
+    """The text with other values in its lines `- Name: value`, the first of each name."""
+    for name, value in facts.items():
+        line = f"- {name}: {' '.join(_harmless(value).split()).replace('<!--', '&lt;!--')}".replace("\\", r"\\")
+        text = re.sub(rf"(?m)^- {re.escape(name)}: [^\r\n]*", line, text, count=1)
+    return text
 
 
 def branch(key: str) -> str:

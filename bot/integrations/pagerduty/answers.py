@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +32,7 @@ class User(_Answer):
 
 class Assignment(_Answer):
     assignee: Reference
+    at: datetime | None = None
 
 
 class Acknowledgement(_Answer):
@@ -39,7 +41,17 @@ class Acknowledgement(_Answer):
 
 
 class Responder(_Answer):
+    """Somebody who was asked to join: `state` is pending, joined or declined."""
+
     user: Reference
+    state: str = "pending"
+    message: str | None = None
+    requested_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def asked_at(self) -> datetime | None:
+        return self.requested_at or self.updated_at
 
 
 class Incident(_Answer):
@@ -67,10 +79,13 @@ class Incident(_Answer):
     def assignees(self) -> frozenset[str]:
         return frozenset(each.assignee.id for each in self.assignments)
 
-    @property
-    def called(self) -> frozenset[str]:
-        """Who has it, and who was asked to join."""
-        return self.assignees | {each.user.id for each in self.incidents_responders}
+    def requests_to(self, user: str) -> list[Responder]:
+        """Those that asked this person to join."""
+        return [each for each in self.incidents_responders if each.user.id == user]
+
+    def assigned_at(self, users: Collection[str]) -> datetime | None:
+        """Since when the first of these people has it; its beginning where PagerDuty does not say."""
+        return min((each.at or self.created_at for each in self.assignments if each.assignee.id in users), default=None)
 
     @property
     def changed(self) -> tuple[Reference | None, datetime]:
@@ -98,8 +113,9 @@ class PersonOnCall(_Answer):
 
 
 class OnCallEntry(_Answer):
-    """Who is on call at one level of a policy."""
+    """Who is on call at one level of a policy; `end` is None for who always is."""
 
     escalation_level: int
+    end: datetime | None = None
     escalation_policy: Reference
     user: PersonOnCall

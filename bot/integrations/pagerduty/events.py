@@ -6,6 +6,7 @@ https://developer.pagerduty.com/docs/events-api-v2-overview
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC
 from typing import Any
 
 from blocks.text import clean, clip, one_line
@@ -34,10 +35,14 @@ def dedup_key(key: str) -> str:
     return f"{key[: _OWN_KEY - 33]}~{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()[:32]}"
 
 
-def call_key(key: str, to: Duty, user_id: str) -> str:
-    """The key of an incident that calls somebody besides: by role, by Slack id (else PagerDuty's) who was named."""
+def call_key(page: Page, to: Duty, user_id: str) -> str:
+    """The key of an incident that calls somebody besides: by role, by Slack id (else PagerDuty's) who was named.
+
+    A call that is made anew has a key of its own.
+    """
     who = to.user_id or user_id if to.role is Role.ASKED else to.role.value
-    return f"{dedup_key(key)}{_CALL}{who}"[:DEDUP_KEY]
+    moment = f":{page.asked_at.astimezone(UTC):%Y%m%dT%H%M%S}" if page.is_anew else ""
+    return f"{dedup_key(page.key)}{_CALL}{who}{moment}"[:DEDUP_KEY]
 
 
 def page_of(incident_key: str) -> str:
@@ -48,7 +53,7 @@ def page_of(incident_key: str) -> str:
 def trigger(page: Page) -> dict[str, Any]:
     """The event that pages, without its key."""
     payload = {
-        "summary": clip(one_line(page.summary) or one_line(page.service), SUMMARY) or CLIENT,
+        "summary": clip(f"{_about(page)}: {one_line(page.summary)}", SUMMARY),
         "source": one_line(page.source) or CLIENT,
         "severity": _SEVERITIES[page.severity],
         "component": one_line(page.service),
@@ -84,7 +89,7 @@ def opening(page: Page, to: Duty, service: str, user: str, key: str) -> dict[str
     lines = [f"{name}: {value}" for name, value in facts.items()] + [f"Card: {page.link}"] * bool(page.link)
     return {
         "type": "incident",
-        "title": clip(f"{page.severity.label} · {called_as(to)}: {one_line(page.summary)}", SUMMARY),
+        "title": _summons(page, to),
         "service": _reference("service", service),
         "assignments": [{"assignee": _reference("user", user)}],
         "incident_key": key,
@@ -97,7 +102,7 @@ def request(page: Page, to: Duty, user: str, requester: str) -> dict[str, Any]:
     """Asks one person to join an incident (POST /incidents/<id>/responder_requests)."""
     return {
         "requester_id": requester,
-        "message": clip(f"{page.severity.label} · {called_as(to)}: {one_line(page.summary)}", SUMMARY),
+        "message": _summons(page, to),
         "responder_request_targets": [{"responder_request_target": _reference("user", user)}],
     }
 
@@ -106,8 +111,18 @@ def changing(incident: str, status: str) -> dict[str, str]:
     return {"id": incident, "type": "incident_reference", "status": status}
 
 
-def called_as(to: Duty) -> str:
-    return to.role.value if to.role is Role.ASKED else f"called as {to.role.value}"
+def called_as(page: Page, to: Duty) -> str:
+    """In which role; when too where a call is made anew, which tells it from others that ask the same person."""
+    role = to.role.value if to.role is Role.ASKED else f"called as {to.role.value}"
+    return f"{role} at {page.asked_at.astimezone(UTC):%H:%M:%S} UTC" if page.is_anew else role
+
+
+def _summons(page: Page, to: Duty) -> str:
+    return clip(f"{_about(page)} · {called_as(page, to)}: {one_line(page.summary)}", SUMMARY)
+
+
+def _about(page: Page) -> str:
+    return f"{page.severity.label} {one_line(page.service)}".rstrip()
 
 
 def _reference(kind: str, name: str) -> dict[str, str]:

@@ -37,17 +37,8 @@ class PagerIncidents:
             query["since"] = since.isoformat(timespec="seconds")
         return _newest_first(self._rest.entries(Incident, "/incidents", pages=_LIST_PAGES, **query))
 
-    def level_of(self, incident: Incident, *, at_least: int) -> int | None:
-        """The level of its policy whose people have it, 1 where they are none of them.
-
-        None where nobody is on call at the level `at_least`.
-        """
-        levels = self._levels(incident)
-        if at_least not in levels:
-            return None
-        return min((level for level, people in levels.items() if people & incident.assignees), default=1)
-
-    def _levels(self, incident: Incident) -> dict[int, set[str]]:
+    def levels(self, incident: Incident) -> dict[int, set[str]]:
+        """Who is on call now at each level of its policy."""
         if incident.escalation_policy is None:
             return {}
         query: dict[str, Any] = {"escalation_policy_ids[]": [incident.escalation_policy.id], "earliest": "true"}

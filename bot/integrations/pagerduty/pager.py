@@ -14,11 +14,11 @@ from bot.errors import PagerError
 from bot.integrations.pagerduty import events
 from bot.integrations.pagerduty.answers import Incident
 from bot.integrations.pagerduty.api import EventsApi, RestApi
-from bot.integrations.pagerduty.calling import Caller
+from bot.integrations.pagerduty.calling import NO_TOKEN, PAGED, Caller, unable
 from bot.integrations.pagerduty.incidents import PagerIncidents
 from bot.integrations.pagerduty.users import Users
-from bot.models import Duty, Page
-from bot.ports import Clock, Pager
+from bot.models import Duty, Means, Page
+from bot.ports import Clock, Pager, Reached
 from bot.signals import PagerChange, PagerState
 
 log = logging.getLogger(__name__)
@@ -47,15 +47,26 @@ class PagerDuty:
         self._fallback = fallback
         self._account = _Account(rest, config, clock, email_of) if rest else None
 
-    def page(self, page: Page, to: Duty | None) -> None:
-        """PagerDuty decides whom it reaches; `to` is not needed."""
-        self._events.send("trigger", events.dedup_key(page.key), **events.trigger(page))
+    def page(self, page: Page, to: Duty | None) -> Reached:
+        """PagerDuty decides whom it reaches, so `to` may be missing.
 
-    def call(self, page: Page, to: Duty) -> None:
+        Where the page stands already, an event wakes nobody: who is wanted anew is called besides.
+        """
+        if page.is_anew and to and self._account and self._account.caller.stands(page):
+            return self.call(page, to)
+        self._events.send("trigger", events.dedup_key(page.key), **events.trigger(page))
+        return PAGED
+
+    def call(self, page: Page, to: Duty) -> Reached:
         """By `fallback` whom PagerDuty can't call."""
-        if self._account is None or not self._account.caller.call(page, to):
-            log.info("calling the %s for %s in Slack, not by PagerDuty", to.role.value, page.key)
+        reached = self._account.caller.call(page, to) if self._account else unable(NO_TOKEN)
+        if reached.means is not Means.PAGERDUTY:
+            log.info("calling the %s for %s in Slack, not by PagerDuty: %s", to.role.value, page.key, reached.why_not)
             self._fallback.call(page, to)
+        return reached
+
+    def way(self, to: Duty) -> Reached:
+        return self._account.caller.way(to) if self._account else unable(NO_TOKEN)
 
     def acknowledge(self, key: str, by: str) -> None:
         """Also the incidents that called others, and with a note that says who has it."""

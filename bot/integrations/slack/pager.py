@@ -9,8 +9,8 @@ from datetime import datetime
 
 from blocks import pages
 from bot.errors import ChatError, Outcome, PagerError
-from bot.models import Duty, Message, Page
-from bot.ports import Chat, Clock
+from bot.models import Duty, Means, Message, Page
+from bot.ports import Chat, Clock, Reached
 from bot.signals import PagerChange
 
 log = logging.getLogger(__name__)
@@ -29,16 +29,20 @@ class SlackPager:
         self._in_doubt: dict[str, datetime] = {}
         self._rooms: dict[str, str] = {}
 
-    def page(self, page: Page, to: Duty | None) -> None:
+    def page(self, page: Page, to: Duty | None) -> Reached:
         if to is None:
             raise _nobody(f"nobody is on call for {page.service}: set on_call.primary in the config file")
-        self.call(page, to)
+        return self.call(page, to)
 
-    def call(self, page: Page, to: Duty) -> None:
+    def call(self, page: Page, to: Duty) -> Reached:
         user = to.user_id or (self._find_user(to.email) if to.email else None)
         if user is None:
             raise _nobody(f"{to.name} ({to.role.value}) is not known in Slack: name a Slack user id in on_call")
         self._once(user, pages.page(page, to.role), delivery_id(page, to, user))
+        return Reached(Means.MESSAGE)
+
+    def way(self, to: Duty) -> Reached:
+        return Reached(Means.MESSAGE)
 
     def acknowledge(self, key: str, by: str) -> None:
         """Nothing to do: a message pages once, and the card says who has it."""
@@ -97,8 +101,9 @@ class SlackPager:
 
 
 def delivery_id(page: Page, to: Duty, user: str) -> str:
-    """The same for each try to call this person in this role for this page."""
-    return uuid.uuid5(_NAMESPACE, f"{page.key}\n{to.role.value}\n{user}").hex
+    """The same for each try of one call."""
+    asked_at = page.asked_at.isoformat()
+    return uuid.uuid5(_NAMESPACE, f"{page.key}\n{to.role.value}\n{user}\n{asked_at}").hex
 
 
 def _nobody(detail: str) -> PagerError:

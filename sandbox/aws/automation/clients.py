@@ -1,15 +1,18 @@
 """The automation's own way into AWS: as the role that a document assumes, or as whoever started it."""
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.utils import ArnParser
 
 from sandbox.aws.automation.document import Json
 from sandbox.aws.automation.values import plain
+from sandbox.aws.identity import TOKEN
 
 AUTOMATION_KEY = "sandbox-automation"
 SECRET = "sandbox"
@@ -38,6 +41,13 @@ def is_role(arn: str) -> bool:
     return bool(parts["service"] == "iam" and parts["resource"].startswith("role/"))
 
 
+_SESSION: ContextVar[str] = ContextVar("session", default="")
+
+
+def _with_token(request: AWSRequest, **_: Any) -> None:
+    request.headers[TOKEN] = _SESSION.get()
+
+
 class Clients:
     """boto3 clients, made once for each service, region and caller."""
 
@@ -46,7 +56,9 @@ class Clients:
         self._made: dict[tuple[str, str, str], Any] = {}
         self._lock = threading.Lock()
 
-    def call(self, caller: str, region: str, service: str, api: str, sent: Json) -> Json:
+    def call(self, caller: str, session: str, region: str, service: str, api: str, sent: Json) -> Json:
+        """`session` names the run that calls; it goes with the request as its token."""
+        _SESSION.set(session)
         try:
             client = self._client(caller, region, service)
             method = next((m for m, name in client.meta.method_to_api_mapping.items() if name == api), None)
@@ -70,6 +82,7 @@ class Clients:
                     aws_secret_access_key=SECRET,
                     config=RETRYING,
                 )
+                self._made[key].meta.events.register("before-sign", _with_token)
             return self._made[key]
 
     def close(self) -> None:

@@ -221,7 +221,7 @@ class Document(_Part):
 def parse(content: str) -> Document:
     """JSON is YAML."""
     try:
-        return Document.model_validate(yaml.safe_load(content))
+        return Document.model_validate(yaml.load(content, yaml.CSafeLoader))
     except (yaml.YAMLError, ValidationError) as error:
         raise DocumentError(str(error)) from None
 

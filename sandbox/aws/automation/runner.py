@@ -190,7 +190,8 @@ class _Run:
     # What steps may do
 
     def call(self, service: str, api: str, sent: Json) -> Json:
-        return self._executions.clients.call(self._caller, self._execution.order.region, service, api, sent)
+        session, region = f"Automation-{self._execution.id}", self._execution.order.region
+        return self._executions.clients.call(self._caller, session, region, service, api, sent)
 
     def pause(self, seconds: float) -> None:
         until = CLOCK.now() + seconds / CLOCK.speed

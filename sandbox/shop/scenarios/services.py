@@ -120,7 +120,7 @@ class MemoryLeak(ServiceScenario):
         self.trouble.leaking = dict.fromkeys(self._known, CLOCK.now())
 
     def on_tick(self) -> None:
-        """What replaces a task that was killed leaks as it did; once somebody restarts tasks, new ones do not."""
+        """What replaces a task that was killed leaks as it did; after a restart or deployment new ones do not."""
         running = self.shop.production.running(self.service)
         if self._restarting():
             self._heirs = 0
@@ -135,7 +135,10 @@ class MemoryLeak(ServiceScenario):
             self._kill()
 
     def _restarting(self) -> bool:
-        tasks = self.shop.production.service(self.service).tasks
+        service = self.shop.production.service(self.service)
+        if service.primary.created > self._since:
+            return True
+        tasks = service.tasks
         return any(t.failure and t.failure.code == "UserInitiated" and (t.stopping or 0) >= self._since for t in tasks)
 
     def _kill(self) -> None:

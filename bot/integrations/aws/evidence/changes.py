@@ -85,11 +85,12 @@ def _since(scope: Scope) -> datetime:
 
 def _made(scope: Scope, raw: Sequence[dict[str, Any]], region: str, ourselves: Identity | None) -> list[Made]:
     events = [trail.event_of(each) for each in raw]
+    runs = trail.runs_of(events, ourselves)
     found = []
     for event in events:
         if trail.is_noise(event) or event.at > scope.until:
             continue
-        made = _change(scope, event, region, is_ours=trail.is_of(event, ourselves))
+        made = _change(scope, event, region, is_ours=trail.is_of(event, ourselves, runs))
         # Of what the bot did itself only this matters: a deployment of ECS that it began is nobody's.
         if not made.is_ours or (made.service and made.kind in (ChangeKind.DEPLOYMENT, ChangeKind.SCALING)):
             found.append(made)

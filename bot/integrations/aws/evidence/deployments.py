@@ -11,7 +11,7 @@ from bot.errors import CloudError, StoreError
 from bot.integrations.aws.evidence import console
 from bot.integrations.aws.evidence.asking import HOUR, Answer, Calls, Looking, Means, failed, joined, off, partly
 from bot.integrations.aws.evidence.rollouts import Rollout, Rollouts, rollouts
-from bot.models import ChangeKind, Made, Source
+from bot.models import ChangeKind, Made, Source, SourceOutcome
 from bot.ports import Scope
 from bot.resources import Resources
 from bot.signals import Deployment, DeploymentState
@@ -65,10 +65,12 @@ class Deployments(Looking):
         said = joined(_gone(scope, known), known.said, said)
         values: dict[str, Any] = {"tasks": known.tasks} if known.tasks else {}
         if made or values:
+            values |= {"wanted": known.wanted} if known.wanted else {}
             return Answer({**values, "changes": tuple(made)} if made else values, said)
         if not _is_ecs(scope.resources) and not said:
             return self._nothing_heard(scope)
-        return Answer(why=said or "nothing was deployed in the last 24 hours")
+        why = said or "nothing was deployed in the last 24 hours"
+        return Answer({"wanted": known.wanted} if known.wanted else {}, why, SourceOutcome.NOTHING)
 
     def _told(self, scope: Scope, since: datetime) -> tuple[list[Deployment], str]:
         names = dict.fromkeys(name for name in (scope.service, scope.resources.ecs_service) if name)
@@ -134,8 +136,11 @@ def _of_bus(scope: Scope, region: str, heard: Deployment) -> Made:
 
 
 def _is_same(rollout: Rollout, heard: Deployment) -> bool:
-    if heard.id == rollout.id or (heard.version and heard.version == rollout.after):
+    """A version that comes back is another deployment: who told of the first one did not go back to it."""
+    if heard.id == rollout.id:
         return True
+    if heard.version and heard.version == rollout.after:
+        return rollout.at - SLACK <= heard.at <= rollout.at + HOUR
     is_other = heard.id.startswith("ecs-svc/") and rollout.id.startswith("ecs-svc/")
     return not is_other and rollout.at - SLACK <= heard.at <= (rollout.ended or rollout.at) + SLACK
 
@@ -148,7 +153,7 @@ def _revisions(known: Sequence[Rollout]) -> dict[str, str]:
 
 def _is_version_of(rollout: Rollout, heard: Deployment, revisions: Mapping[str, str]) -> bool:
     is_it = heard.version != "" and revisions.get(heard.version) == rollout.after != ""
-    return is_it and abs(rollout.at - heard.at) <= HOUR
+    return is_it and rollout.at - SLACK <= heard.at <= rollout.at + HOUR
 
 
 def _is_here(heard: Deployment, at: Resources) -> bool:

@@ -39,6 +39,7 @@ HIGHEST = "Maximum"
 """The statistic of an alarm whose value is no mean but a peak: of one task among many."""
 MINUTE = 60
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+_WAITING = "ApproximateNumberOfMessagesVisible"
 KEPT_BY_MINUTE = timedelta(days=15)
 COARSE = 300
 
@@ -124,6 +125,7 @@ class Metrics(Looking):
             threshold=_threshold(each, scope),
             slope=slope({at: value for at, value in points.items() if at >= window.counted - HOUR}),
             statistic=each.metrics[0].statistic,
+            name=_name(each.metrics[0], scope),
         )
 
     def _expected(self, each: Watched, window: Window, scope: Scope) -> tuple[float, float] | None:
@@ -237,6 +239,12 @@ def _told(each: Watched, scope: Scope, *more: str) -> list[float]:
     if each.is_count:
         told = [one for one in told if scope.alarm is not None and one.alarm.name == scope.alarm.name]
     return [one.value * factor_of(one.alarm) for one in told]
+
+
+def _name(metric: Measured, scope: Scope) -> str:
+    queue = dict(metric.dimensions).get("QueueName", "")
+    is_dead = bool(queue) and queue == scope.resources.dead_letter_queue
+    return "messages in DLQ" if is_dead and metric.name == _WAITING else ""
 
 
 def _threshold(each: Watched, scope: Scope) -> float | None:

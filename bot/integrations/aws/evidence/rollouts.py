@@ -33,12 +33,13 @@ class Rollout(NamedTuple):
 
 class Rollouts(NamedTuple):
     """`is_there`: ECS has the service; `said` is what could not be looked at, or the scheduler's last complaint.
-    `tasks`: where fewer run than should."""
+    `tasks`: where fewer run than should, `wanted` how many should."""
 
     found: Sequence[Rollout]
     is_there: bool = True
     said: str = ""
     tasks: Tasks | None = None
+    wanted: int = 0
 
 
 def rollouts(at: Resources, since: datetime, until: datetime, calls: Calls) -> Rollouts:
@@ -55,17 +56,17 @@ def rollouts(at: Resources, since: datetime, until: datetime, calls: Calls) -> R
     if service is None:
         return Rollouts((), is_there=False)
     said = _complaint(service, since)
-    tasks = _tasks(service, said)
+    rest = Rollouts((), said=said, tasks=_tasks(service, said), wanted=int(service.get("desiredCount") or 0))
     present = _present(service)
     if not any(since <= each.at <= until for each in present):
-        return Rollouts((), said=said, tasks=tasks)
+        return rest
     try:
         found = _history(at, since, until, calls)
     except CloudError as error:
         said = joined(said, partly("earlier deployments are", error))
         found = []
     found = found or [each for each in present if since <= each.at <= until]
-    return Rollouts(_with_differences(found, calls), said=said, tasks=tasks)
+    return rest._replace(found=_with_differences(found, calls), said=said)
 
 
 def _tasks(service: Json, said: str) -> Tasks | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from bot.integrations.aws.evidence.asking import in_utc
 from bot.integrations.aws.evidence.ourselves import Identity, same_session
 from bot.models import ChangeKind
 from bot.resources import Resources
+from bot.runbooks import RUNBOOKS
 
 _VERSIONED = re.compile(r"\d{8}(?:v\d)?$")  # UpdateFunctionCode20150331v2
 _NOISE = re.compile(
@@ -35,8 +36,6 @@ _ALLOWS = re.compile(
     r"SecurityGroup|NetworkAcl|Policy|Permission|Grant|AccessKey|LoginProfile|InstanceProfile|(?:Create|Delete|Update)Role"
     r"|(?:Create|Delete|Update)User|ToGroup|FromGroup|RotateSecret|DisableKey|ScheduleKeyDeletion"
 )
-# https://docs.aws.amazon.com/systems-manager/latest/userguide/monitoring-automation-logs.html
-_AUTOMATION = re.compile(r"Automation-[0-9a-f-]{36}$")
 _ACCESS_SOURCES = frozenset({"iam", "sso", "organizations"})
 # What names the thing that was changed, the most telling first; compared without regard to case.
 _TARGETS = (
@@ -63,6 +62,7 @@ class Event(NamedTuple):
     error: str
     resources: tuple[str, ...]
     given: Json
+    answered: Json
 
 
 def event_of(raw: Json) -> Event:
@@ -81,17 +81,49 @@ def event_of(raw: Json) -> Event:
         error=str(told.get("errorCode") or ""),
         resources=tuple(str(each.get("ResourceName") or "") for each in raw.get("Resources") or []),
         given=_mapping(told.get("requestParameters")),
+        answered=_mapping(told.get("responseElements")),
     )
 
 
 def is_noise(event: Event) -> bool:
-    """Nobody changed anything: sessions, telemetry, what AWS does by itself, and what was refused."""
-    return bool(event.error) or event.kind == "AwsServiceEvent" or _NOISE.search(event.name) is not None
+    """Nobody changed anything: sessions, telemetry, what AWS does by itself, what was refused or only rehearsed."""
+    is_nobodys = bool(event.error) or event.kind == "AwsServiceEvent" or _NOISE.search(event.name) is not None
+    return is_nobodys or _is_dry(event.given)
 
 
-def is_of(event: Event, us: Identity | None) -> bool:
-    """Did the bot do it, or one of its runbooks: SSM Automation calls its sessions so?"""
-    return (us is not None and event.arn == us.who) or _AUTOMATION.match(event.by) is not None
+def runs_of(events: Sequence[Event], us: Identity | None) -> frozenset[str]:
+    """The sessions of the bot's runbooks: SSM Automation names each after the run, `Automation-<its id>`.
+
+    One was begun by the bot, or is of a document of ours: the orchestrating state machine begins those by itself.
+    """
+    begun = [each for each in events if each.name == "StartAutomationExecution"]
+    ours = [each for each in begun if _is_by(each, us) or _given(each, "documentName").rpartition("/")[2] in RUNBOOKS]
+    ids = (each.answered.get("automationExecutionId") or each.answered.get("AutomationExecutionId") for each in ours)
+    return frozenset(f"Automation-{each}" for each in ids if each)
+
+
+def is_of(event: Event, us: Identity | None, runs: Collection[str]) -> bool:
+    """Did the bot do it, or one of its runbooks?"""
+    return _is_by(event, us) or event.by in runs
+
+
+def _is_by(event: Event, us: Identity | None) -> bool:
+    return us is not None and event.arn == us.who
+
+
+def _is_dry(given: Json, depth: int = 0) -> bool:
+    """`{"documentName": …, "parameters": {"DryRun": ["true"]}}`: SSM has lists of texts where others have a value."""
+    for name, value in given.items():
+        if name.lower() == "dryrun" and str(value[0] if isinstance(value, list) and value else value).lower() == "true":
+            return True
+        if isinstance(value, Mapping) and depth < _DEPTH and _is_dry(value, depth + 1):
+            return True
+    return False
+
+
+def _given(event: Event, name: str) -> str:
+    """CloudTrail begins names with a small letter, not each API does."""
+    return next((str(value) for key, value in event.given.items() if key.lower() == name.lower()), "")
 
 
 def kind_of(event: Event) -> ChangeKind:
@@ -118,7 +150,8 @@ def target_of(event: Event, at: Resources, ours: str) -> str:
     """What was changed: our resource if it is one, else what the event names, with the cluster if that is not ours."""
     given = {key.lower(): value for key, value in event.given.items() if isinstance(value, str)}
     named = next((given[key.lower()] for key in _TARGETS if given.get(key.lower())), "")
-    target = _last(ours or named or next((name for name in event.resources if name), "") or event.source)
+    first = next((name for name in event.resources if name), "")
+    target = _last(ours or _service_of_task(event) or named or first or event.source)
     elsewhere = _other_cluster(event, at)
     return f"{target} in {elsewhere}" if elsewhere and elsewhere != target else target
 
@@ -128,7 +161,14 @@ def ours_in(event: Event, at: Resources, service: str) -> str:
     if _other_cluster(event, at):
         return ""
     names = _names(at, service)
-    return next((text for text in (*event.resources, *_strings(event.given)) if _is_named(text, names)), "")
+    told = (_service_of_task(event), *event.resources, *_strings(event.given))
+    return next((text for text in told if _is_named(text, names)), "")
+
+
+def _service_of_task(event: Event) -> str:
+    """Whose task was stopped: what is asked names only the task, the answer its group, `service:checkout-api`."""
+    kind, _, name = str(_mapping(event.answered.get("task")).get("group") or "").partition(":")
+    return name if kind == "service" else ""
 
 
 def _other_cluster(event: Event, at: Resources) -> str:

@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 from bot.errors import CloudError, Refused
 from bot.integrations.aws.clients import Clients, arn_field, cloud_errors
 from bot.integrations.aws.fixes.kind import is_code, need, same_account
-from bot.models import Remediation, RemediationStatus, Target
+from bot.integrations.aws.fixes.regrets import regretted
+from bot.models import Remediation, Target
 from bot.resources import Resources
 
 FUNCTION = "Lambda alias"
 NAMED = 10
 _LATEST = "$LATEST"
-_DONE = frozenset({RemediationStatus.VERIFYING, RemediationStatus.VERIFIED, RemediationStatus.NOT_RECOVERED})
 
 Json = Mapping[str, Any]
 
@@ -134,26 +134,9 @@ def radius(where: Target, version: str, bad: Mapping[str, str]) -> str:
 
 
 def known_bad(past: Iterable[Remediation], where: Target) -> dict[str, str]:
-    """The versions that this alias must not go back to by itself, each with the reason.
-
-    One that a remediation went back from or went to in vain, and one that a plan for an alert found live: an alarm
-    fired meanwhile. What was taken back says nothing against the version that it had left.
-    """
-    found: dict[str, str] = {}
-    for fix in past:
-        target = fix.plan.target
-        if (target.kind, target.name, target.alias, target.region) != (FUNCTION, where.name, where.alias, where.region):
-            continue
-        left, reached = _turned(fix.plan.state)
-        if fix.undoes is not None or fix.undone_by is not None:
-            continue
-        if fix.status in _DONE:
-            found.setdefault(left, f"{fix.id} went back from it")
-        elif fix.subject.startswith("AL-"):
-            found.setdefault(left, f"{fix.subject} fired while it was live")
-        if fix.status is RemediationStatus.NOT_RECOVERED:
-            found.setdefault(reached, f"{fix.id} went there, and it did not help")
-    return found
+    """The versions that this alias must not go back to by itself, each with the reason."""
+    of_alias = (each for each in past if each.plan.target.alias == where.alias)
+    return regretted(of_alias, where.model_copy(update={"kind": FUNCTION}), _turned)
 
 
 def _turned(state: Json) -> tuple[str, str]:

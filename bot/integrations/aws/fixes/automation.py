@@ -21,6 +21,9 @@ _OVER = _WELL | {
 }  # fmt: skip
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 MAX_SAID = 500
+_NO_FAILOVER = "There was no failover to confirm; with Force=true it makes one."
+_MEANT = {"RequireInstanceFailover": _NO_FAILOVER, "RequireClusterFailover": _NO_FAILOVER}
+"""What it means that one of our documents ended at this step, where SSM's words don't tell."""
 _EVENTS = 100
 
 
@@ -181,7 +184,10 @@ def _run(raw: Json) -> Run:
     where = f"at “{words(failed['StepName'])}”" if failed else ""
     why = failed.get("FailureMessage") or raw.get("FailureMessage") or status
     said = " ".join(part for part in (f"ended as {words(status)}", where) if part)
-    return Run(said, is_over=True, problem=f"{said}: {why}"[:MAX_SAID], outputs=outputs)
+    problem = f"{said}: {why}"
+    if meant := _MEANT.get(str(failed.get("StepName", ""))):
+        problem = f"{meant} ({problem})"
+    return Run(said, is_over=True, problem=problem[:MAX_SAID], outputs=outputs)
 
 
 def _step(raw: Json) -> str:

@@ -51,7 +51,7 @@ class AwsFixes:
         ecs, aliases, documents, region = Ecs(clients), Aliases(clients), Documents(clients), clients.region
         self._scale_up = ScaleUp(ecs, region)
         self._restart = RestartTasks(ecs, region, timeout)
-        self._roll_back = RollBack(ecs, region)
+        self._roll_back = RollBack(ecs, region, past)
         self._rotate = RotateAlias(aliases, region, past)
         self._run = RunRunbook(
             documents,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.errors import Refused
+from bot.errors import Instead, Refused
 from bot.integrations.aws.fixes.ecs import Ecs, Service, Task, place
 from bot.integrations.aws.fixes.kind import number, state_of
+from bot.integrations.aws.fixes.subjects import RESTART
 from bot.models import Order, Plan, Progress, Remediation, Stored
+from bot.remedies import SECONDS_A_TASK
 from bot.resources import Resources
-
-SECONDS_A_TASK = 60
 
 
 class _Tasks(Stored):
@@ -123,10 +123,10 @@ class RestartTasks:
 
     def _need_time(self, service: Service, count: int, about: int) -> None:
         if about > self._timeout.total_seconds():
-            raise Refused(
+            raise Instead(
                 f"{count} tasks of {service.name} one at a time take about {about // 60} min, and a remediation may "
-                f"take {int(self._timeout.total_seconds()) // 60}: run AIOps-RestartECSService, which replaces them "
-                "side by side."
+                f"take {int(self._timeout.total_seconds()) // 60}: run {RESTART}, which replaces them side by side.",
+                RESTART,
             )
 
 

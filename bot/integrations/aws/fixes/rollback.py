@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
 from bot.errors import Refused
 from bot.integrations.aws.fixes.ecs import Ecs, Past, Service, place
-from bot.integrations.aws.fixes.kind import number, state_of
+from bot.integrations.aws.fixes.kind import KIND, number, state_of
+from bot.integrations.aws.fixes.kind import Past as History
+from bot.integrations.aws.fixes.regrets import regretted
 from bot.integrations.aws.fixes.revisions import Revision, differences, typed
 from bot.integrations.aws.fixes.stability import going_back, is_earlier, stable_before, was_stable
 from bot.models import Order, Plan, Progress, Remediation, Stored, Target
@@ -39,9 +41,10 @@ class RollBack:
 
     kind = "rollback"
 
-    def __init__(self, ecs: Ecs, region: str) -> None:
+    def __init__(self, ecs: Ecs, region: str, past: History) -> None:
         self._ecs = ecs
         self._region = region
+        self._past = past
 
     def plan(self, order: Order, resources: Resources) -> Plan:
         where = place(order.service, resources, self._region)
@@ -55,7 +58,8 @@ class RollBack:
         return self._plan(where, service, target, past)
 
     def choices(self, service_name: str, resources: Resources) -> list[Choice]:
-        """The last ten other revisions, by number. Their definitions are read side by side: the form must open soon."""
+        """The last ten other revisions, those that were stable first. Their definitions are read side by side: the form
+        must open soon."""
         where = place(service_name, resources, self._region)
         service = self._ecs.service(where)
         past = self._ecs.past(where)
@@ -63,7 +67,13 @@ class RollBack:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="revisions") as pool:
             wanted = [service.revision, *others[:CHOICES]]
             current, *rest = pool.map(lambda each: self._ecs.definition(where, each.arn) or {}, wanted)
-        return [_choice(each, current, raw, past) for each, raw in zip(others, rest, strict=False) if raw]
+        bad = self._known_bad(where)
+        found = [
+            _choice(each, current, raw, is_good=was_stable(each, past) is True and each.arn not in bad)
+            for each, raw in zip(others, rest, strict=False)
+            if raw
+        ]
+        return sorted(found, key=lambda each: not each.was_stable)
 
     def start(self, remediation: Remediation) -> Progress:
         where, move = remediation.plan.target, _move(remediation)
@@ -113,6 +123,10 @@ class RollBack:
             "may call it was not tried.",
         )
 
+    def _known_bad(self, where: Target) -> dict[str, str]:
+        """By their ARNs the revisions that nothing goes back to by itself, each with the reason."""
+        return regretted(self._past(), where, _turned)
+
     def _asked_for(self, text: str, service: Service, where: Target) -> Revision:
         """The revision that somebody named. Raises Refused that says what there is."""
         said = typed(text)
@@ -126,7 +140,7 @@ class RollBack:
             raise Refused(f"{said.arn[:200]} is in another account or region than {service.name}.")
         if target.number == service.revision.number:
             how = "is being deployed already" if service.is_deploying else "is what runs now"
-            raise Refused(f"{target.name} {how}. {self._what_there_is(service, where)}")
+            raise Refused(f"{target.name} {how}. {self._others(service, where)}.")
         self._need_active(target, where, service)
         return target
 
@@ -140,9 +154,15 @@ class RollBack:
         return definition
 
     def _what_there_is(self, service: Service, where: Target) -> str:
-        found = [each.name for each in self._ecs.revisions(where, service.revision.family) if each != service.revision]
-        there = f"There is {', '.join(found[:CHOICES])}" if found else "There is no other revision"
-        return f"{there}; {service.revision.name} runs now."
+        return f"{self._others(service, where)}; {service.revision.name} runs now."
+
+    def _others(self, service: Service, where: Target) -> str:
+        """What is known to be bad comes last, and says so."""
+        bad = self._known_bad(where)
+        others = [each for each in self._ecs.revisions(where, service.revision.family) if each != service.revision]
+        good = [each.name for each in others if each.arn not in bad]
+        told = [*good, *(f"{each.name} ({bad[each.arn]})" for each in others if each.arn in bad)]
+        return f"There is {', '.join(told[:CHOICES])}" if told else "There is no other revision"
 
     def _last_stable(self, service: Service, past: Sequence[Past], where: Target) -> Revision:
         bad = going_back(service, past)
@@ -150,12 +170,13 @@ class RollBack:
             raise Refused(f"{service.name} is going back from {bad.name} to {service.revision.name} right now.")
         if bad is not None:
             raise Refused(f"ECS is taking back {bad.name} of {service.name} right now.")
-        candidates = [*stable_before(service, past), *self._ran_before(service, past, where)]
-        for revision in list(dict.fromkeys(candidates))[:LOOKED_AT]:
+        regrets = self._known_bad(where)
+        candidates = dict.fromkeys([*stable_before(service, past), *self._ran_before(service, past, where)])
+        for revision in [each for each in candidates if each.arn not in regrets][:LOOKED_AT]:
             if (self._ecs.definition(where, revision.arn) or {}).get("status") == "ACTIVE":
                 return revision
         raise Refused(
-            f"No revision before {service.revision.name} is known to have been stable: ECS tells of the last 90 days. "
+            f"No revision before {service.revision.name} is known to have been good: ECS tells of the last 90 days. "
             f"Choose one. {self._what_there_is(service, where)}"
         )
 
@@ -174,6 +195,7 @@ class RollBack:
         ]
 
     def _plan(self, where: Target, service: Service, target: Revision, past: Sequence[Past]) -> Plan:
+        bad = self._known_bad(where)
         current = self._ecs.definition(where, service.revision.arn) or {}
         other = self._ecs.definition(where, target.arn) or {}
         return Plan(
@@ -184,7 +206,8 @@ class RollBack:
             steps=(f"UpdateService, {number(service.desired, 'task')} rolling to {target.name}",),
             radius=_radius(target, past),
             undo=f"deploy {service.revision.name} again",
-            checks=_checks(service, target, past),
+            checks=_checks(service, target, [] if target.arn in bad else past),
+            warnings=(f"{target.name} is known to be bad: {bad[target.arn]}",) if target.arn in bad else (),
             about_seconds=min(60 + 30 * service.desired, 600),
             state=state_of(self.kind, _Move(before=service.revision.arn, after=target.arn)),
         )
@@ -192,6 +215,10 @@ class RollBack:
 
 def _move(remediation: Remediation) -> _Move:
     return _Move.model_validate(remediation.plan.state)
+
+
+def _turned(state: Mapping[str, Any]) -> tuple[str, str]:
+    return (str(state["before"]), str(state["after"])) if state.get(KIND) == RollBack.kind else ("", "")
 
 
 def _need_rolling(service: Service) -> None:
@@ -257,12 +284,12 @@ def _not_ours(service: Service, move: _Move, state: Json) -> Progress:
     return Progress(said=problem, is_over=True, problem=problem, state=state)
 
 
-def _choice(revision: Revision, current: Json, raw: Json, past: Sequence[Past]) -> Choice:
+def _choice(revision: Revision, current: Json, raw: Json, *, is_good: bool) -> Choice:
     registered: datetime | None = raw.get("registeredAt")
     return Choice(
         revision=revision.name,
         registered_at=registered,
         by=str(raw.get("registeredBy") or "").rsplit("/", 1)[-1],
         differences=differences(current, raw),
-        was_stable=was_stable(revision, past) is True,
+        was_stable=is_good,
     )

@@ -69,9 +69,9 @@ class RunRunbook:
         if not state.execution:  # its start was never written down
             return self.start(remediation)
         run = self._runs.look(state.execution, remediation.plan.target.region)
-        said = _changes(run.outputs) if run.is_over and not run.problem else ""
+        is_done = run.is_over and not run.problem
         return Progress(
-            said=f"{run.said}: {said}" if said else run.said,
+            said=(_changes(run.outputs) or "all its steps succeeded") if is_done else run.said,
             is_over=run.is_over,
             problem=run.problem,
             state=remediation.plan.state,
@@ -176,6 +176,8 @@ def _shown(subject: Subject, state: _Execution) -> Plan:
         undo=subject.undo,
         checks=(f"{state.document} is there", *subject.checks),
         about_seconds=subject.about_seconds,
+        is_look=subject.is_look,
+        offers=dict(subject.offers),
         state=state_of(RunRunbook.kind, state),
     )
 

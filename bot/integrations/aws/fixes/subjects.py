@@ -60,6 +60,8 @@ class Subject(NamedTuple):
     now: str = ""
     then: str = ""
     back: Mapping[str, str] = {}
+    is_look: bool = False
+    offers: Mapping[str, str] = {}
 
 
 class Subjects:
@@ -226,9 +228,13 @@ class Subjects:
             parameters={"ResourceType": kind},
             before=_database_now(found),
             after="another one takes over" if forced else "its failover confirmed, the topic told",
-            steps="a failover, unless there was one in the last hour" if forced else "looks for a failover and tells",
+            steps="a failover, unless there was one in the last hour"
+            if forced
+            else "looks for a failover within the hour and tells; fails where there was none",
             radius="connections break for a minute or two" if forced else "nothing is changed",
             about_seconds=300 if forced else 60,
+            is_look=not forced,
+            offers={} if forced else {"Force a failover…": "Force=true"},
         )
 
     def _cluster(self, name: str, region: str) -> Json | None:
