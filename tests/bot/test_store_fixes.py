@@ -216,13 +216,15 @@ def test_remediations_are_told_newest_first_by_subject_and_while_they_are_open(s
     over = {status: n for n, status in enumerate(RemediationStatus, 1)}
     fixes = [remediation(n, status=status, subject=f"AL-{n % 2}") for status, n in over.items()]
     store.save(Change(remediations=tuple(fixes)), NOW)
-    assert [each.number for each in store.remediations(limit=3)] == [9, 8, 7]
+    newest = len(RemediationStatus)
+    assert [each.number for each in store.remediations(limit=3)] == [newest, newest - 1, newest - 2]
     assert {each.status for each in store.open_remediations()} == {
         RemediationStatus.PLANNED,
         RemediationStatus.RUNNING,
         RemediationStatus.VERIFYING,
     }
-    assert [each.number for each in store.remediations_of("AL-1", limit=4)] == [9, 7, 5, 3]
+    odd = [number for number in range(newest, 0, -1) if number % 2]
+    assert [each.number for each in store.remediations_of("AL-1", limit=4)] == odd[:4]
     assert store.remediations_of("INC-1") == []
 
 
