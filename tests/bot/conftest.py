@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bot.store import Store
 from bot.store.sqlite import SqliteStore
+from tests.bot.alerting import Shop
 
 Opener = Callable[[Path], Store]
 
@@ -44,3 +46,9 @@ def open_store(opener: Opener, tmp_path: Path) -> Iterator[Callable[[], Store]]:
 @pytest.fixture
 def store(open_store: Callable[[], Store]) -> Store:
     return open_store()
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with closing(Shop()) as made:
+        yield made
