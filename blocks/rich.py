@@ -86,6 +86,25 @@ def bullets(*lines: Line) -> Block:
     }
 
 
+def plain(blocks: Sequence[Block]) -> str:
+    """What rich_text blocks say, for where there is no markup at all, such as a mail; people are left out."""
+    return "\n".join("".join(map(_plain, _pieces(block))) for block in blocks)
+
+
+def _pieces(block: Block) -> list[Piece]:
+    return [piece for element in block["elements"] for piece in element["elements"]]
+
+
+def _plain(piece: Piece) -> str:
+    match piece["type"]:
+        case "link":
+            return f"{piece['text']} {piece['url']}" if "text" in piece else str(piece["url"])
+        case "date":
+            return str(piece["fallback"])
+        case _:
+            return str(piece.get("text", ""))
+
+
 def flat(line: Line, limit: int = TEXT_SHOWN) -> str:
     """The line as message text; no piece gets longer than `limit` by escaping."""
     return "".join(_flat(piece, limit) for piece in line)

@@ -37,11 +37,10 @@ class Calendar(NamedTuple):
 
 
 class Rung(NamedTuple):
-    """One rung of the ladder: who is called how long after the start, and whether by e-mail too."""
+    """One rung of the ladder: who is called how long after the start."""
 
     after: timedelta
     role: Role
-    mails: bool
 
 
 # The first document's severity table: the time to the initial response. SEV-4 is due the next business day.
@@ -58,10 +57,10 @@ SECONDARY_AFTER: Mapping[Severity, timedelta] = {
 PAGED = frozenset({Severity.SEV1, Severity.SEV2})
 # The second document's Escalation Path.
 LADDER = (
-    Rung(timedelta(), Role.PRIMARY, mails=True),
-    Rung(timedelta(minutes=15), Role.TEAM_LEAD, mails=False),
-    Rung(timedelta(minutes=30), Role.MANAGER, mails=False),
-    Rung(timedelta(hours=1), Role.COMMANDER, mails=False),
+    Rung(timedelta(), Role.PRIMARY),
+    Rung(timedelta(minutes=15), Role.TEAM_LEAD),
+    Rung(timedelta(minutes=30), Role.MANAGER),
+    Rung(timedelta(hours=1), Role.COMMANDER),
 )
 # Neither document says how often; these are ours. SEV-4 gets no reminder.
 UPDATE_WITHIN: Mapping[Severity, timedelta] = {
@@ -100,7 +99,6 @@ class Call(NamedTuple):
     due_at: datetime
     role: Role
     step: int
-    mails: bool
     reason: str
 
 
@@ -201,18 +199,13 @@ def calls(policy: Policy, severity: Severity, started_at: datetime) -> tuple[Cal
         return ()
     rungs = [rung for rung in policy.ladder if rung.role is not Role.PRIMARY]
     if severity in policy.secondary_after:
-        rungs.insert(0, Rung(policy.secondary_after[severity], Role.SECONDARY, mails=False))
+        rungs.insert(0, Rung(policy.secondary_after[severity], Role.SECONDARY))
     return _climb(rungs, started_at, severity.label)
 
 
 def uncalled(policy: Policy, severity: Severity, started_at: datetime, called: Collection[Role]) -> tuple[Call, ...]:
     """The calls to roles that were not called yet: right after any change of severity, whatever the policy."""
     return tuple(call for call in calls(policy, severity, started_at) if call.role not in called)
-
-
-def escalation(policy: Policy, started_at: datetime) -> tuple[Call, ...]:
-    """The whole ladder, from when automated remediation failed (Escalation Path): a role is called once."""
-    return _climb(policy.ladder, started_at, "automated remediation failed")
 
 
 def update_due(policy: Policy, severity: Severity, last_update_at: datetime) -> datetime | None:
@@ -290,17 +283,13 @@ def _climb(rungs: Iterable[Rung], started_at: datetime, why: str) -> tuple[Call,
         first.setdefault(rung.role, rung)
     start = _utc(started_at)
     return tuple(
-        Call(start + rung.after, rung.role, step, rung.mails, f"{why}{_waited(rung.after)}: {_summons(rung)}")
+        Call(start + rung.after, rung.role, step, f"{why}{_waited(rung.after)}: the {rung.role} is called")
         for step, rung in enumerate(first.values())
     )
 
 
 def _waited(duration: timedelta) -> str:
     return f", not acknowledged for {span(duration)}" if duration else ""
-
-
-def _summons(rung: Rung) -> str:
-    return f"the {rung.role} is called{', by e-mail too' if rung.mails else ''}"
 
 
 def span(duration: timedelta) -> str:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from blocks.remediation import FixFacts
+from blocks.rich import plain
 from bot import events
 from bot.config import Config
 from bot.ledger import Ledger
-from bot.models import Change, Message, Progress, Remediation, RemediationStatus, Role, Timer
+from bot.models import Alert, Change, Message, Owed, Progress, Remediation, RemediationStatus, Role, Timer
 from bot.owed import alerts as owed_to_alert
 from bot.planning import Plans, Subject, goes_on, incident_of
 from bot.resources import Resources, resources
@@ -131,7 +132,8 @@ class Outcomes:
         self._ledger.decide(step, f"FIX-{number}")
 
     def _climbs(self, fix: Remediation, subject: Subject | None, now: datetime) -> Change:
-        """At once whoever is on call and the commander, then the rest of the ladder; and what to do by hand."""
+        """At once whoever is on call, by e-mail too, and the commander, then the rest of the ladder; and what to do by
+        hand."""
         message = self._by_hand(fix, subject)
         if subject is None:
             return Change(owed=(owed_to_alert.post("ops", message),))
@@ -149,7 +151,17 @@ class Outcomes:
             Timer(kind=steps.RUNG, subject=fix.id, due_at=now + after, body={"role": role.value})
             for role, after in later.items()
         )
-        return Change(owed=(*self._plans.noted(subject, message), *at_once), timers=timers)
+        mails = self._mails(fix, subject, message)
+        return Change(owed=(*self._plans.noted(subject, message), *at_once, *mails), timers=timers)
+
+    def _mails(self, fix: Remediation, subject: Subject, message: Message) -> tuple[Owed, ...]:
+        routed = subject.topic if isinstance(subject, Alert) else None
+        topic = routed or self._config.topics.get(subject.severity)
+        if topic is None:
+            return ()
+        return (
+            owed_to_alert.mail(subject.id, topic, f"{fix.id} did not help: {subject.service}", plain(message.blocks)),
+        )
 
     def _is_taken_up(self, fix: Remediation, subject: Subject) -> bool:
         """Did somebody do something since it failed: acknowledge, write, or ask for another remediation?

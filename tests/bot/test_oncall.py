@@ -21,7 +21,6 @@ from bot.oncall import (
     after,
     calls,
     end_of_next_business_day,
-    escalation,
     is_open,
     next_opening,
     overdue,
@@ -328,7 +327,6 @@ AWARE = NAIVE.replace(tzinfo=UTC)
         lambda: overdue(POLICY, OFFICE, SEV1, AWARE, NAIVE),
         lambda: calls(POLICY, SEV1, NAIVE),
         lambda: uncalled(POLICY, SEV1, NAIVE, ()),
-        lambda: escalation(POLICY, NAIVE),
         lambda: update_due(POLICY, SEV1, NAIVE),
     ],
 )
@@ -479,20 +477,7 @@ def test_unacknowledged_the_secondary_is_called_and_then_the_ladder(
     steps = calls(POLICY, severity, IN_HOURS)
     assert timed(steps, IN_HOURS) == expected
     assert [step.step for step in steps] == list(range(len(expected)))
-    assert not any(step.mails for step in steps)
     assert all(step.due_at.tzinfo is UTC for step in steps)
-
-
-def test_after_failed_automation_the_whole_ladder_is_climbed_beginning_with_an_e_mail() -> None:
-    steps = escalation(POLICY, AT_NIGHT)
-    assert timed(steps, AT_NIGHT) == [
-        (timedelta(), Role.PRIMARY),
-        (QUARTER, Role.TEAM_LEAD),
-        (HALF, Role.MANAGER),
-        (HOUR, Role.COMMANDER),
-    ]
-    assert [step.mails for step in steps] == [True, False, False, False]
-    assert [step.step for step in steps] == [0, 1, 2, 3]
 
 
 def test_a_call_says_why() -> None:
@@ -500,29 +485,19 @@ def test_a_call_says_why() -> None:
         "SEV-1, not acknowledged for 5 min: the secondary is called",
         "SEV-1, not acknowledged for 15 min: the team lead is called",
     ]
-    assert [step.reason for step in escalation(POLICY, IN_HOURS)][::3] == [
-        "automated remediation failed: the primary is called, by e-mail too",
-        "automated remediation failed, not acknowledged for 1 h: the incident commander is called",
-    ]
-    slow = Policy(ladder=(Rung(HOUR + HALF, Role.MANAGER, mails=False),))
-    assert "for 1 h 30 min:" in escalation(slow, IN_HOURS)[0].reason
+    slow = Policy(secondary_after={}, ladder=(Rung(HOUR + HALF, Role.MANAGER),))
+    assert "for 1 h 30 min:" in calls(slow, SEV1, IN_HOURS)[0].reason
 
 
 def test_a_ladder_in_any_order_is_climbed_by_time_and_calls_each_role_once() -> None:
     ladder = (
-        Rung(HOUR, Role.TEAM_LEAD, mails=False),
-        Rung(HALF, Role.SECONDARY, mails=True),
-        Rung(QUARTER, Role.TEAM_LEAD, mails=True),
-        Rung(FIVE, Role.PRIMARY, mails=False),
+        Rung(HOUR, Role.TEAM_LEAD),
+        Rung(HALF, Role.SECONDARY),
+        Rung(QUARTER, Role.TEAM_LEAD),
+        Rung(FIVE, Role.PRIMARY),
     )
     policy = Policy(ladder=ladder)
-    assert timed(escalation(policy, IN_HOURS), IN_HOURS) == [
-        (FIVE, Role.PRIMARY),
-        (QUARTER, Role.TEAM_LEAD),
-        (HALF, Role.SECONDARY),
-    ]
     assert timed(calls(policy, SEV2, IN_HOURS), IN_HOURS) == [(QUARTER, Role.SECONDARY), (QUARTER, Role.TEAM_LEAD)]
-    assert [step.mails for step in calls(policy, SEV2, IN_HOURS)] == [False, True]
 
 
 def test_without_a_rule_for_the_secondary_the_ladder_alone_is_climbed() -> None:
@@ -669,7 +644,7 @@ policies = st.builds(
     Policy,
     secondary_after=st.dictionaries(st.sampled_from(Severity), durations),
     paged=st.frozensets(st.sampled_from(Severity)),
-    ladder=st.lists(st.builds(Rung, durations, st.sampled_from(Role), st.booleans())).map(tuple),
+    ladder=st.lists(st.builds(Rung, durations, st.sampled_from(Role))).map(tuple),
 )
 
 
@@ -677,12 +652,10 @@ policies = st.builds(
 def test_calls_come_in_order_of_time_and_reach_everybody_once(
     policy: Policy, severity: Severity, start: datetime
 ) -> None:
-    made, climbed = calls(policy, severity, start), escalation(policy, start)
-    for steps in (made, climbed):
-        assert all(one.due_at <= other.due_at for one, other in pairwise(steps))
-        assert len({step.role for step in steps}) == len(steps)
-        assert [step.step for step in steps] == list(range(len(steps)))
-    assert {step.role for step in climbed} == {rung.role for rung in policy.ladder}
+    made = calls(policy, severity, start)
+    assert all(one.due_at <= other.due_at for one, other in pairwise(made))
+    assert len({step.role for step in made}) == len(made)
+    assert [step.step for step in made] == list(range(len(made)))
     expected = {rung.role for rung in policy.ladder} - {Role.PRIMARY}
     expected |= {Role.SECONDARY} if severity in policy.secondary_after else set()
     assert {step.role for step in made} == (expected if severity in policy.paged else set())
@@ -691,7 +664,7 @@ def test_calls_come_in_order_of_time_and_reach_everybody_once(
 @given(policies, st.sampled_from(sorted(POLICY.paged)), moments)
 def test_at_the_same_moment_the_secondary_comes_first(policy: Policy, severity: Severity, start: datetime) -> None:
     both = policy._replace(paged=POLICY.paged, secondary_after={severity: QUARTER})
-    rival = Rung(QUARTER, Role.TEAM_LEAD, mails=True)
+    rival = Rung(QUARTER, Role.TEAM_LEAD)
     steps = calls(both._replace(ladder=(rival, *policy.ladder)), severity, start)
     at_once = [step.role for step in steps if step.due_at == start + QUARTER]
     assert Role.SECONDARY not in at_once[1:]

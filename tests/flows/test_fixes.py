@@ -205,6 +205,11 @@ def test_what_did_not_help_climbs_the_ladder_until_somebody_takes_it_up(site: Si
     assert "docs/runbooks/slow-response.md" in by_hand.text
     assert "bridge" in by_hand.text
     assert "--cluster shop-prod" in by_hand.text
+    (mail,) = site.until(
+        lambda: [each for each in site.shop.mails() if "FIX-1 did not help" in each["subject"]], lambda: "a mail"
+    )
+    assert "Meet on the bridge https://meet.example.com/ops" in mail["text"]
+    assert "--cluster shop-prod" in mail["text"]
     site.seen("docs/runbooks/slow-response.md", channel=site.own_channels()[0])
     for person in (site.ana, site.bob):
         site.called(person, "FIX-1 did not help")

@@ -81,12 +81,6 @@ class SqsInbox:
         found = self._attributes(names)
         return int(found[names[0]]), int(found[names[1]])
 
-    def visibility_timeout(self) -> int:
-        """For how many seconds a message that was taken stays hidden: ours where given, else the queue's own."""
-        if self._visibility is not None:
-            return self._visibility
-        return int(self._attributes(("VisibilityTimeout",))["VisibilityTimeout"])
-
     def _attributes(self, names: Sequence[str]) -> dict[str, str]:
         with cloud_errors("sqs:GetQueueAttributes", self._url):
             answer = self._client().get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))
