@@ -223,8 +223,11 @@ def _automation(digest: Digest) -> Line:
     done = digest.automation
     if not done.runs.now:
         return []
-    said = [f"  {counted(done.runs.now, 'run')}{_change(done.runs)}", f"{done.verified} helped"]
+    said = [f"  {counted(done.runs.now, 'run')}{_change(done.runs)}"]
+    said += [f"{done.verified} helped"] if done.verified else []
     said += [f"{done.failed} did not"] if done.failed else []
+    open_ones = done.runs.now - done.verified - done.failed
+    said += [f"{open_ones} not known yet"] if open_ones > 0 else []
     said += [f"{done.by_itself} without a click"] if done.by_itself else []
     said += [f"about {duration(done.saved)} saved"] if done.saved >= 60 else []
     return [bold("Automation"), own(", ".join(said))]

@@ -117,7 +117,8 @@ def _waiting(facts: HomeFacts) -> list[Block]:
         *more(len(waiting.plans) - _FEW, "plan", "remediations"),
         *more(len(waiting.updates) - _FEW, "update", "list"),
     ]
-    return [header("Waiting for you"), *(blocks or [plain_section("Nothing. Enjoy the quiet.")])]
+    nothing = "Nothing." if facts.incidents or waiting.post_mortems else "Nothing. Enjoy the quiet."
+    return [header("Waiting for you"), *(blocks or [plain_section(nothing)])]
 
 
 def _afterwards(facts: HomeFacts, turn: int) -> list[Block]:

@@ -14,7 +14,8 @@ def summary(storm: Storm, firing: int) -> Message:
     """How many alerts of which services since when, and what is still shown one by one; `firing` in all channels."""
     began = storm.began_at or storm.window
     brought = own(f"{counted(storm.alerts, 'alert')} since ")
-    lines: list[Line] = [[brought, moment(began), own(f" · {firing:,} {'fires' if firing == 1 else 'fire'} now")]]
+    now = f" · {firing:,} {'fires' if firing == 1 else 'fire'} now" if storm.is_on else ""
+    lines: list[Line] = [[brought, moment(began), own(now)] if now else [brought, moment(began)]]
     if storm.severities:
         counts = sorted((int(number), count) for number, count in storm.severities.items())
         lines.append([own(" · ".join(f"{Severity(number).label}: {count:,}" for number, count in counts))])

@@ -103,7 +103,7 @@ def _words(reading: Reading, worst: float | None) -> str:
 
     name = reading.metric.rpartition(" ")[2] if reading.measure is Measure.OTHER else reading.measure.value
     parts = []
-    if worst is not None and told(worst) != told(reading.now):
+    if worst is not None and _is_worse(worst, reading) and told(worst) != told(reading.now):
         parts.append(f"{told(worst)} at its worst")
     if reading.threshold is not None:
         parts.append(f"limit {told(reading.threshold)}")
@@ -112,6 +112,13 @@ def _words(reading: Reading, worst: float | None) -> str:
         parts.append(f"expected {usual}" if is_usual(reading) else f"unusual: expected {usual}")
     said = f"{name or reading.measure.value} {told(reading.now)}"
     return f"{said} ({', '.join(parts)})" if parts else said
+
+
+def _is_worse(value: float, reading: Reading) -> bool:
+    """Requests are neither good nor bad."""
+    if reading.measure is Measure.REQUESTS:
+        return False
+    return value < reading.now if reading.measure in _LOW_IS_BAD else value > reading.now
 
 
 def is_usual(reading: Reading) -> bool:

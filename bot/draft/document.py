@@ -99,14 +99,16 @@ def values(known: Known) -> dict[str, str]:
 
 
 def mitigated_at(known: Known) -> datetime | None:
-    """When it was first only watched, or when a remediation that helped was done."""
+    """When it was first only watched, or when a remediation that helped was done; at the latest when it was over."""
     watched = [each.at for each in known.events if each.kind is EventKind.STATUS and _ends_in_monitoring(each.text)]
     helped = [
         fix.finished_at
         for fix in known.remediations
         if fix.status is RemediationStatus.VERIFIED and fix.finished_at is not None
     ]
-    return min([*watched, *helped], default=None)
+    first = min([*watched, *helped], default=None)
+    over = known.incident.resolved_at
+    return min(first, over) if first is not None and over is not None else first
 
 
 def _ends_in_monitoring(text: str) -> bool:
@@ -148,7 +150,7 @@ def _also(title: str, found: Sequence[str]) -> list[str]:
 def _sources(found: Investigation) -> list[str]:
     """Where the same can be seen in AWS."""
     asked = found.evidence.asked if found.evidence else ()
-    links = [f"[{each.source.value}]({each.link})" for each in asked if each.link and _is_found(each.outcome)]
+    links = [f"[{each.source.value}]({address(each.link)})" for each in asked if each.link and _is_found(each.outcome)]
     return ["", f"Seen in: {', '.join(links)}."] if links else []
 
 

@@ -52,7 +52,7 @@ def config(made: Resources, speed: float = 1.0, now: datetime | None = None) -> 
         },
         "pagerduty": {"service": cast.SHOP, "escalation_policy": cast.SHOP_POLICY, "sender": SENDER},
         "triage": {
-            "dedup": in_time(10 * _MINUTE),
+            "dedup": in_time(10 * _MINUTE, _FLAPS),
             "group": in_time(30 * _MINUTE),
             "flapping": {"within": in_time(30 * _MINUTE, _FLAPS), "settle": in_time(10 * _MINUTE, _GUST)},
             "storm": {"within": in_time(_MINUTE, _GUST), "calm": in_time(5 * _MINUTE, _GUST)},

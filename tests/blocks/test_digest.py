@@ -9,7 +9,7 @@ import pytest
 from blocks import digest as built
 from bot import digest as pure
 from bot.models import Message
-from bot.models.digest import Period
+from bot.models.digest import Automation, Count, Period
 from tests.blocks.digests import BERLIN, MONDAY, WEEK, digest, empty, saying
 from tests.blocks.texts import NASTY, angled, elements, shown
 from tests.bot.make import ANA, BOB
@@ -36,6 +36,11 @@ def test_a_lock_screen_says_it_in_one_line() -> None:
         "Week 47 · 16–22 Nov: 9 incidents (▼3) · time to acknowledge 3 min (▼1 min) · to resolve 41 min (▲6 min) · "
         "8 of 9 acknowledged in time"
     )
+
+
+def test_a_run_that_is_not_verified_yet_is_not_told_as_no_help() -> None:
+    said = shown(built.posted(digest(automation=Automation(runs=Count(now=2, before=0)))))
+    assert "2 runs (▲2), 2 not known yet" in said
 
 
 def test_what_is_behind_the_numbers_and_what_to_do() -> None:

@@ -82,6 +82,12 @@ def test_what_is_too_much_is_counted() -> None:
         assert f"… and {rest} more" in words
 
 
+def test_who_has_an_open_incident_has_no_quiet_to_enjoy() -> None:
+    words = said(home(facts(incidents=[incident()])))
+    assert "Nothing." in words
+    assert "Enjoy" not in words
+
+
 def test_an_empty_page_says_so() -> None:
     words = said(home(facts()))
     assert "Nothing. Enjoy the quiet." in words

@@ -16,9 +16,11 @@ from bot.draft import Earlier, Known, alike
 from bot.handbook import template
 from bot.models import (
     Action,
+    Asked,
     Cause,
     Diagnosis,
     EventKind,
+    Evidence,
     Incident,
     Investigation,
     InvestigationStatus,
@@ -27,6 +29,8 @@ from bot.models import (
     Section,
     SectionName,
     Severity,
+    Source,
+    SourceOutcome,
     Status,
 )
 from bot.page_template import BUILT_IN, KNOWN, checked, filled
@@ -93,6 +97,25 @@ def test_alarms_come_with_their_values_causes_with_their_evidence_and_fixes_with
     assert "web:57 → web:56" in text
     assert "verified: errors: 212 → 0" in text
     assert "| Time to mitigate | 15 min |" in text
+
+
+def test_what_was_verified_after_the_alarms_were_ok_mitigated_no_later_than_that() -> None:
+    late = done(12).changed(status=RemediationStatus.VERIFIED, finished_at=after(3660))
+    assert "| Time to mitigate | 1 h |" in page(known(remediations=[late]))
+
+
+def test_an_address_with_parentheses_is_still_one_link() -> None:
+    asked = Asked(source=Source.METRICS, outcome=SourceOutcome.FOUND, link="https://aws.example/#g=~(metrics~(a))")
+    text = page(
+        known(
+            investigations=[
+                investigation(
+                    evidence=Evidence(service="checkout-api", began_at=NOW, since=NOW, until=after(600), asked=(asked,))
+                )
+            ]
+        )
+    )
+    assert "[metrics](https://aws.example/#g=~%28metrics~%28a%29%29)" in text
 
 
 def test_what_nobody_knows_is_to_be_written_and_what_is_written_stands() -> None:

@@ -97,6 +97,13 @@ def test_counts_are_held_against_a_limit_over_the_same_time() -> None:
     assert verdict == (False, ("errors 2.07/min (720/min at its worst, limit 2/min)", "the alarm is OK"))
 
 
+def test_what_was_not_worse_is_not_its_worst() -> None:
+    readings = [reading(now=52.0), reading(Measure.REQUESTS, 900.0, unit="", peak=60.0)]
+    before = [reading(now=40.0), reading(Measure.REQUESTS, 300.0, unit="", peak=20.0)]
+    verdict = judge(readings, OK, None, worst=before)
+    assert verdict.lines[1:] == ("CPU 52 %", "requests 180/min")
+
+
 def test_means_are_not_longer_in_a_longer_window() -> None:
     assert not judge([reading(now=81, threshold=80.0)], OK, None, Window(length=QUARTER)).is_well
 
