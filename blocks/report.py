@@ -281,7 +281,8 @@ def _fixes(investigation: Investigation, diagnosis: Diagnosis, document: str) ->
         _, text, action = _STEPS[diagnosis.action]
         found.append(button(text, action, subject, style="primary"))
     first = diagnosis.suspects[0].change.kind if diagnosis.suspects else None
-    if diagnosis.cause is Cause.MEMORY_LEAK and first is ChangeKind.DEPLOYMENT:
+    is_brought = diagnosis.cause is Cause.MEMORY_LEAK and first is ChangeKind.DEPLOYMENT
+    if is_brought and diagnosis.action is not Remedy.ROLLBACK:
         found.append(button("Roll back…", Action.ROLLBACK, subject))
     if document:
         style = {} if found else {"style": "primary"}

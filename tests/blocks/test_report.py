@@ -225,6 +225,8 @@ def test_what_the_matrix_recommends_comes_first(action: Remedy, said: str) -> No
 def test_a_leak_that_a_deployment_brought_offers_the_rollback_too() -> None:
     one = investigation(diagnosis=diagnosis(cause=Cause.MEMORY_LEAK, action=Remedy.RESTART))
     assert labels(one)[:2] == ["Restart…", "Roll back…"]
+    one = investigation(diagnosis=diagnosis(cause=Cause.MEMORY_LEAK, action=Remedy.ROLLBACK))
+    assert labels(one).count("Roll back…") == 1
     other = Suspect(change=deployment(kind=ChangeKind.ACCESS), score=0.9)
     one = investigation(diagnosis=diagnosis(cause=Cause.MEMORY_LEAK, action=Remedy.RESTART, suspects=(other,)))
     assert "Roll back…" not in labels(one)
