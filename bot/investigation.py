@@ -256,13 +256,11 @@ class Investigations:
 
     def _concluded(self, done: Investigation, now: datetime, *, has_picture: bool) -> Change:
         subject = self._subject(done)
-        reports = self._reports(done, subject)
+        shown = places(self._store, subject)  # once: the incident's channel may open at any moment
+        reports = [owed.report(done, place) for place in shown]
         rows: list[Owed] = [*reports]
         if has_picture:
-            rows += [
-                owed.picture(done, place, row.id)
-                for place, row in zip(places(self._store, subject), reports, strict=True)
-            ]
+            rows += [owed.picture(done, place, row.id) for place, row in zip(shown, reports, strict=True)]
         topic = subject.topic if isinstance(subject, Alert) else None
         if topic:
             rows.append(

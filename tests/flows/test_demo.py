@@ -87,7 +87,7 @@ def test_demo_time_shortens_every_deadline(here: World, tmp_path: Path) -> None:
     assert short.secondary_after == {s: d / 10 for s, d in usual.secondary_after.items()}
     assert short.update_within == {s: d / 10 for s, d in usual.update_within.items()}
     assert [rung.after for rung in short.ladder] == [rung.after / 10 for rung in usual.ladder]
-    assert (config.triage.dedup, config.triage.group) == (timedelta(minutes=1), timedelta(minutes=3))
+    assert (config.triage.dedup, config.triage.group) == (timedelta(seconds=90), timedelta(minutes=3))
     assert config.triage.flapping.settle == timedelta(minutes=1)
 
 

@@ -57,7 +57,7 @@ def test_a_sev1_alarm_pages_and_the_card_says_whom(duty: Site) -> None:
     shown = duty.shows(card, "paged ", "(primary)")
     assert "paged <@U0BOB> (primary)" in mentions(shown)
     assert "acknowledge by" in mentions(shown).lower()
-    note = duty.ops.expect("for AL-1", thread_ts=card.ts)
+    note = duty.ops.expect("📟 Paged", thread_ts=card.ts)
     assert "📟 Paged <@U0BOB> (primary) for AL-1 by PagerDuty." in mentions(note)
     event = next(call["body"] for call in duty.pd.show("log")["calls"] if call["path"] == "/v2/enqueue")
     details = event["payload"]["custom_details"]
