@@ -28,7 +28,7 @@ from tests.clock import MovableClock
 
 T = TypeVar("T")
 Json = dict[str, Any]
-PATIENCE = 8.0
+PATIENCE = 20.0  # seconds of the machine's, which may have much else to do
 IDLE = 0.05  # so long nothing is under way: what is due waits for nothing but its turn
 
 ANA, BOB, CY, DEE, GUS, STRANGER, BOT = "U0ANA", "U0BOB", "U0CY", "U0DEE", "U0GUS", "U0STRANGER", "U0BOT"
@@ -132,6 +132,11 @@ class Workspace:
             self.advance(1.0)
         return False
 
+    def calm(self) -> None:
+        """Wait until the bot, where there is one, has said what is due: what is looked at then is what it came to."""
+        if self.bot is not None:
+            wait_for(self.is_quiet, "what is due to be said")
+
     def get(self, path: str) -> Json:
         return _call(urllib.request.Request(self.server.url + path))
 
@@ -204,10 +209,13 @@ class Channel:
             raise AssertionError(f"{error}; it says:\n{said}") from None
 
     def now(self, message: Message, *, thread_ts: str | None = None) -> Message:
-        """This message as it is at the moment."""
+        """This message as it is when all that is due was said."""
+        self._workspace.calm()
         return next(each for each in self.messages(thread_ts) if each.ts == message.ts)
 
     def count(self, text: str) -> int:
+        """How many of its messages say this when all that is due was said."""
+        self._workspace.calm()
         return sum(text in each.text for each in self.messages())
 
 

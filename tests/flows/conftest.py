@@ -9,7 +9,7 @@ import pytest
 from sandbox.shop.shop import Shop
 from tests.flows.aws import Queue, alerted
 from tests.flows.shop import Site, fresh, production
-from tests.workspace import Channel, Workspace, workspace
+from tests.workspace import Channel, Workspace
 
 
 @pytest.fixture
@@ -46,12 +46,4 @@ def shop() -> Iterator[Shop]:
 def site(empty_world: Workspace, shop: Shop) -> Iterator[Site]:
     """A shop in which all is well, and no bot yet."""
     with fresh(empty_world, shop) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def typing(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One bot for all that changes nothing."""
-    with workspace(tmp_path_factory.mktemp("typing")) as world, fresh(world, shop) as made:
-        made.start()
         yield made

@@ -17,7 +17,7 @@ from tests.flows.aws import Queue, queue
 from tests.workspace import Message, Workspace, wait_for
 
 Json = dict[str, Any]
-LONG = 20.0  # several retries
+LONG = 40.0  # several retries
 SEVERITIES = {"critical": "SEV-1", "high": "SEV-2", "medium": "SEV-3"}
 CONFIG = Config(
     on_call=OnCall(primary="U0BOB", secondary="U0CY", team_lead="U0ANA", manager="U0DEE"),
@@ -108,14 +108,14 @@ class Site:
     # -- Slack
 
     def now(self, message: Message) -> Message:
-        """The same message as it stands now."""
-        return next(one for one in self.ops.messages() if one.ts == message.ts)
+        """The same message as it stands when all that is due was said."""
+        return self.ops.now(message)
 
     def shows(self, card: Message, *texts: str) -> Message:
         """The card, as soon as it says all that."""
 
         def look() -> Message | None:
-            found = self.now(card)
+            found = next(each for each in self.ops.messages() if each.ts == card.ts)
             return found if all(text in found.text for text in texts) else None
 
         try:

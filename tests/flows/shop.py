@@ -23,7 +23,7 @@ from tests.workspace import BOT, Channel, Form, Message, Person, Workspace
 T = TypeVar("T")
 Json = dict[str, Any]
 STEP = 60.0  # of the test's clocks at once: what the alarms' periods are
-PATIENCE = 15.0  # seconds of the machine's for what the bot does at once
+PATIENCE = 20.0  # seconds of the machine's for what the bot does at once
 IDLE = 0.02
 AT_ONCE = {"primary", "incident commander"}  # who is called when something did not help
 VERIFY, EXPIRE = 15 * 60.0, 10 * 60.0
@@ -106,16 +106,17 @@ class Site:
 
     def until(self, look: Callable[[], T | None], what: Callable[[], str], within: float = 20 * 60.0) -> T:
         """What `look` finds in the end: now, as soon as the bot is done, or after some time."""
-        left = within
+        left, began = within, time.monotonic()
         while True:
             self.quiet()
             found = look()
             if found:
                 return found
-            if left <= 0:
+            if left > 0:
+                self.tick(STEP)
+                left -= STEP
+            elif time.monotonic() > began + PATIENCE:
                 raise AssertionError(f"waited {within:g} s: {what()}")
-            self.tick(STEP)
-            left -= STEP
 
     # -- what people see
 
@@ -157,6 +158,7 @@ class Site:
         return [each for each in place.messages(thread) if each.ts == message.ts]
 
     def now(self, message: Message, *, under: Message | None = None) -> Message:
+        self.quiet()
         return self._same(message, under.ts if under else None)[0]
 
     def own_channels(self) -> list[Channel]:
@@ -169,6 +171,7 @@ class Site:
         return json.dumps([call["args"] for call in self.world.calls()], ensure_ascii=False)
 
     def count(self, text: str, under: Message) -> int:
+        self.quiet()
         return sum(text in each.text for each in self.ops.messages(under.ts))
 
     def called_for(self, card: Message, why: str) -> set[str]:

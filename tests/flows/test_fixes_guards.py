@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import pytest
-
 from tests.flows.shop import EXPIRE, Site
 from tests.workspace import Message, Person
 
@@ -249,32 +247,3 @@ def test_in_an_incidents_channel_and_thread_it_is_about_that(site: Site) -> None
     assert site.service("search-api")["desiredCount"] == 4
     site.run(site.bob, "/incident timeline INC-1", "FIX-1 approved")
     site.becomes(card, "remediating")
-
-
-@pytest.mark.parametrize(
-    ("command", "answer"),
-    [
-        ("rollback", "For which service? /incident rollback checkout-api, or in an alert's thread."),
-        ("rollback nosuch", "For which service?"),
-        ("scale checkout-api fast", "I don't understand “fast”; is that a service of the catalogue?"),
-        ("rca", "Of what? /incident rca AL-17"),
-        ("rca AL-99", "There is no AL-99"),
-        ("rca INC-99", "There is no INC-99. /incident list shows the open ones."),
-        ("rca AL-x", "“AL-x” is no service of the catalogue, and nothing here is about one."),
-        ("rca checkout-api", "Nothing goes on for checkout-api. Name an alert or incident: /incident rca AL-17"),
-        ("approve FIX-99", "There is no FIX-99"),
-        ("approve", "Nothing waits here."),
-        ("approve everything checkout-api 7d", "I don't know “everything”. There are: scale_up, restart, rollback"),
-        ("approve rollback nosuch 7d", "“nosuch” is not in the catalogue"),
-        ("approve rollback checkout-api 200d", "An approval lasts 90 days at most"),
-        ("approve rollback checkout-api soon", "Say for which service and how long"),
-        ("reject", "Nothing waits here."),
-        ("reject rollback checkout-api", "Nothing is approved"),
-        ("undo", "Which one? /incident undo FIX-12"),
-        ("undo that", "“that” is no remediation. Write it like FIX-12"),
-        ("remediations", "No remediations, and nothing may run by itself"),
-        ("rollback catalog-db", "services.catalog-db.cluster"),
-    ],
-)
-def test_what_is_typed_wrong_is_answered_like_by_a_colleague(typing: Site, command: str, answer: str) -> None:
-    typing.run(typing.bob, f"/incident {command}", answer)

@@ -17,6 +17,7 @@ import pytest
 
 from scripts import generate_anomaly
 from scripts.generate_anomaly import EXIT_NO_EFFECT, EXIT_STOPPED, EXIT_USAGE, MAX_OPEN, main
+from tests.workspace import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -189,11 +190,13 @@ def test_without_a_keyboard_yes_is_needed(shop: Shop, capsys: pytest.CaptureFixt
 
 def test_ctrl_c_ends_it_with_a_summary(shop: Shop) -> None:
     command = [sys.executable, "scripts/generate_anomaly.py", shop.address, "--seconds", "600", "--yes"]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ})
-    while len(shop.asked) < 3:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=10)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
+        try:
+            wait_for(lambda: len(shop.asked) >= 3, "three requests")
+            process.send_signal(signal.SIGINT)
+            told, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.kill()
     assert process.returncode == EXIT_STOPPED
     assert "stopped by Ctrl-C" in told
     assert "× 500" in told
