@@ -124,7 +124,7 @@ class Account(World):
         urllib.request.urlopen(urllib.request.Request(f"{self.server.url}/sandbox-aws/automation", data)).close()
 
     def executions(self) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/automation", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/automation", timeout=20) as answer:
             return list(json.load(answer)["executions"])
 
 

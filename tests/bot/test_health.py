@@ -40,7 +40,7 @@ def parts(served: tuple[int, Parts]) -> Parts:
 def ask(port: int, path: str) -> tuple[int, str, str]:
     """Status, content type and body."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=20) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

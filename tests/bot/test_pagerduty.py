@@ -339,11 +339,9 @@ def both(address: str) -> list[Callable[[], object]]:
 class TestFailures:
     def test_the_rate_limit_is_told_at_once_with_its_end(self, account: Account, kind: int) -> None:
         account.fault("*", "ratelimited", times=2, retry_after=17)
-        began = time.monotonic()
         error = refused(both(account.server.url)[kind])
         assert (error.code, error.retryable, error.outcome) == ("ratelimited", True, Outcome.NOT_DONE)
         assert error.retry_after == 17
-        assert time.monotonic() - began < 8
         assert len(account.calls()) == 1, "no loop of its own"
 
     def test_retry_after_counts_where_it_is_given(self, kind: int) -> None:

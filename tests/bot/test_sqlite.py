@@ -134,7 +134,7 @@ def test_a_locked_file_is_waited_for_and_then_said_to_be_busy(locked: SqliteStor
     started = time.monotonic()
     with pytest.raises(StoreBusy, match="locked by another process; nothing was changed") as told:
         locked.save(Change(incidents=(incident(2),)), NOW)
-    assert 0.15 < time.monotonic() - started < 1.5
+    assert time.monotonic() - started > 0.15
     assert str(path) in str(told.value)
 
 

@@ -165,7 +165,7 @@ def test_it_starts_and_ctrl_c_ends_it_with_the_bot() -> None:
     try:
         wait_for(lambda: _sockets(port), "the bot's connection", 30.0)
         running.send_signal(signal.SIGINT)
-        said, _ = running.communicate(timeout=25)
+        said, _ = running.communicate(timeout=60)
     finally:
         if running.poll() is None:
             running.kill()
@@ -177,7 +177,7 @@ def test_it_starts_and_ctrl_c_ends_it_with_the_bot() -> None:
 
 def _sockets(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/sockets", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/control/sockets", timeout=20) as answer:
             return b'"connected_at"' in answer.read()
     except OSError:
         return False

@@ -58,7 +58,7 @@ def uploaded(world: Workspace, incident: Message) -> str:
         return str(files[-1]["id"]) if files else None
 
     file_id = wait_for(look, "a file in the thread")
-    with urllib.request.urlopen(f"{world.server.url}/files/{file_id}", timeout=5) as answer:
+    with urllib.request.urlopen(f"{world.server.url}/files/{file_id}", timeout=20) as answer:
         return str(answer.read().decode())
 
 

@@ -57,7 +57,7 @@ def connected(world: Workspace) -> bool:
 def failed_start(world: Workspace, **overrides: str) -> tuple[int, str]:
     """Exit code and what was said of a start that must fail."""
     with process(world, **overrides) as running:
-        _, said = running.communicate(timeout=20)
+        _, said = running.communicate(timeout=60)
         return running.returncode, said
 
 
@@ -67,7 +67,7 @@ def test_two_tokens_and_an_api_url_are_enough_and_sigterm_ends_it_cleanly(empty_
         empty_world.ana.run("/incident declare sev3 checkout-api payments fail")
         empty_world.ops.expect("INC-1 · SEV-3")
         running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=10)
+        _, said = running.communicate(timeout=60)
         assert running.returncode == 0
         assert "xoxb-test" not in said
         assert "Traceback" not in said

@@ -115,5 +115,5 @@ def _close(github: GitHubServer, number: int) -> None:
     headers = {"Authorization": "Bearer github_pat_of_the_bot", "Content-Type": "application/json"}
     body = json.dumps({"state": "closed"}).encode()
     request = urllib.request.Request(address, data=body, headers=headers, method="PATCH")
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=20) as answer:
         assert answer.status == 200

@@ -215,17 +215,17 @@ def test_stop_finishes_the_batch_under_way_and_takes_no_other() -> None:
 
     def slowly(signals: Sequence[Signal], alarms: Any) -> None:
         entered.set()
-        assert go_on.wait(5)
+        assert go_on.wait(20)
         receive(signals, alarms)
 
     alerts.receive = slowly  # type: ignore[method-assign]
     taker.start()
-    assert entered.wait(5)
+    assert entered.wait(20)
     stopping = threading.Thread(target=taker.stop)
     stopping.start()
     inbox.batches.append([message(2)])
     go_on.set()
-    stopping.join(5)
+    stopping.join(20)
     assert not stopping.is_alive()
     assert inbox.deleted == ["r1"]
     assert alerts.stored == ["m1"]

@@ -96,11 +96,11 @@ class Aws:
     def control(self, path: str, **body: Any) -> Json:
         data = json.dumps(body).encode()
         request = urllib.request.Request(f"{self.server.url}/sandbox-aws/{path}", data)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return dict(json.load(answer))
 
     def log(self, query: str = "") -> list[Json]:
-        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/log?{query}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/log?{query}", timeout=20) as answer:
             return list(json.load(answer)["calls"])
 
 
@@ -446,7 +446,7 @@ def test_a_fault_that_means_nothing_is_refused(aws: Aws) -> None:
 
 def test_any_page_may_ask_the_controls(aws: Aws) -> None:
     request = urllib.request.Request(f"{aws.server.url}/sandbox-aws/fault", method="OPTIONS")
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=20) as answer:
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
@@ -545,7 +545,7 @@ def test_a_long_poll_ends_with_the_first_message(aws: Aws) -> None:
         waiting = receiver.submit(aws.sqs.receive_message, QueueUrl=aws.queue, WaitTimeSeconds=20)
         aws.sqs.send_message(QueueUrl=aws.queue, MessageBody="{}", DelaySeconds=5)
         aws.server.advance(6)
-        assert len(waiting.result(timeout=5)["Messages"]) == 1
+        assert len(waiting.result(timeout=20)["Messages"]) == 1
 
 
 def test_who_hangs_up_while_waiting_takes_no_message_along(aws: Aws) -> None:

@@ -78,7 +78,7 @@ class Automation(Aws):
         return Outcome(self.ended(self.start(f"AIOps-{runbook}", AutomationAssumeRole=ROLE, **parameters)))
 
     def show(self, path: str) -> Json:
-        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.server.url}/sandbox-aws/{path}", timeout=20) as answer:
             return dict(json.load(answer))
 
     def called(self, operation: str) -> int:

@@ -45,7 +45,7 @@ class Aws:
 
     def turn(self, path: str, **body: Any) -> Json:
         request = urllib.request.Request(f"{self.server.url}/sandbox-aws/{path}", json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return dict(json.load(answer))
 
     def looked_up(self, key: str = "", value: str = "", **more: Any) -> list[str]:

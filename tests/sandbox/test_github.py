@@ -108,7 +108,7 @@ def test_issues_are_listed_by_state_label_and_page_with_pull_requests(client: Cl
     assert client.get("/issues", creator=ANA) == []
     first = client.ask("GET", "/issues", state="all", per_page=3)
     assert len(first.json()) == 3
-    rest = client.session.get(first.links["next"]["url"], timeout=5)
+    rest = client.session.get(first.links["next"]["url"], timeout=20)
     assert [each["number"] for each in rest.json()] == [1]
     assert "next" not in rest.links
 
@@ -309,7 +309,7 @@ def test_the_old_name_leads_to_the_new_one(client: Client) -> None:
     assert (moved.status_code, moved.json()["message"]) == (301, "Moved Permanently")
     assert moved.headers["Location"] == f"{client.server.url}/repositories/4711/issues?state=all"
     assert client.ask("POST", "/issues", {"title": "t"}).status_code == 307
-    followed = client.session.post(f"{client.server.url}{REPO}/issues", json={"title": "t"}, timeout=5)
+    followed = client.session.post(f"{client.server.url}{REPO}/issues", json={"title": "t"}, timeout=20)
     assert (followed.status_code, followed.json()["number"]) == (201, 1)
     assert client.get("/repos/platform/incidents")["full_name"] == "platform/incidents"
 
@@ -370,7 +370,7 @@ def test_the_log_keeps_calls_without_tokens(client: Client) -> None:
 def test_what_is_no_call_is_said(client: Client) -> None:
     for path in ("/repos/shop/operations/nothing", "/repos/shop", "/repos/shop/operations/pulls/x"):
         refused(client.ask("GET", path), 404, "Not Found")
-    bad = client.session.post(f"{client.server.url}{REPO}/issues", data="{", timeout=5)
+    bad = client.session.post(f"{client.server.url}{REPO}/issues", data="{", timeout=20)
     refused(bad, 400, "Body should be a JSON object")
 
 
@@ -386,7 +386,7 @@ def test_it_runs_as_a_process_of_its_own() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[-1]
-        with urllib.request.urlopen(f"{address}/people/state", timeout=5) as answer:
+        with urllib.request.urlopen(f"{address}/people/state", timeout=20) as answer:
             assert answer.status == 200
         process.terminate()
     assert process.returncode == 0

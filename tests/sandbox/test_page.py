@@ -30,7 +30,7 @@ settings: {event_subscriptions: {bot_events: [message.channels, member_joined_ch
 @contextmanager
 def listening(world: World, person: str) -> Iterator[Iterator[Any]]:
     """The events of one person's page."""
-    with urllib.request.urlopen(f"{world.server.url}/sandbox/events?as={person}", timeout=5) as stream:
+    with urllib.request.urlopen(f"{world.server.url}/sandbox/events?as={person}", timeout=20) as stream:
         stream.readline()
         yield (json.loads(line[6:]) for line in stream if line.startswith(b"data: "))
 

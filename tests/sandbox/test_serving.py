@@ -70,7 +70,7 @@ def server() -> Iterator[ServerThread]:
 
 def ask(server: ServerThread, path: str, method: str = "GET") -> tuple[int, Any]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(server.url + path, method=method), timeout=5) as got:
+        with urllib.request.urlopen(urllib.request.Request(server.url + path, method=method), timeout=20) as got:
             return got.status, json.load(got)
     except urllib.error.HTTPError as error:
         with error:
@@ -127,7 +127,7 @@ def test_an_answer_that_takes_its_time(server: ServerThread, kind: str) -> None:
 def test_what_can_not_be_turned_is_said(server: ServerThread, path: str, body: object, said: str) -> None:
     request = urllib.request.Request(f"{server.url}/control/{path}", json.dumps(body).encode())
     with pytest.raises(urllib.error.HTTPError) as caught:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=20)
     with caught.value as error:
         told = json.load(error)
     assert (error.code, told["ok"]) == (400, False)

@@ -34,9 +34,9 @@ def test_hello(world: World, bot: Bot) -> None:
 
 def test_a_ticket_is_good_for_one_connection(world: World) -> None:
     url = world.api.apps_connections_open(app_token="xapp-1")["url"]
-    first = websocket.create_connection(url, timeout=5)
+    first = websocket.create_connection(url, timeout=20)
     with pytest.raises(websocket.WebSocketBadStatusException):
-        websocket.create_connection(url, timeout=5)
+        websocket.create_connection(url, timeout=20)
     first.close()
 
 

@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from sandbox.slack.thread import SandboxServer
 
 Json = dict[str, Any]
-DEADLINE = 5.0
+DEADLINE = 20.0
 
 
 def text(value: str) -> Json:

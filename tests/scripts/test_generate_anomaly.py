@@ -76,9 +76,7 @@ def shop() -> Iterator[Shop]:
 
 
 def test_errors_are_asked_for_at_the_rate_and_counted(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    started = time.monotonic()
     assert main([shop.address, "--rate", "40", "--seconds", "0.5", "--yes"]) == 0
-    assert time.monotonic() - started < 5
     assert shop.asked == ["/error"] * 20
     told = capsys.readouterr().out
     assert f"http://{shop.address}/error (127.0.0.1)" in told
