@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 TESTS  := $(PY) -m pytest --numprocesses auto --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check coverage run bench lock clean
+.PHONY: help demo test check explore coverage run bench lock clean
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## */\t/' | expand -t 12
@@ -22,6 +22,9 @@ check: $(VENV)/ready  ## lint, types, import rules and tests: what CI runs
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(TESTS)
+
+explore: $(VENV)/ready   ## the property tests with new examples each time; what they find is a defect
+	HYPOTHESIS_PROFILE=explore $(TESTS) -m hypothesis --timeout 900
 
 coverage: $(VENV)/ready   ## what no test reaches, line by line; in one process, so it takes several times as long
 	$(PY) -m coverage run -m pytest

@@ -1,17 +1,27 @@
-"""Fixtures: a workspace, one with the bot in it, and the rule that nothing unexpected may be logged."""
+"""Fixtures: a workspace, one with the bot in it, and the rule that nothing unexpected may be logged.
+
+Property tests try the same examples in every run, so that a change is judged by what it changed; `make explore` looks
+further, with others each time.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from botocore.loaders import Loader
+from hypothesis import HealthCheck, settings
 
 from bot.integrations.aws import clients
 from bot.logs import quieten
 from tests.workspace import Workspace, workspace
+
+settings.register_profile("gate", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("explore", settings.get_profile("gate"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
 @pytest.fixture(scope="session", autouse=True)
