@@ -84,20 +84,19 @@ class Outbox:
 
     def _run(self, carrier: Carrier) -> None:
         while not self._stopping.is_set():
+            is_all = True
             try:
-                taken = self._dispatch(carrier)
+                is_all = self._dispatch(carrier)
             except StoreError as error:
                 log.error("can't read what is owed: %s", error)
-                taken = 0
             except Exception:
                 log.exception("the outbox stumbled and goes on")
-                taken = 0
-            if taken == 0:
+            if is_all:
                 self._wake.wait(self._pause())
                 self._wake.clear()
 
-    def _dispatch(self, carrier: Carrier) -> int:
-        """Claim as much as there are free workers for, and hand it to them; how many rows that were."""
+    def _dispatch(self, carrier: Carrier) -> bool:
+        """Claim as much as there are free workers for, and hand it to them; whether that was all that may go now."""
         free = self._take_workers()
         now = self._clock()
         taken: list[Delivery] = []
@@ -115,7 +114,7 @@ class Outbox:
                 self._free.release()
         for delivery in taken:
             self._pool.submit(self._deliver, carrier, delivery)
-        return len(taken)
+        return len(taken) < free or not free
 
     def _take_workers(self) -> int:
         """All that are free: a row that waited for one could outlive its claim."""

@@ -30,6 +30,7 @@ FIRST_WAIT_SECONDS = 1.0  # timers wait until the queue is empty; SQS asks all i
 MAX_BACKOFF = 60.0
 STORE_TRIES = 5
 EXTENSION_SECONDS = 60
+LINGER_SECONDS = 0.02  # before what is stored is deleted, where no more waits: the processor shows the card first
 
 
 class Read(NamedTuple):
@@ -151,6 +152,8 @@ class Intake:
             self.unreadable += sum(read.is_unreadable and read.message.attempts == 1 for read in batch)
         receipts = [read.message.receipt for read in done if not read.is_unreadable]
         if receipts:
+            if not self._busy.is_set():
+                self._stopping.wait(LINGER_SECONDS)
             self._inbox.delete(receipts)
 
     def _stored(self, batch: Sequence[Read]) -> list[Read]:
