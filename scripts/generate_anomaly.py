@@ -109,10 +109,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not given.yes and not _confirmed(target.host):
         return _complain("nothing was sent; to start without being asked, add --yes")
     tally = Tally()
-    sender = threading.Thread(target=send, args=(target, given.rate, given.seconds, tally), daemon=True)
-    sender.start()
     try:
-        sender.join()  # nothing else is done here: a Ctrl-C within a clean-up of Python's own would be lost
+        send(target, given.rate, given.seconds, tally)
     except KeyboardInterrupt:
         print(f"\nstopped by Ctrl-C\n{tally}")
         return EXIT_STOPPED

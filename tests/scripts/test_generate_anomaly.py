@@ -186,6 +186,15 @@ def test_without_a_keyboard_yes_is_needed(shop: Shop, capsys: pytest.CaptureFixt
     assert "--yes" in capsys.readouterr().err
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """Where tests run in the background SIGINT is ignored, and what they start would ignore it too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_ends_it_with_a_summary(shop: Shop) -> None:
     command = [sys.executable, "scripts/generate_anomaly.py", shop.address, "--seconds", "600", "--yes"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env={**os.environ}) as process:
