@@ -117,7 +117,7 @@ def _alerts(count: int, dice: Random) -> Iterator[dict[str, Any]]:
 def _read(database: Path, what: str) -> None:
     from bot import printed, triage  # noqa: PLC0415 - only the process that is measured needs them
     from bot.config import Config  # noqa: PLC0415
-    from bot.digest import last_days  # noqa: PLC0415
+    from bot.periods import last_days  # noqa: PLC0415
     from bot.reporting import Sources, gather  # noqa: PLC0415
     from bot.store.sqlite import SqliteStore  # noqa: PLC0415
 

@@ -10,12 +10,26 @@ from blocks import fields, forms
 from blocks.ids import Action, Input, View
 from blocks.postmortem import action
 from blocks.rich import Line, Piece, bold, flat, moment, own, rich, url, user, words
-from blocks.text import MESSAGE_TEXT, Block, ago, button, clip, clip_markup, context, lasted, option, plain_context
+from blocks.text import (
+    MESSAGE_TEXT,
+    SECTION_TEXT,
+    Block,
+    ago,
+    button,
+    clip,
+    clip_markup,
+    context,
+    lasted,
+    option,
+    plain_context,
+    section,
+)
 from bot.models import ActionItem, Incident, Message, PostMortem, SectionName
 
 AT = "{date_short_pretty} {time}"
 _LISTED = 40
 NAMED = 15  # overdue ones of each kind, in the channel
+_ASKED = 30  # of what needs an owner, in one message
 _SUNDAY = 6
 PRIORITIES = {1: "P1 now", 2: "P2 soon", 3: "P3 later", 4: "P4 some day"}
 
@@ -31,6 +45,7 @@ def listing(items: Sequence[ActionItem], today: date) -> Message:
         blocks.append(_entry(item, today))
     if len(items) > _LISTED:
         blocks.append(plain_context(f"… and {len(items) - _LISTED:,} more"))
+    blocks.append(context(f"`/incident actions due {items[0].id} friday` changes when one is due"))
     return Message(head, blocks)
 
 
@@ -69,10 +84,22 @@ def form(incidents: Sequence[Incident], chosen: Incident | None, title: str, car
             Input.TITLE, "What is to be done?", fields.text(250, clip(title, 250), "Alarm on the pool's size")
         ),
         fields.field(Input.OWNER, "Owner", owner),
-        fields.field(Input.DUE, "Due", fields.text(40, "", "friday"), hint="2026-12-01, tomorrow, friday, in 2 weeks"),
+        _due_field(""),
         fields.field(Input.PRIORITY, "Priority", priorities),
     ]
     return fields.modal(View.ACTION_ITEM, "Add an action item", "Add", inputs, carried)
+
+
+def due_form(item: ActionItem, carried: dict[str, Any]) -> Block:
+    """On what other day it is due."""
+    about = rich([bold(f"{item.id} "), words(item.title, 250)])
+    return fields.modal(View.ACTION_ITEM_DUE, "Change due date", "Save", [about, _due_field(f"{item.due}")], carried)
+
+
+def _due_field(day: str) -> Block:
+    return fields.field(
+        Input.DUE, "Due", fields.text(40, day, "friday"), hint="2026-12-01, tomorrow, friday, in 2 weeks"
+    )
 
 
 # -- reminders
@@ -102,6 +129,13 @@ class Late(NamedTuple):
     manager: str | None = None
 
 
+class Unowned(NamedTuple):
+    """What the channel is asked to find an owner for. `link` leads to its incident."""
+
+    subject: Subject
+    link: str = ""
+
+
 def named(subject: Subject) -> str:
     """At the beginning of a sentence."""
     return subject.id if isinstance(subject, ActionItem) else f"The post-mortem of {subject.about}"
@@ -129,12 +163,17 @@ def _later(subject: str, today: date) -> list[Block]:
 
 def _first(subject: Subject) -> list[Block]:
     if isinstance(subject, ActionItem):
-        return [button("Done", Action.ACTION_ITEM_CLOSE, str(subject.number), style="primary")]
+        return [button("Done", Action.ACTION_ITEM_CLOSE, str(subject.number), style="primary"), other_day(subject)]
     number = str(subject.incident)
     return [
         button("Open it", Action.POST_MORTEM, number, style="primary"),
         button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
     ]
+
+
+def other_day(item: ActionItem) -> Block:
+    """For whoever can't do it by then."""
+    return button("Change due date", Action.ACTION_ITEM_DUE, str(item.number))
 
 
 def _head(told: Told, now: datetime, today: date) -> Line:
@@ -196,19 +235,41 @@ def became(subject: Subject, told: str, until: datetime | None) -> Message:
             own(" owns it now"),
         ]
     elif until is not None:
-        line = [own("💤 "), *what, own(" · I'll remind you again "), moment(until, AT)]
+        due = [own(f" · due {subject.due:%d %b %Y}")] if isinstance(subject, ActionItem) else []
+        line = [own("💤 "), *what, *due, own(" · I'll remind you again "), moment(until, AT)]
     else:
         line = [own("↓ "), *what, own(" · see the newer reminder below")]
     return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line)])
 
 
-def nobody(subject: Subject, why: str, link: str) -> Message:
-    """In the channel: its owner is not there any more."""
+def moved(before: ActionItem, after: ActionItem, by: str) -> Message:
+    """For the owner, when somebody else said that it is due on another day."""
+    when = f" is due {after.due:%a %d %b %Y}, not {before.due:%d %b %Y}"
+    line: Line = [own("📅 "), bold(after.id + when), own(": "), words(after.title, 250), own(" · says "), user(by)]
+    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line)])
+
+
+def unowned(found: Sequence[Unowned]) -> Message:
+    """In the channel: all that needs an owner, each with the way to give it one."""
+    head = f"👤 {len(found):,} things need an owner" if len(found) > 1 else "👤 This needs an owner"
+    lines = [_unowned(one) for one in found[:_ASKED]]
+    blocks: list[Block] = [rich([bold(head)])]
+    for one, line in zip(found, lines, strict=False):
+        give = button("Give it to…", Action.REASSIGN, one.subject.id)
+        blocks.append(section(clip_markup(flat(line), SECTION_TEXT), accessory=give))
+    if len(found) > _ASKED:
+        blocks.append(plain_context(f"… and {len(found) - _ASKED:,} more: /incident actions, /incident postmortem"))
+    text = "\n".join([f"*{head}*", *(flat(line) for line in lines)])
+    return Message(clip_markup(text, MESSAGE_TEXT), blocks)
+
+
+def _unowned(one: Unowned) -> Line:
+    subject = one.subject
     what: Line = [own(": "), words(subject.title, 250)] if isinstance(subject, ActionItem) else []
-    about: Line = [own(" ("), url(link, subject.about), own(")")] if link else [own(f" ({subject.about})")]
-    line: Line = [own("👤 "), bold(f"{named(subject)} needs an owner"), *what, *about, own(f" · {why}.")]
-    give = button("Give it to…", Action.REASSIGN, subject.id, style="primary")
-    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line), {"type": "actions", "elements": [give]}])
+    name = named(subject) if isinstance(subject, ActionItem) else "Post-mortem"
+    about: Line = [own(" of "), url(one.link, subject.about) if one.link else own(subject.about)]
+    why = "whoever had it has left this workspace" if subject.owner else "nobody owns it"
+    return [bold(name), *about, *what, own(f" · {why}")]
 
 
 def overdue(late: Sequence[Late], more: int, now: datetime) -> Message:

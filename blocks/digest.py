@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from bot.oncall import span
 _TITLE = 50  # https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
 _NAMES = 60
 _LISTED = 5
+_MINUTES_FROM = 600  # seconds that read better as minutes
 _HOURS_FROM = 180  # minutes that read better as hours
 
 
@@ -58,14 +59,15 @@ def posted(digest: Digest, by: str | None = None) -> Message:
 
 
 def title(period: Period) -> str:
-    """`Week 47 · 16–22 Nov`, or the days where they are no such week."""
+    """`Incident digest · 16–22 Nov 2026 (week 47)`, or how many days, where they are no such week."""
     zone = ZoneInfo(period.zone)
     first = period.since.astimezone(zone).date()
     last = (period.until - timedelta.resolution).astimezone(zone).date()
     count = (last - first).days + 1
-    if first.weekday() == 0 and count == 7:
-        return f"Week {first.isocalendar().week} · {days(first, last)}"
-    return f"{counted(count, 'day')} · {days(first, last)}"
+    is_week = first.weekday() == 0 and count == 7
+    which = f"week {first.isocalendar().week}" if is_week else counted(count, "day")
+    year = f" {last.year}" if first.year == last.year else ""
+    return f"Incident digest · {days(first, last)}{year} ({which})"
 
 
 def days(first: date, last: date) -> str:
@@ -146,7 +148,8 @@ def _time_change(times: Times) -> str:
 
 
 def duration(seconds: float) -> str:
-    return span(timedelta(seconds=seconds))
+    """From ten minutes on without the seconds."""
+    return span(timedelta(seconds=seconds if seconds < _MINUTES_FROM else round(seconds / 60) * 60))
 
 
 def _text(digest: Digest) -> str:
@@ -163,10 +166,13 @@ def _text(digest: Digest) -> str:
 
 
 def _foot(digest: Digest, by: str | None) -> str:
-    zone = ZoneInfo(digest.period.zone)
-    first = digest.period.since_before.astimezone(zone).date()
-    last = (digest.period.until_before - timedelta.resolution).astimezone(zone).date()
-    parts = [f"▲▼ against {days(first, last)}", f"days of {foreign(digest.period.zone, _NAMES)}"]
+    period, zone = digest.period, ZoneInfo(digest.period.zone)
+    first = period.since_before.astimezone(zone).date()
+    last = (period.until_before - timedelta.resolution).astimezone(zone).date()
+    until = period.until.astimezone(zone)
+    parts = [f"▲▼ compared with {days(first, last)}"]
+    parts += [f"until {until.day} {until:%b %H:%M}"] if until.time() != time() else []
+    parts += [f"time zone {foreign(period.zone, _NAMES)}"]
     parts += [f"posted by <@{by}>"] if by else []
     parts += ["`/incident digest 30d` shows more"] if not by and digest.bar is Bar.DAY else []
     return " · ".join(parts)

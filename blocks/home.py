@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from blocks import alert as alert_card
 from blocks import card, fields, remediation, standing
+from blocks.action_items import other_day
 from blocks.ids import Action, View
 from blocks.postmortem import editing, filing
 from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
@@ -31,16 +32,27 @@ from bot.config import Maintenance
 from bot.models import ActionItem, Alert, Incident, Message, PostMortem, Remediation, Silence, Status
 from bot.models.digest import Digest
 
-_FEW = 5  # shown of each kind that waits
+_FEW = 5  # shown of each kind that waits; of post-mortems, overdue and not
+_RARE = 2  # of those that are filed and not where they belong
 _SNOOZES = {"hour": "In 1 hour", "tomorrow": "Tomorrow", "monday": "Monday"}
+
+
+class Unfiled(NamedTuple):
+    """A post-mortem that was filed, of which `what` (its file or pull request) is not there, and why."""
+
+    written: PostMortem
+    what: str
+    why: str
+    is_given_up: bool = False
 
 
 class Waiting(NamedTuple):
     """What somebody should do something about.
 
-    alerts, called  nobody has acknowledged, and this person is on call, was called or works on them
+    alerts, called  nobody has acknowledged, or has any more, and this person is on call, was called or works on them
     plans           changes to AWS that this person may let run
     updates         incidents whose commander owes news, each with when that is due
+    unfiled         filed, and something of it is not where it belongs
     reminded        when the next reminder comes, by the id of the post-mortem or action item
     troubles        why its issue is not as it should be, by the id of the action item
     """
@@ -50,6 +62,7 @@ class Waiting(NamedTuple):
     plans: Sequence[Remediation] = ()
     updates: Sequence[tuple[Incident, datetime]] = ()
     post_mortems: Sequence[PostMortem] = ()
+    unfiled: Sequence[Unfiled] = ()
     actions: Sequence[ActionItem] = ()
     reminded: Mapping[str, datetime] = {}
     troubles: Mapping[str, str] = {}
@@ -75,7 +88,7 @@ def home(facts: HomeFacts, notice: Message | None = None, turn: int = 0) -> Bloc
     """The view. `notice` answers the last click; selects forget what was chosen in them when `turn` is another."""
     blocks = [
         *([*notice.blocks[:_FEW], {"type": "divider"}] if notice else []),
-        *_waiting(facts),
+        *_waiting(facts, turn),
         *_mine(facts.incidents),
         *_afterwards(facts, turn),
         *standing.on_call(facts.person, facts.rotas),
@@ -104,30 +117,38 @@ def problem(message: Message) -> Block:
 # -- what waits
 
 
-def _waiting(facts: HomeFacts) -> list[Block]:
-    """What is urgent; what is to be done afterwards has time."""
+def _waiting(facts: HomeFacts, turn: int) -> list[Block]:
+    """What is urgent, and the post-mortems that had their time; what else is to be done afterwards still has some."""
     waiting = facts.waiting
+    late = [each for each in waiting.post_mortems if each.is_overdue(facts.now)]
     blocks = [
         *_some([[_alert(each)] for each in waiting.alerts]),
         *_some([[_called(each, facts.person)] for each in waiting.called]),
         *_some([_plan(each) for each in waiting.plans]),
         *_some([[_update(each, due, facts.now)] for each, due in waiting.updates]),
+        *_some([_post_mortem(each, facts, turn) for each in late]),
         *more(len(waiting.alerts) - _FEW, "alert", "alerts"),
         *more(len(waiting.called) - _FEW, "incident", "list"),
         *more(len(waiting.plans) - _FEW, "plan", "remediations"),
         *more(len(waiting.updates) - _FEW, "update", "list"),
+        *more(len(late) - _FEW, "overdue post-mortem", "digest"),
     ]
-    nothing = "Nothing." if facts.incidents or waiting.post_mortems else "Nothing. Enjoy the quiet."
+    is_quiet = not (facts.incidents or waiting.post_mortems or waiting.unfiled or waiting.actions)
+    nothing = "Nothing. Enjoy the quiet." if is_quiet else "Nothing."
     return [header("Waiting for you"), *(blocks or [plain_section(nothing)])]
 
 
 def _afterwards(facts: HomeFacts, turn: int) -> list[Block]:
     """Post-mortems and action items, nothing where there are none."""
     waiting = facts.waiting
+    written = [each for each in waiting.post_mortems if not each.is_overdue(facts.now)]
+    room = max(_FEW - (len(waiting.post_mortems) - len(written)), 0)
     blocks = [
-        *_some([_post_mortem(each, facts, turn) for each in waiting.post_mortems]),
+        *_some([[_unfiled(each)] for each in waiting.unfiled[:_RARE]]),
+        *_some([_post_mortem(each, facts, turn) for each in written[:room]]),
         *_some([_action(each, facts, turn) for each in waiting.actions]),
-        *more(len(waiting.post_mortems) - _FEW, "post-mortem", "digest"),
+        *more(len(waiting.unfiled) - _RARE, "filed post-mortem", "postmortem"),
+        *more(len(written) - room, "post-mortem", "digest"),
         *more(len(waiting.actions) - _FEW, "action item", "actions"),
     ]
     return [header("After incidents"), *blocks] if blocks else []
@@ -140,7 +161,14 @@ def _some(lines: Sequence[Sequence[Block]]) -> list[Block]:
 def _alert(one: Alert) -> Block:
     name = clip(one_line(one.alarm.name), 150)
     take = button("Acknowledge", Action.ALERT_ACKNOWLEDGE, str(one.number), style="primary")
-    return said(f"{alert_card.title(one)}\n{one.id} · {name}", f"Fired {when(one.fired_at, AT)}", take)
+    return said(f"{alert_card.title(one)}\n{one.id} · {name}", _since(one), take)
+
+
+def _since(one: Alert) -> str:
+    if one.left_at is None:
+        return f"Fired {when(one.fired_at, AT)}"
+    ended = f"INC-{one.incident} ended" if one.incident is not None else "its page ended"
+    return f"⚠ Still fires; {ended} {when(one.left_at, AT)}"
 
 
 def _called(one: Incident, person: str) -> Block:
@@ -171,7 +199,6 @@ def _update(incident: Incident, due: datetime, now: datetime) -> Block:
 
 def _post_mortem(written: PostMortem, facts: HomeFacts, turn: int) -> list[Block]:
     number = str(written.incident)
-    line: list[Piece] = [bold(f"Post-mortem of {written.about} "), own("("), words(written.service, NAMES), own(")")]
     elements = [
         editing(written),
         button("File it", Action.POST_MORTEM_FILE, number, confirm=filing(written)),
@@ -179,7 +206,19 @@ def _post_mortem(written: PostMortem, facts: HomeFacts, turn: int) -> list[Block
         *_later(written.id),
     ]
     how: Line = [own(written.status.value), *_due(written, facts.now), *_reminder(written.id, facts)]
-    return [rich(line, how), _row(f"{written.id}-{turn}", elements)]
+    return [rich(_about(written), how), _row(f"{written.id}-{turn}", elements)]
+
+
+def _unfiled(one: Unfiled) -> Block:
+    what = f"its {one.what} is not there" if one.is_given_up else f"its {one.what} is not there yet"
+    again = "it is not tried again" if one.is_given_up else "it is tried again"
+    show = button("Open it", Action.POST_MORTEM, str(one.written.incident))
+    title = f"Post-mortem of {one.written.about} ({clip(one_line(one.written.service), NAMES)}) · filed"
+    return said(f"{title}\n{clip(one_line(one.why), 200)}", f"⚠ {what} · {again}", show)
+
+
+def _about(written: PostMortem) -> Line:
+    return [bold(f"Post-mortem of {written.about} "), own("("), words(written.service, NAMES), own(")")]
 
 
 def _due(written: PostMortem, now: datetime) -> Line:
@@ -202,7 +241,7 @@ def _action(item: ActionItem, facts: HomeFacts, turn: int) -> list[Block]:
     done = button("Done", Action.ACTION_ITEM_CLOSE, str(item.number), style="primary")
     return [
         rich([name, own(" "), words(item.title, 250)], how, *wrong),
-        _row(f"{item.id}-{turn}", [done, *_later(item.id)]),
+        _row(f"{item.id}-{turn}", [done, other_day(item), *_later(item.id)]),
     ]
 
 

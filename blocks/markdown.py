@@ -17,12 +17,20 @@ _HEADING = re.compile(r"#{1,6} +(.*)")
 _ITEM = re.compile(r"( *)(?:([-*+])|\d{1,9}[.)]) +(.*)")
 _EDGE = re.compile(r"(?<!\\)\|")
 _RULE = re.compile(r"\|?[\s:|-]+\|?")
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 _INLINE = re.compile(
-    r"\\(?P<escaped>[!-/:-@\[-`{-~])|\*\*(?P<bold>[^*\n]{1,500})\*\*|`(?P<code>[^`\n]{1,500})`"
-    r"|(?<![\w\\])_(?P<italic>[^_\n]{1,500})_(?!\w)"
+    r"\\(?P<escaped>[!-/:-@\[-`{-~])"
+    r"|`(?P<code>[^`\n]{1,500})`"
+    r"|\*\*(?![\s*])(?P<bold>(?:\\.|[^*\\\n]){1,500})(?<!\s)\*\*"
+    r"|(?<!\w)__(?![\s_])(?P<strong>(?:\\.|[^_\\\n]){1,500})__(?!\w)"
+    r"|\*(?![\s*])(?P<italic>(?:\\.|[^*\\\n]){1,500})(?<!\s)\*"
+    r"|(?<![\w\\])_(?![\s_])(?P<slanted>(?:\\.|[^_\\\n]){1,500})_(?!\w)"
+    r"|~~(?![\s~])(?P<strike>(?:\\.|[^~\\\n]){1,500})~~"
     r"|\[(?P<title>(?:\\.|[^\]\\\n]){1,300})\]\((?P<url>https?://[^\s()]{1,2990})\)"
 )
+_STYLES = {"bold": "bold", "strong": "bold", "italic": "italic", "slanted": "italic", "strike": "strike"}
+_NAME = r"\[((?:\\.|[^\[\]\\\n]){1,300})\]"
+_ADDRESS = re.compile(rf" {{0,3}}{_NAME}: +<?(https?://[^\s<>]{{1,2990}})>?\s*")
+_REFERENCE = re.compile(rf"(?<!\\){_NAME}(?:{_NAME})?(?![(\[:])")
 
 
 def blocks(text: str) -> list[Block]:
@@ -30,7 +38,7 @@ def blocks(text: str) -> list[Block]:
     made: list[Block] = []
     parts: list[Block] = []
     size = 0
-    for part in _parts(clean(text).split("\n")):
+    for part in _parts(_linked(clean(text).split("\n"))):
         is_heading, length = part["type"] == "header", len(str(part.get("elements", "")))
         if parts and (is_heading or size + length > 3 * _BLOCK):
             made.append({"type": "rich_text", "elements": parts})
@@ -40,6 +48,18 @@ def blocks(text: str) -> list[Block]:
         else:
             parts, size = [*parts, part], size + length
     return [*made, {"type": "rich_text", "elements": parts}] if parts else made
+
+
+def _linked(lines: Sequence[str]) -> list[str]:
+    """Links whose addresses stand in lines of their own, `[name]: https://…`, with them in their place."""
+    found = {line: named for line in lines if (named := _ADDRESS.fullmatch(line))}
+    known = {named[1].lower(): named[2].replace("(", "%28").replace(")", "%29") for named in found.values()}
+
+    def link(reference: re.Match[str]) -> str:
+        address = known.get((reference[2] or reference[1]).lower())
+        return f"[{reference[1]}]({address})" if address else reference[0]
+
+    return [_REFERENCE.sub(link, line) if known else line for line in lines if line not in found]
 
 
 def _parts(lines: Sequence[str]) -> Iterator[Block]:
@@ -137,34 +157,34 @@ def _joined(lines: Sequence[str]) -> list[Piece]:
     return pieces or [own(" ")]
 
 
-def _line(text: str, empty: str = "–") -> list[Piece]:
+def _line(text: str, empty: str = "–", **style: bool) -> list[Piece]:
+    """Emphasis may stand in emphasis."""
     pieces: list[Piece] = []
     at = 0
     for found in _INLINE.finditer(text):
-        pieces += _words(text[at : found.start()])
-        pieces.append(_piece(found))
+        pieces += _words(text[at : found.start()], style)
+        pieces += _marked(found, style)
         at = found.end()
-    pieces += _words(text[at:])
-    return pieces or _words(empty)
+    pieces += _words(text[at:], style)
+    return pieces or _words(empty, style)
 
 
-def _words(text: str) -> list[Piece]:
-    return [own(html.unescape(text))] if text else []
+def _words(text: str, style: dict[str, bool]) -> list[Piece]:
+    return [own(html.unescape(text), **style)] if text else []
 
 
-def _piece(found: re.Match[str]) -> Piece:
-    match found.lastgroup:
-        case "escaped":
-            return own(found["escaped"])
-        case "bold":
-            return own(_plain(found["bold"]) or " ", bold=True)
-        case "italic":
-            return own(_plain(found["italic"]) or " ", italic=True)
-        case "code":
-            return own(found["code"], code=True)
-        case _:
-            return url(found["url"], _plain(found["title"]))
+def _marked(found: re.Match[str], style: dict[str, bool]) -> list[Piece]:
+    kind = str(found.lastgroup)
+    if kind in _STYLES:
+        return _line(found[kind], " ", **{**style, _STYLES[kind]: True})
+    if kind == "escaped":
+        return [own(found["escaped"], **style)]
+    if kind == "code":
+        return [own(found["code"], **{**style, "code": True})]
+    link = url(found["url"], _plain(found["title"]))
+    return [{**link, "style": style} if style else link]
 
 
 def _plain(text: str) -> str:
-    return html.unescape(_ESCAPED.sub(r"\1", text)).replace("**", "").strip()
+    """What it says, for where nothing can be emphasised."""
+    return "".join(str(piece.get("text", "")) for piece in _line(text, "")).strip()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from blocks import action_items as look
 from blocks.text import one_line
 from bot.access import Right
 from bot.casefile import CaseFile
@@ -18,8 +19,9 @@ from bot.dates import due_day
 from bot.draft import fixed_by, inert
 from bot.errors import InvalidInput
 from bot.ledger import Ledger
-from bot.models import ActionItem, Change, Owed
+from bot.models import ActionItem, Change, Incident, Owed
 from bot.owed import aftermath as owed
+from bot.owed import alerts as owed_to_alert
 from bot.ports import Ticket
 from bot.rights import Caller, Rights
 from bot.steps import aftermath as steps
@@ -102,16 +104,42 @@ class Actions:
         return item
 
     def close(self, caller: Caller, number: int) -> Done:
-        """Its owner, or whoever may respond to its incident."""
+        """It is done."""
 
         def step(now: datetime) -> tuple[Done, Change | None]:
-            item = self._store.action_item(number)
-            incident = self._store.incident(item.incident)
-            is_mine = caller.user_id == item.owner
-            self._rights.need(caller, Right.READ if is_mine else Right.RESPOND, incident)
+            item, _ = self._authorised(caller, number)
             return self._closed(item, now, caller.user_id)
 
         return self._ledger.decide(step, f"AI-{number}")
+
+    def move(self, caller: Caller, number: int, day: str) -> Done:
+        """It is due on another day. Whoever may close it may say so; an owner who did not is told."""
+        due = due_day(day, self.today(caller))
+
+        def step(now: datetime) -> tuple[Done, Change | None]:
+            item, incident = self._authorised(caller, number)
+            rhythm = self._case.rhythm_of(item.owner, incident.service)
+            change = steps.moved(item, incident, now, due, caller.user_id, rhythm)
+            if change is None:
+                return Done(item, changed=False), None
+            (after,) = change.action_items
+            if caller.user_id != item.owner:
+                told = look.moved(item, after, caller.user_id)
+                change += Change(owed=(owed_to_alert.post(item.owner, told),))
+            return Done(after), change + self.shown(item.incident)
+
+        return self._ledger.decide(step, f"AI-{number}")
+
+    def moving(self, caller: Caller, number: int) -> ActionItem:
+        """The item, where this person may say when it is due."""
+        return self._authorised(caller, number)[0]
+
+    def _authorised(self, caller: Caller, number: int) -> tuple[ActionItem, Incident]:
+        """Its owner may change it, and whoever may respond to its incident."""
+        item = self._store.action_item(number)
+        incident = self._store.incident(item.incident)
+        self._rights.need(caller, Right.READ if caller.user_id == item.owner else Right.RESPOND, incident)
+        return item, incident
 
     def _closed(self, item: ActionItem, now: datetime, by: str | None, via: str = "") -> tuple[Done, Change | None]:
         change = steps.closed(item, self._store.incident(item.incident), now, by, via)
@@ -156,7 +184,7 @@ class Actions:
         if not ticket.is_open and after.is_open:
             return self._closed(after, now, None, _CLOSED_THERE)[1]
         rows = [self._look(now) if after.is_open else owed.ticket(after, "close")]
-        rows += [owed.ticket(after, "revise")] if after.owner != shown.owner else []
+        rows += [owed.ticket(after, "revise")] if (after.owner, after.due) != (shown.owner, shown.due) else []
         if item == after:
             return Change(owed=tuple(rows))
         return Change(action_items=(after,), owed=tuple(rows)) + self.shown(item.incident)

@@ -9,14 +9,14 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from blocks.home import HomeFacts, Waiting
+from blocks.home import HomeFacts, Unfiled, Waiting
 from blocks.standing import Connection, Rota
-from bot import digest, oncall
+from bot import digest, oncall, periods
 from bot.access import Right
 from bot.casefile import CaseFile
 from bot.config import Config, Maintenance
 from bot.errors import NotAllowed, PagerError, Refused
-from bot.models import Alert, Duty, Incident, OwedKind, Person, Remediation, Role, Silence
+from bot.models import Alert, Duty, Incident, OwedKind, Person, PostMortemStatus, Remediation, Role, Silence
 from bot.models.digest import Digest
 from bot.oncall import Policy
 from bot.ports import Roster
@@ -33,19 +33,23 @@ _DAYS = 7
 _SOON = timedelta(minutes=10)
 _SERVICES = 40  # whose rotations are asked for: each may be a call to the pager
 _MOST = 200
+_FILED_AS = {OwedKind.FILE: "file", OwedKind.PULL_REQUEST: "pull request"}
 _FIRST = (Role.PRIMARY, Role.SECONDARY)
 
 
 class Common(NamedTuple):
     """What holds for everybody. `duties` are the first on call by service; None: the pager does not say.
 
-    alerts, incidents  that page and nobody has acknowledged; `plans` that wait, each with its incident
+    alerts, incidents  that page and nobody has acknowledged, and behind them the alerts that people left
+    plans              that wait, each with its incident
+    unfiled            post-mortems that were filed, of which the file or the pull request is not there
     """
 
     at: datetime
     alerts: Sequence[Alert]
     incidents: Sequence[Incident]
     plans: Sequence[tuple[Remediation, Incident | None]]
+    unfiled: Sequence[Unfiled]
     duties: dict[str, Sequence[Duty]] | None
     silences: Sequence[Silence]
     maintenance: Sequence[tuple[Maintenance, datetime]]
@@ -75,13 +79,15 @@ class Board:
 
     def read(self, now: datetime) -> Common:
         firing = self.store.firing_alerts(limit=_MOST)
-        alerts = [one for one in firing if one.awaits and one.shown.has_card and one.pages]
+        open_ = [one for one in firing if one.shown.has_card and (one.is_left or (one.awaits and one.pages))]
+        alerts = sorted(open_, key=lambda one: one.is_left)
         week, week_before = self._weeks(now)
         return Common(
             at=now,
             alerts=alerts,
             incidents=[one for one in self.store.open_incidents(limit=_MOST) if one.awaits and one.paged],
             plans=list(self._plans(now)),
+            unfiled=list(self._unfiled()),
             duties=self._duties(one.service for one in alerts),
             silences=[one for one in sorted(self.store.silences(), key=_end) if one.ends_at > now],
             maintenance=under_maintenance(self.config.maintenance, now),
@@ -96,6 +102,14 @@ class Board:
             incident = self.store.incident(int(number)) if kind == "INC" else None
             if incident is None or incident.is_open or one.undoes is not None:
                 yield one, incident
+
+    def _unfiled(self) -> Iterable[Unfiled]:
+        for subject, trouble in self.store.post_mortem_troubles(limit=_MOST):
+            written = self.store.post_mortem_of(int(subject.removeprefix("PM-")))
+            if written is None or written.status is not PostMortemStatus.FILED or trouble.passes:
+                continue
+            if trouble.kind is OwedKind.FILE or (trouble.kind is OwedKind.PULL_REQUEST and not written.url):
+                yield Unfiled(written, _FILED_AS[trouble.kind], trouble.error, trouble.is_given_up)
 
     def _duties(self, more: Iterable[str]) -> dict[str, Sequence[Duty]] | None:
         """Of the catalogue's services and these others."""
@@ -112,7 +126,7 @@ class Board:
     def _weeks(self, now: datetime) -> tuple[Digest, Digest]:
         """The last seven days, today's up to now among them, and the seven before."""
         zone = ZoneInfo(self.config.digest.time_zone or self.config.time_zone)
-        week = digest.last_days(_DAYS, now, zone)
+        week = periods.last_days(_DAYS, now, zone)
         before = week._replace(since=week.since_before, until=week.since)
         terms = digest.Terms(
             name=str,
@@ -155,6 +169,7 @@ class Board:
             plans=[plan for plan, incident in common.plans if self._may_approve(person, plan, incident, common.at)],
             updates=list(self._updates(person, mine, common.at)),
             post_mortems=written,
+            unfiled=[one for one in common.unfiled if person.id in (one.written.owner, one.written.ended_by)],
             actions=actions,
             troubles={
                 item.id: each.error

@@ -20,11 +20,11 @@ def due_day(text: str, today: date) -> date:
     words = " ".join(text.strip().lower().split()).removeprefix("by ").removeprefix("on ").rstrip(".,")
     found = _named(words, today) or _numbered(words)
     if found is None:
-        raise InvalidInput("due", f"I don't understand the date “{text.strip()[:40]}”. {_HOW}")
+        raise InvalidInput("due", f"I don't understand the due date “{text.strip()[:40]}”. {_HOW}")
     if found < today:
-        raise InvalidInput("due", f"{found} is past; today is {today}. {_HOW}")
+        raise InvalidInput("due", f"The due date {found} is past; today is {today}. {_HOW}")
     if found - today > LONGEST:
-        raise InvalidInput("due", f"{found} is more than two years away. Is the year right?")
+        raise InvalidInput("due", f"The due date {found} is more than two years away. Is the year right?")
     return found
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime, time, timedelta
-from math import ceil, floor, log10
+from datetime import date, datetime, time, timedelta
+from math import ceil
 from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -31,25 +31,21 @@ from bot.models.digest import (
     PageFact,
     Period,
     Point,
-    Proposal,
     ServiceCount,
     Sla,
     Times,
     WeekTime,
 )
+from bot.periods import WEEKS, last_day
+from bot.proposals import propose
 
 NIGHT = (time(22), time(7))
-WEEKS = 8  # that the line chart shows
 TOP = 5
 _SOME = 5  # values from which on “9 of 10” means something
 _FLAPPING = 3  # returns that make an alarm a flapping one
 _NOISY = 3  # firings that make it worth a line
 _FEW_DAYS, _MANY_DAYS = 14, 126  # up to here a bar is a day; up to there a week
 _NO_INCIDENT = frozenset({Status.CANCELLED.value, Status.MERGED.value})
-_WINDOWS = ((2, 3), (3, 5), (4, 6), (5, 5))  # datapoints to alarm, of so many
-_ENOUGH, _WORTH = 0.6, 0.3  # which share of the firings a proposal should save, and has to
-_LONGER = 300  # seconds of a calmer period
-_FAR = 0.5  # no threshold is moved by more than this share of it
 
 
 class Terms(NamedTuple):
@@ -75,62 +71,6 @@ class Rows(NamedTuple):
     fixes: Iterable[Remediation] = ()
     pages: Iterable[PageFact] = ()
     overdue: Sequence[Overdue] = ()
-
-
-# -- periods
-
-
-def last_days(days: int, now: datetime, zone: ZoneInfo) -> Period:
-    """So many days by the calendar, today's up to now among them."""
-    local = now.astimezone(zone)
-    first = local.date() - timedelta(days=days - 1)
-    until_before = _moment(local.date() - timedelta(days=days), local.time(), zone)
-    return Period(_midnight(first, zone), now, _midnight(first - timedelta(days=days), zone), until_before, zone.key)
-
-
-def week_before(due: datetime, zone: ZoneInfo) -> Period:
-    """The seven whole days before the day of `due`."""
-    until = due.astimezone(zone).date()
-    first, second, third = (_midnight(until - timedelta(days=7 * back), zone) for back in (0, 1, 2))
-    return Period(second, first, third, second, zone.key)
-
-
-def last_due(day: int, at: time, zone: ZoneInfo, now: datetime) -> datetime:
-    """The newest moment, `now` or before, at which clocks in this zone showed this time on this day of the week.
-
-    A time that clocks leave out is when they are put forward; of one that they show twice the first counts.
-    """
-    today = now.astimezone(zone).date()
-    newest = today - timedelta(days=(today.weekday() - day) % 7)
-    due = _moment(newest, at, zone)
-    return due if due <= now else _moment(newest - timedelta(days=7), at, zone)
-
-
-def week_of(due: datetime, zone: ZoneInfo) -> str:
-    """The calendar week of a moment: `2026-W47`."""
-    year, week, _ = due.astimezone(zone).isocalendar()
-    return f"{year}-W{week:02d}"
-
-
-def first_week(period: Period) -> datetime:
-    """From when on the weeks of the line chart are."""
-    zone = ZoneInfo(period.zone)
-    return _midnight(_last_day(period, zone) - timedelta(days=7 * WEEKS - 1), zone)
-
-
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return _moment(day, time(), zone)
-
-
-def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, at.replace(tzinfo=None, fold=0), zone).astimezone(UTC)
-
-
-def _last_day(period: Period, zone: ZoneInfo) -> date:
-    return (period.until - timedelta.resolution).astimezone(zone).date()
-
-
-# -- the digest
 
 
 def digest(rows: Rows, period: Period, terms: Terms, service: str = "") -> Digest:
@@ -280,7 +220,7 @@ class _Declared:
         return tuple(map(self._terms.name, ordered))
 
     def _bars(self) -> dict[str, object]:
-        first, last = self._period.since.astimezone(self._zone).date(), _last_day(self._period, self._zone)
+        first, last = self._period.since.astimezone(self._zone).date(), last_day(self._period, self._zone)
         bar = _bar((last - first).days + 1)
         points: dict[date, dict[int, int]] = {start: {} for start in _starts(bar, first, last)}
         for (day, severity), count in self._days.items():
@@ -323,7 +263,7 @@ class _Resolved:
     def __init__(self, period: Period) -> None:
         self._period = period
         self._zone = ZoneInfo(period.zone)
-        self._last = _last_day(period, self._zone)
+        self._last = last_day(period, self._zone)
         self.resolve = _Durations(period)
         self._weeks = [array("d") for _ in range(WEEKS)]
 
@@ -439,86 +379,3 @@ def _load(pages: Iterable[PageFact], terms: Terms) -> tuple[Load, ...]:
 def is_night(at: datetime, zone: ZoneInfo) -> bool:
     clock = at.astimezone(zone).time()
     return clock >= NIGHT[0] or clock < NIGHT[1]
-
-
-# -- proposals
-
-
-def propose(detail: AlarmDetail, *, is_flapping: bool) -> Proposal | None:
-    """What would make an alarm quieter; None where nothing that is known would. The first that saves enough, else the
-    one that saves the most."""
-    tried = [each for each in _candidates(detail, is_flapping=is_flapping) if each and each.saves >= each.of * _WORTH]
-    enough = [each for each in tried if each.saves >= each.of * _ENOUGH]
-    return enough[0] if enough else max(tried, key=lambda each: each.saves, default=None)
-
-
-def _candidates(detail: AlarmDetail, *, is_flapping: bool) -> Iterator[Proposal | None]:
-    for needed, of in _WINDOWS:
-        yield _datapoints(detail, needed, of)
-    if is_flapping:
-        yield _period(detail)
-    yield _threshold(detail)
-
-
-def _datapoints(detail: AlarmDetail, needed: int, of: int) -> Proposal | None:
-    """More datapoints have to be bad: what was over sooner than they take would not have fired."""
-    alarm = detail.alarm
-    evaluated = alarm.evaluation_periods or 1
-    now = alarm.datapoints or evaluated
-    if alarm.period is None or needed <= now or of < evaluated:
-        return None
-    longer = (needed - now) * alarm.period
-    saves = sum(one.times for one in detail.firings if one.lasted is not None and one.lasted < longer)
-    return Proposal(
-        change=f"{needed} of {of} datapoints instead of {now} of {evaluated} (fires {_span(longer)} later)",
-        saves=saves,
-        of=_firings(detail),
-    )
-
-
-def _firings(detail: AlarmDetail) -> int:
-    return sum(one.times for one in detail.firings)
-
-
-def _period(detail: AlarmDetail) -> Proposal | None:
-    """A longer period evens out what comes and goes."""
-    period = detail.alarm.period
-    if period is None or period >= _LONGER:
-        return None
-    saves = sum(one.flaps for one in detail.firings)
-    return Proposal(
-        change=f"a period of {_LONGER // 60} min instead of {_span(period)}", saves=saves, of=_firings(detail)
-    )
-
-
-def _threshold(detail: AlarmDetail) -> Proposal | None:
-    """So far that only the worst quarter of the values reaches it."""
-    alarm = detail.alarm
-    values = sorted(one.value for one in detail.firings if one.value is not None)
-    is_upper = alarm.comparison in (">", "≥")
-    if alarm.threshold is None or len(values) < TOP or not (is_upper or alarm.comparison in ("<", "≤")):
-        return None
-    aim = values[len(values) * 3 // 4] if is_upper else values[len(values) // 4]
-    wanted = _rounded(aim, ceil if is_upper else floor)
-    if wanted == alarm.threshold or abs(wanted - alarm.threshold) > abs(alarm.threshold) * _FAR:
-        return None
-    known = ((one.value, one.times) for one in detail.firings if one.value is not None)
-    saves = sum(times for each, times in known if (each < wanted if is_upper else each > wanted))
-    unit = f" {alarm.unit}" if alarm.unit else ""
-    return Proposal(
-        change=f"a threshold of {wanted:g}{unit} instead of {alarm.threshold:g}{unit}",
-        saves=saves,
-        of=_firings(detail),
-    )
-
-
-def _rounded(value: float, way: Callable[[float], int]) -> float:
-    """To two digits, upwards or downwards."""
-    if not value:
-        return 0.0
-    step = 10.0 ** (floor(log10(abs(value))) - 1)
-    return float(f"{way(round(value / step, 9)) * step:.6g}")
-
-
-def _span(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"

@@ -23,6 +23,7 @@ BUILT_IN = """\
 | Service | {{service}} |
 | Owner | {{owner}} |
 | Incident commander | {{commander}} |
+| Time zone | {{time_zone}} |
 | Started | {{started}} |
 | Resolved | {{resolved}} |
 | Duration | {{duration}} |
@@ -47,8 +48,6 @@ BUILT_IN = """\
 {{contributing_factors}}
 
 ## Timeline
-
-All times are in {{time_zone}}.
 
 {{timeline}}
 

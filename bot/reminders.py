@@ -5,7 +5,7 @@ A timer says when; what is said is decided on how things stand by then, so that 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -80,8 +80,7 @@ class Reminders:
         if not found.is_open or (isinstance(found, PostMortem) and found.due_at is None):
             return Reminder("", None, lambda: None)
         if found.owner is None or not self._is_here(found.owner):
-            why = "nobody owns it" if found.owner is None else "the one who had it is not in this workspace any more"
-            return Reminder(Target.OPS, look.nobody(found, why, link(found.about)), self._after(subject, rhythm))
+            return Reminder("", None, lambda: Change(owed=(owed.unowned(now),)))
         if rhythm.is_quiet(now):
             return Reminder("", None, lambda: steps.timed(self.subject(subject), rhythm.next_morning(now)))
         message = look.reminder(self._facts(found, link), now, now.astimezone(rhythm.zone).date())
@@ -121,15 +120,37 @@ class Reminders:
 
         self._ledger.decide(step, "what is overdue")
 
-    def told_overdue(self, link: Callable[[str], str]) -> Message | None:
-        """What the channel is told is overdue; None: nothing any more."""
+    def told_unowned(self, link: Callable[[str], str]) -> Reminder:
+        """All that nobody has, for the channel; it is asked again with what is overdue."""
+        open_ones: list[Subject] = [*self._store.open_post_mortems(), *self._store.open_action_items()]
+        found = [one for one in open_ones if self._is_unowned(one)]
+        if not found:
+            return Reminder(Target.OPS, None, lambda: None)
+        message = look.unowned([look.Unowned(one, link(one.about)) for one in found])
+        return Reminder(Target.OPS, message, lambda: self._asked([one.id for one in found]))
+
+    def _is_unowned(self, found: Subject) -> bool:
+        if not found.is_open or (isinstance(found, PostMortem) and found.due_at is None):
+            return False
+        return found.owner is None or not self._is_here(found.owner)
+
+    def _asked(self, subjects: Sequence[str]) -> Change:
+        """All of them are asked about again at one time, unless somebody has them by now."""
+        now = self._ledger.clock()
+        again = self._case.rhythm_of(None, "").again(now)
+        found = (self.subject(one) for one in subjects)
+        return Change.joined([steps.timed(one, again) for one in found if self._is_unowned(one)])
+
+    def told_overdue(self, link: Callable[[str], str]) -> Reminder:
+        """What the channel is told is overdue."""
         now = self._ledger.clock()
         written, items = self._late(now)
         if not written and not items:
-            return None
+            return Reminder(Target.OPS, None, lambda: None)
         shown = [self._of_post_mortem(one, now, link) for one in written[: look.NAMED]]
         shown += [Late(one, self._store.incident(one.incident), link(one.about)) for one in items[: look.NAMED]]
-        return look.overdue(shown, len(written) + len(items) - len(shown), now)
+        message = look.overdue(shown, len(written) + len(items) - len(shown), now)
+        return Reminder(Target.OPS, message, lambda: None)
 
     def _late(self, now: datetime) -> tuple[list[PostMortem], list[ActionItem]]:
         today = now.astimezone(self._config.zone("")).date()

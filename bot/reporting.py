@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from bot import digest as pure
+from bot import periods
 from bot.access import Right
 from bot.config import Config, same_service
 from bot.errors import ChatError, InvalidInput
@@ -94,7 +95,7 @@ def gather(sources: Sources, period: Period, service: str = "") -> Digest:
         within=sources.within,
         manual=config.digest.manual,
     )
-    first = min(pure.first_week(period), period.since_before)
+    first = min(periods.first_week(period), period.since_before)
     before = records.count_alerts(period.since_before, period.until_before)
     rows = pure.Rows(
         declared=wanted.of(records.incidents_declared(period.since_before, period.until), lambda one: one.service),
@@ -115,7 +116,7 @@ def gather(sources: Sources, period: Period, service: str = "") -> Digest:
 
 def asked_for(sources: Sources, asked: Asked, now: datetime) -> Digest:
     """The digest of the last days. Raises InvalidInput for a service that nobody ever heard of."""
-    found = gather(sources, pure.last_days(asked.days, now, sources.zone), asked.service)
+    found = gather(sources, periods.last_days(asked.days, now, sources.zone), asked.service)
     if asked.service and found.is_empty and not sources.config.known_service(asked.service):
         raise InvalidInput("service", _unknown(asked.service, list(sources.config.services)))
     return found
@@ -197,8 +198,8 @@ class Digests:
         settings, zone = self._config.digest, self._sources.zone
         if not settings.weekly:
             return False
-        due = pure.last_due(settings.day, settings.at, zone, self._ledger.clock())
-        key = f"digest:{pure.week_of(due, zone)}"
+        due = periods.last_due(settings.day, settings.at, zone, self._ledger.clock())
+        key = f"digest:{periods.week_of(due, zone)}"
         if key == self._done:
             return False
 
@@ -206,7 +207,9 @@ class Digests:
             was_there = self._born <= due or self._sources.records.is_older_than(due)
             if self._store.was_requested(key) or not was_there:
                 return False, None
-            period = pure.week_before(due, zone) if settings.until == "midnight" else pure.last_days(DAYS, due, zone)
+            period = (
+                periods.week_before(due, zone) if settings.until == "midnight" else periods.last_days(DAYS, due, zone)
+            )
             row = owed.digest(self.channel, period, "")
             return True, Change(claims=(key,), owed=(row,))
 

@@ -144,6 +144,7 @@ BUTTONS: dict[str, Callable[[Desk, Request], Reply]] = {
     Action.POST_MORTEM_ELSEWHERE: aftermath.click_elsewhere,
     Action.ACTION_ITEM: following.click_action,
     Action.ACTION_ITEM_CLOSE: following.click_close,
+    Action.ACTION_ITEM_DUE: following.click_due,
     Action.REASSIGN: aftermath.click_reassign,
     Action.SNOOZE: aftermath.click_snooze,
     Action.SNOOZE_HOUR: aftermath.snooze("hour"),

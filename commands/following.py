@@ -105,10 +105,45 @@ def actions(desk: Desk, request: Request, rest: str) -> Reply:
     word, behind = words.first_word(rest)
     if not word:
         return Answer(action_items.listing(desk.actions.open(request.caller), desk.actions.today(request.caller)))
-    found = _ITEM.fullmatch(behind.strip())
-    if word.lower() not in ("close", "done") or found is None:
-        raise InvalidInput("action", "That is /incident actions, or /incident actions close AI-3")
+    named, day = words.first_word(behind)
+    found, verb = _ITEM.fullmatch(named), word.lower()
+    if found is not None and verb == "due":
+        return due(desk, request, int(found[1]), day)
+    if found is None or verb not in ("close", "done") or day:
+        raise InvalidInput(
+            "action", "That is /incident actions, /incident actions close AI-3 or /incident actions due AI-3 friday"
+        )
     return _closed(desk, request, int(found[1]))
+
+
+def due(desk: Desk, request: Request, number: int, day: str) -> Reply:
+    """Without a day, a form asks for it."""
+    if day:
+        return _moved(desk, request, number, day)
+    if request.trigger_id is None:
+        raise InvalidInput("due", f"Say when: /incident actions due AI-{number} friday")
+    item = desk.actions.moving(request.caller, number)
+    taken = {"channel": request.channel_id, "thread": request.thread_ts, "item": number}
+    return OpenForm(action_items.due_form(item, taken))
+
+
+def click_due(desk: Desk, request: Request) -> Reply:
+    """From a reminder only by who is reminded: it may be somebody else's by now."""
+    if request.is_direct:
+        desk.reminders.need_own(request.caller, f"AI-{request.number}")
+    return due(desk, request, request.number, "")
+
+
+def save_due(desk: Desk, request: Request) -> Reply:
+    return _moved(desk, request, int(request.carried.get("item") or 0), request.form.get(Input.DUE, ""))
+
+
+def _moved(desk: Desk, request: Request, number: int, day: str) -> Reply:
+    done = desk.actions.move(request.caller, number, day)
+    item = done.item
+    verb = "is due" if done.changed else "was due already"
+    issue = f" Its issue will say so: {escape(item.url)}" if done.changed and item.url else ""
+    return Answer(answers.say(f"*{item.id}* {verb} {item.due:%a %d %b %Y}: {foreign(item.title, 250)}.{issue}"))
 
 
 def click_close(desk: Desk, request: Request) -> Reply:

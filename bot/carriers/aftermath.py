@@ -16,7 +16,7 @@ from bot.owed import Target
 from bot.owed import incidents as owed_to_incident
 from bot.ports import Chat, Clock, Tracker
 from bot.postmortems import PostMortems
-from bot.reminders import Reminders
+from bot.reminders import Reminder, Reminders
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -91,15 +91,13 @@ class AftermathCarriers:
         number, target = _number(delivery.owed.subject), str(delivery.owed.body["target"])
         facts = self._after.written.facts(number)
         place = self._store.posted(delivery.owed.subject, target)
-        above = self._above(facts.incident) if target == Target.OPS and place is None else None
-        channel = above.channel_id if above else self._messenger.channel(target)
         posted = self._messenger.show(
             delivery,
             place,
-            channel,
+            self._messenger.channel(target),
             look.card(facts, self._clock()),
             target=target,
-            thread_ts=above.ts if above else None,
+            above=lambda: self._above(facts.incident) if target == Target.OPS else None,
         )
         return Settlement((posted,) if posted else ())
 
@@ -191,10 +189,8 @@ class AftermathCarriers:
     def _remind(self, delivery: Delivery) -> Settlement:
         subject, body = delivery.owed.subject, delivery.owed.body
         if not subject:
-            message = self._after.reminders.told_overdue(self._link)
-            if message is not None:
-                self._messenger.once(delivery, self._messenger.channel(Target.OPS), message)
-            return Settlement()
+            told = self._after.reminders.told_unowned if body else self._after.reminders.told_overdue
+            return self._tell_channel(delivery, told(self._link))
         if body:
             until = datetime.fromisoformat(body["until"]) if body["until"] else None
             self._show_what_became(subject, body["to"], until)
@@ -202,12 +198,16 @@ class AftermathCarriers:
         reminder = self._after.reminders.told(subject, self._link)
         if reminder.message is None:
             return Settlement(follow=reminder.follow)
-        ref = self._messenger.once(delivery, self._messenger.channel(reminder.channel), reminder.message)
-        if reminder.channel == Target.OPS:
-            return Settlement(follow=reminder.follow)
+        ref = self._messenger.once(delivery, reminder.channel, reminder.message)
         self._show_what_became(subject, reminder.channel, None, newest=ref)
         posted = Posted(subject=subject, target=reminder.channel, channel_id=ref.channel_id, ts=ref.ts)
         return Settlement((posted,), follow=reminder.follow)
+
+    def _tell_channel(self, delivery: Delivery, told: Reminder) -> Settlement:
+        if told.message is None:
+            return Settlement()
+        self._messenger.once(delivery, self._messenger.channel(told.channel), told.message)
+        return Settlement(follow=told.follow)
 
     def _show_what_became(
         self, subject: str, user: str, until: datetime | None, *, newest: MessageRef | None = None

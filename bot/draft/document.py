@@ -10,7 +10,7 @@ from blocks import report, timeline
 from blocks.rich import Piece
 from bot.draft import lists
 from bot.draft.alike import fixed_by, over, report_of
-from bot.draft.words import Known, address, at_of, inert, name_of, said, since_of
+from bot.draft.words import Known, address, at_of, coded, inert, name_of, said, since_of, spaced
 from bot.models import (
     EventKind,
     Incident,
@@ -40,7 +40,8 @@ def page(known: Known, written: PostMortem, template: str, shown: int | None = N
     texts = {**values(known), **sections(known, written)}
     if shown is not None:
         texts = {name: folded(text, shown) for name, text in texts.items()}
-    return filled(template, texts).rstrip() + "\n"
+    text = filled(template, texts).rstrip()
+    return "\n".join([text, *_addresses(known, text)]) + "\n"
 
 
 def sections(known: Known, written: PostMortem) -> dict[str, str]:
@@ -93,7 +94,7 @@ def values(known: Known) -> dict[str, str]:
         "remediations": lists.remediations(known),
         "updates": lists.updates(known),
         "people": lists.people(known),
-        "alike": lists.earlier(known.alike),
+        "alike": lists.earlier(known),
         "action_items": lists.actions(known),
     }
 
@@ -138,20 +139,32 @@ def _root_cause(known: Known) -> str:
         return TO_WRITE
     diagnosis = found.diagnosis
     lines = [f"Most likely: **{inert(report.cause(diagnosis))}** (confidence {diagnosis.confidence:.2f}, {found.id})."]
-    lines += ["", "Evidence:", "", *(f"- {inert(each)}" for each in diagnosis.findings)] if diagnosis.findings else []
+    lines += ["", "Evidence:", "", *(f"- {coded(each)}" for each in diagnosis.findings)] if diagnosis.findings else []
     lines += _also("Not it:", diagnosis.excluded) + _also("Could not be looked at:", diagnosis.unseen)
     return "\n".join([*lines, *_sources(found)])
 
 
 def _also(title: str, found: Sequence[str]) -> list[str]:
-    return ["", title, "", *(f"- {inert(each)}" for each in found)] if found else []
+    return ["", title, "", *(f"- {coded(each)}" for each in found)] if found else []
 
 
 def _sources(found: Investigation) -> list[str]:
-    """Where the same can be seen in AWS."""
-    asked = found.evidence.asked if found.evidence else ()
-    links = [f"[{each.source.value}]({address(each.link)})" for each in asked if each.link and _is_found(each.outcome)]
+    """Where the same can be seen in AWS. The addresses are long: they stand at the end of the page."""
+    links = [f"[{name}]" for name in _places(found)]
     return ["", f"Seen in: {', '.join(links)}."] if links else []
+
+
+def _places(found: Investigation) -> dict[str, str]:
+    """Addresses in AWS by what the page calls them."""
+    asked = found.evidence.asked if found.evidence else ()
+    return {f"{each.source.value} of {found.id}": each.link for each in asked if each.link and _is_found(each.outcome)}
+
+
+def _addresses(known: Known, text: str) -> list[str]:
+    """Of those that are named in it, whoever wrote the section."""
+    places = {name: link for found in known.investigations for name, link in _places(found).items()}
+    lines = [f"[{name}]: {address(link)}" for name, link in places.items() if f"[{name}]" in text]
+    return ["", *lines] if lines else []
 
 
 def _is_found(outcome: SourceOutcome) -> bool:
@@ -168,8 +181,8 @@ def _factors(known: Known) -> str:
 
 
 def _suspect(known: Known, at: datetime, what: str, reasons: Sequence[str]) -> str:
-    why = f" ({inert('; '.join(reasons))})" if reasons else ""
-    return f"{at_of(known, at)}: {inert(what)}{why}"
+    why = f" ({coded('; '.join(reasons))})" if reasons else ""
+    return f"{at_of(known, at)}: {coded(what)}{why}"
 
 
 def _timeline(known: Known) -> str:
@@ -179,7 +192,7 @@ def _timeline(known: Known) -> str:
 
 def _event(known: Known, event: TimelineEvent) -> str:
     _, _, *pieces = timeline.line(event, _TEXT)
-    return f"- {event.at.astimezone(known.zone):%Y-%m-%d %H:%M:%S} {''.join(_piece(known, each) for each in pieces)}"
+    return f"- {at_of(known, event.at)} {''.join(_piece(known, each) for each in pieces)}"
 
 
 def _piece(known: Known, piece: Piece) -> str:
@@ -189,8 +202,7 @@ def _piece(known: Known, piece: Piece) -> str:
         case "link":
             return f"[{inert(piece.get('text') or piece['url'], 200)}]({address(piece['url'])})"
         case _:
-            text = str(piece["text"])
-            return text[: len(text) - len(text.lstrip())] + inert(text) + text[len(text.rstrip()) :]
+            return spaced(str(piece["text"]))
 
 
 _DRAFTS = {

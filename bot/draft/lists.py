@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from blocks import alert as alert_words
 from blocks import remediation as fix_words
 from bot.draft.alike import Alike
-from bot.draft.words import Known, address, at_of, inert, name_of
+from bot.draft.words import Known, address, at_of, day_of, inert, name_of
 from bot.models import ActionItem, Alert, EventKind, Remediation, TimelineEvent
 
 AFTERWARDS = frozenset({EventKind.POST_MORTEM, EventKind.ACTION_ITEM})
@@ -87,11 +87,11 @@ def _add(roles: dict[str, list[str]], who: str | None, role: str) -> None:
         had.append(role)
 
 
-def earlier(found: Sequence[Alike]) -> str:
+def earlier(known: Known) -> str:
     lines = [
-        f"- {each.incident.id} ({each.incident.declared_at:%Y-%m-%d}, {each.incident.severity.label}): "
+        f"- {each.incident.id} ({day_of(known, each.incident.declared_at)}, {each.incident.severity.label}): "
         f"{inert('; '.join(each.reasons))}. {_end(each)}"
-        for each in found
+        for each in known.alike
     ]
     return "\n".join(lines) or "None is known."
 

@@ -41,6 +41,19 @@ def inert(text: str, limit: int = _TEXT) -> str:
     return _MENTION.sub("@\u2060", quiet)
 
 
+def coded(text: str) -> str:
+    """The same, where what stands between backticks is code: a log line, a revision."""
+    pieces = one_line(text)[:_TEXT].split("`")
+    if len(pieces) % 2 == 0 or "" in pieces[1::2]:
+        return inert(text)
+    return "".join(f"`{piece}`" if number % 2 else spaced(piece) for number, piece in enumerate(pieces))
+
+
+def spaced(text: str) -> str:
+    """Inert, with the spaces around it."""
+    return text[: len(text) - len(text.lstrip())] + inert(text) + text[len(text.rstrip()) :] if text.strip() else text
+
+
 def said(text: str) -> str:
     """Foreign text of several lines, as a quotation."""
     return "\n".join(f"> {inert(line)}".rstrip() for line in clean(text).split("\n"))
@@ -55,7 +68,12 @@ def name_of(known: Known, who: str | None) -> str:
 
 
 def at_of(known: Known, at: datetime) -> str:
-    return f"{at.astimezone(known.zone):%Y-%m-%d %H:%M}"
+    """With its seconds, as all times of the page; the page's head says in which zone."""
+    return f"{at.astimezone(known.zone):%Y-%m-%d %H:%M:%S}"
+
+
+def day_of(known: Known, at: datetime) -> str:
+    return f"{at.astimezone(known.zone):%Y-%m-%d}"
 
 
 def since_of(known: Known, at: datetime | None) -> str:

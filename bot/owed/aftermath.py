@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.models import ActionItem, Incident, Owed, OwedKind, PostMortem, Priority
 from bot.owed import Target
+
+_ISSUE_WAITED_FOR = timedelta(minutes=1)
+_GATHERED = timedelta(seconds=5)
 
 
 def looked_at(incident: Incident) -> Owed:
@@ -69,6 +72,13 @@ def reminder(subject: PostMortem | ActionItem) -> Owed:
     )
 
 
+def first_reminder(item: ActionItem, issue: Owed, now: datetime) -> Owed:
+    """One that links to the issue which is to be opened: after its first try, or a minute later without the link."""
+    return reminder(item).model_copy(
+        update={"after": issue.id, "patient": False, "until": now + _ISSUE_WAITED_FOR},
+    )
+
+
 def reminded(subject: PostMortem | ActionItem, user: str, until: datetime | None = None) -> Owed:
     """What somebody was reminded with shows what became of it; `until`: they are reminded again then."""
     lane = f"reminded:{subject.id}:{user}"
@@ -80,6 +90,20 @@ def reminded(subject: PostMortem | ActionItem, user: str, until: datetime | None
         subject=subject.id,
         priority=Priority.COMFORT,
         body={"to": user, "until": until.isoformat() if until else ""},
+    )
+
+
+def unowned(now: datetime) -> Owed:
+    """The incident channel is asked who takes what nobody owns. What is found within seconds comes as one message."""
+    lane = "remind:unowned"
+    return Owed(
+        kind=OwedKind.REMIND,
+        lane=lane,
+        coalesce=lane,
+        pace=f"post:{Target.OPS}",
+        priority=Priority.COMFORT,
+        not_before=now + _GATHERED,
+        body={"asks": "owner"},
     )
 
 

@@ -5,7 +5,7 @@ Each returns the Change, or None where it is so already; it raises Refused where
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from blocks.text import one_line
 from bot.errors import Overtaken, Refused
@@ -173,9 +173,11 @@ def added(item: ActionItem, incident: Incident, now: datetime, rhythm: Rhythm, *
         about=item.owner,
         source=item.source or None,
     )
-    rows = [*owed_to_incident.cards(incident), *([owed.ticket(item, "open")] if is_tracked else [])]
+    issue = owed.ticket(item, "open") if is_tracked else None
+    rows = [*owed_to_incident.cards(incident), *([issue] if issue else [])]
     is_for_today = item.due <= now.astimezone(rhythm.zone).date()
-    rows += [owed.reminder(item)] if item.owner != item.created_by or is_for_today else []
+    if item.owner != item.created_by or is_for_today:
+        rows.append(owed.first_reminder(item, issue, now) if issue else owed.reminder(item))
     change = Change(action_items=(item,), timeline=(event,), owed=tuple(rows))
     return change + reminded_next(item, now, rhythm)
 
@@ -205,6 +207,20 @@ def given(item: ActionItem, now: datetime, owner: str, by: str, rhythm: Rhythm) 
     issue = (owed.ticket(after, "revise"),) if after.ticket is not None else ()
     rows = (*told, *issue, owed.reminded(after, item.owner))
     return Change(action_items=(after,), owed=rows) + reminded_next(after, now, rhythm)
+
+
+def moved(item: ActionItem, incident: Incident, now: datetime, due: date, by: str, rhythm: Rhythm) -> Change | None:
+    """It is due on another day. `rhythm` is its owner's."""
+    if not item.is_open:
+        raise Refused(f"{item.id} is done already.", who=item.closed_by)
+    if item.due == due:
+        return None
+    after = item.changed(due=due)
+    event = _line(incident, now, f"{item.id} is due {due}, not {item.due}: {item.title}", by)
+    issue = (owed.ticket(after, "revise"),) if after.ticket is not None else ()
+    shown = owed.reminded(after, after.owner, rhythm.next_for(after, now))
+    rows = (*owed_to_incident.cards(incident), *issue, shown)
+    return Change(action_items=(after,), timeline=(event,), owed=rows) + reminded_next(after, now, rhythm)
 
 
 # -- both

@@ -54,11 +54,11 @@ function pie({ segments = [] }, title) {
   return { svg: picture(title, 220, 220, legend.join(", "), slices), legend };
 }
 
-/** Round tick values around [low, high], about four of them. */
-function ticks(low, high) {
+/** Round tick values around [low, high], about four of them; whole ones where only those are counted. */
+function ticks(low, high, isWhole) {
   const span = high - low || Math.abs(high) || 1;
   const power = 10 ** Math.floor(Math.log10(span / 4));
-  const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((x) => span / x <= 4.5);
+  const step = [1, 2, 2.5, 5, 10, 20].map((m) => m * power).find((x) => span / x <= 4.5 && (!isWhole || Number.isInteger(x))) ?? 1;
   const out = [];
   for (let i = Math.floor(low / step + 1e-9); i <= Math.ceil(high / step - 1e-9); i++) out.push(Number((i * step).toPrecision(12)));
   if (out.length < 2) out.push(out[0] + step);
@@ -69,7 +69,7 @@ function axes({ type, series = [], axis_config: config = {} }, title, W) {
   const names = config.categories ?? series[0]?.data?.map((p) => p.label) ?? [];
   const values = series.map((row) => names.map((name, i) => (row.data?.find((p) => p.label === name) ?? row.data?.[i])?.value ?? 0));
   const all = values.flat();
-  const marks = ticks(Math.min(0, ...all), Math.max(0, ...all));
+  const marks = ticks(Math.min(0, ...all), Math.max(0, ...all), all.every(Number.isInteger));
   const left = 20 + Math.max(...marks.map((m) => number(m).length)) * 7 + (config.y_label ? 18 : 0);
   const bottom = 26 + (config.x_label ? 20 : 0);
   const [low, high] = [marks[0], marks.at(-1)];

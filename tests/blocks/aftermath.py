@@ -75,6 +75,11 @@ told = st.builds(
     st.lists(st.sampled_from(SectionName), unique=True).map(tuple),
     st.sampled_from([timedelta(), timedelta(days=9)]),
 )
+unowned = st.builds(
+    lambda one, count: [one] * count,
+    st.builds(action_items.Unowned, subjects, links),
+    st.sampled_from([1, 2, 99]),
+)
 late = st.builds(
     lambda one, count: [one] * count,
     st.builds(

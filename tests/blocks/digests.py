@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from bot import digest as pure
+from bot import periods
 from bot.models import Severity
 from bot.models.digest import (
     AlertNumbers,
@@ -29,7 +30,7 @@ from tests.bot.make import ANA
 
 MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
-WEEK = pure.week_before(MONDAY, BERLIN)
+WEEK = periods.week_before(MONDAY, BERLIN)
 _EMPTY = pure.digest(pure.Rows(), WEEK, pure.Terms(str, lambda _: BERLIN, {}, timedelta(minutes=30)))
 SEV1, SEV2, SEV3 = Severity.SEV1, Severity.SEV2, Severity.SEV3
 
@@ -92,7 +93,7 @@ _alarms = st.builds(
 )
 _overdue = st.builds(Overdue, what=texts, days=st.integers(0, 10**5), owner=st.sampled_from([None, ANA]))
 _periods = st.builds(
-    pure.last_days, st.sampled_from([1, 2, 7, 14, 15, 126, 127, 366]), st.just(MONDAY), st.just(BERLIN)
+    periods.last_days, st.sampled_from([1, 2, 7, 14, 15, 126, 127, 366]), st.just(MONDAY), st.just(BERLIN)
 ) | st.just(WEEK)
 
 

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from blocks import digest as built
-from bot import digest as pure
+from bot import periods
 from bot.models import Message
 from bot.models.digest import Automation, Count, Period
 from tests.blocks.digests import BERLIN, MONDAY, WEEK, digest, empty, saying
@@ -21,7 +21,7 @@ def charts(message: Message) -> list[str]:
 
 def test_it_begins_with_the_week_and_the_four_numbers() -> None:
     message = built.posted(digest())
-    assert message.blocks[0]["text"]["text"] == "Week 47 · 16–22 Nov"
+    assert message.blocks[0]["text"]["text"] == "Incident digest · 16–22 Nov 2026 (week 47)"
     fields = [field["text"] for field in message.blocks[1]["fields"]]
     assert fields == [
         "*Incidents*\n*9* (▼3)\n1 SEV-1 · 3 SEV-2 · 5 SEV-3 · 1 still open",
@@ -33,7 +33,8 @@ def test_it_begins_with_the_week_and_the_four_numbers() -> None:
 
 def test_a_lock_screen_says_it_in_one_line() -> None:
     assert built.posted(digest()).text == (
-        "Week 47 · 16–22 Nov: 9 incidents (▼3) · time to acknowledge 3 min (▼1 min) · to resolve 41 min (▲6 min) · "
+        "Incident digest · 16–22 Nov 2026 (week 47): 9 incidents (▼3) · time to acknowledge 3 min (▼1 min) · "
+        "to resolve 41 min (▲6 min) · "
         "8 of 9 acknowledged in time"
     )
 
@@ -53,7 +54,7 @@ def test_what_is_behind_the_numbers_and_what_to_do() -> None:
         "7 runs (▲2), 6 helped, 1 did not, 2 without a click, about 2 h 10 min saved",
         "14 calls, 5 at night: \nsearch\n 9 (4 at night)",
         "post-mortem INC-39\n (\n, \n2 days)",
-        "▲▼ against 9–15 Nov · days of Europe/Berlin",
+        "▲▼ compared with 9–15 Nov · time zone Europe/Berlin",
     ):
         assert words in said
     assert [each["user_id"] for each in elements(built.posted(digest()).blocks, "user")] == [ANA]
@@ -68,6 +69,11 @@ def test_two_charts_and_the_same_without_them() -> None:
     assert bars["chart"]["axis_config"]["categories"][0] == "Mon 16"
     assert [point["value"] for point in line["chart"]["series"][0]["data"]] == [52, 47, 61, 38, 44, 35, 41]
     assert line["chart"]["axis_config"]["categories"][2] == "19 Oct", "a week without a value is left out"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(7, "7 s"), (439, "7 min 19 s"), (1739, "29 min"), (7170, "2 h")])
+def test_from_ten_minutes_on_nobody_counts_seconds(seconds: float, said: str) -> None:
+    assert built.duration(seconds) == said
 
 
 def test_a_chart_with_nothing_in_it_is_left_out() -> None:
@@ -85,7 +91,7 @@ def test_long_times_are_drawn_in_hours() -> None:
 
 def test_an_empty_week_says_so_in_one_line() -> None:
     message = built.posted(empty())
-    assert message.text == "*Week 47 · 16–22 Nov*: no incidents, no alerts, nothing overdue."
+    assert message.text == "*Incident digest · 16–22 Nov 2026 (week 47)*: no incidents, no alerts, nothing overdue."
     assert len(message.blocks) == 1
 
 
@@ -117,8 +123,8 @@ def test_days_are_written_short(first: date, last: date, said: str) -> None:
 
 
 def test_other_periods_say_how_long_they_are() -> None:
-    assert built.title(pure.last_days(30, MONDAY, BERLIN)) == "30 days · 25 Oct – 23 Nov"
-    assert built.title(pure.last_days(1, MONDAY, BERLIN)) == "1 day · 23 Nov"
+    assert built.title(periods.last_days(30, MONDAY, BERLIN)) == "Incident digest · 25 Oct – 23 Nov 2026 (30 days)"
+    assert built.title(periods.last_days(1, MONDAY, BERLIN)) == "Incident digest · 23 Nov 2026 (1 day)"
 
 
 def test_nothing_foreign_is_markup() -> None:

@@ -6,7 +6,7 @@ import json
 from datetime import time, timedelta
 from typing import Any
 
-from blocks.home import HomeFacts, Waiting, home, problem, refused, without_charts
+from blocks.home import HomeFacts, Unfiled, Waiting, home, problem, refused, without_charts
 from blocks.rich import own, rich
 from blocks.standing import Connection, Rota
 from bot.config import Maintenance
@@ -36,7 +36,8 @@ def crowded(text: str = HOSTILE) -> HomeFacts:
         called=[incident(number, impact=text) for number in many],
         plans=[remediation(number, subject="INC-3") for number in many],
         updates=[(incident(number, service=text[:80]), NOW) for number in many],
-        post_mortems=[post_mortem(number, service=text) for number in many],
+        post_mortems=[post_mortem(number, service=text, due_at=after(60 * (number % 2 or -1))) for number in many],
+        unfiled=[Unfiled(post_mortem(number, service=text), "pull request", text) for number in range(50, 90)],
         actions=[action_item(number, title=text, url="https://github.example/1") for number in many],
         reminded={f"{kind}-{number}": after(60) for kind in ("PM", "AI") for number in many},
     )
@@ -78,7 +79,16 @@ def test_nothing_foreign_becomes_markup() -> None:
 
 def test_what_is_too_much_is_counted() -> None:
     words = said(home(crowded()))
-    for rest in ("34 alerts", "34 plans", "34 post-mortems", "34 action items", "31 incidents", "31 silences"):
+    for rest in (
+        "34 alerts",
+        "34 plans",
+        "14 overdue post-mortems",
+        "20 post-mortems",
+        "38 filed post-mortems",
+        "34 action items",
+        "31 incidents",
+        "31 silences",
+    ):
         assert f"… and {rest} more" in words
 
 
@@ -138,6 +148,25 @@ def test_who_is_on_call_themselves_comes_first() -> None:
 def test_the_other_views_are_ones_that_slack_takes() -> None:
     assert view_errors(refused("Guests can't work on incidents here.")) == []
     assert view_errors(problem(Message("no", [rich([own("no")])]))) == []
+
+
+def test_a_post_mortem_that_is_overdue_waits_on_top_and_the_others_below() -> None:
+    late, early = post_mortem(1, due_at=after(-60)), post_mortem(2, due_at=after(60))
+    words = said(home(facts(waiting=Waiting(post_mortems=[late, early]))))
+    places = [words.index(each) for each in ("Waiting for you", "INC-1", "File it", "After incidents", "INC-2")]
+    assert places == sorted(places)
+    assert "Nothing." not in words
+
+
+def test_what_was_filed_and_is_not_there_says_why_and_whether_it_is_tried_again() -> None:
+    filed = post_mortem(1, ended_at=NOW, ended_by=ANA)
+    waiting = [Unfiled(filed, "pull request", "the token may not write", given_up) for given_up in (False, True)]
+    first, second = (said(home(facts(waiting=Waiting(unfiled=[each])))) for each in waiting)
+    assert "its pull request is not there yet" in first
+    assert "the token may not write" in first
+    assert "it is tried again" in first
+    assert "it is not tried again" in second
+    assert "Enjoy" not in first
 
 
 def test_an_action_items_trouble_at_the_tracker_stands_below_it() -> None:

@@ -511,6 +511,7 @@ def test_whoever_left_is_asked_about_in_the_channel(desk: Desk) -> None:
     desk.resolved()
     desk.people.gone.add(ANA.user_id)
     desk.tick(hours=24)
+    desk.tick(seconds=10)
     (asked,) = [said for said in desk.chat.said.values() if "needs an owner" in said.message.text]
     assert asked.channel == "ops-incidents"
     desk.written.assign(BOB, 1, BOB.user_id)

@@ -42,15 +42,15 @@ def test_what_people_type_is_understood(typed: str, meant: date) -> None:
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("yesterday", "I don't understand the date “yesterday”"),
-        ("", "I don't understand the date"),
+        ("yesterday", "I don't understand the due date “yesterday”"),
+        ("", "I don't understand the due date"),
         ("12/01", "I don't understand"),
         ("s", "I don't understand"),
         ("2026-11-21", "2026-11-21 is past; today is 2026-11-22"),
         ("2027-02-29", "There is no 2027-02-29"),
         ("2062-12-01", "more than two years away"),
         ("in 999 months", "more than two years away"),
-        ("x" * 5000, "I don't understand the date “xxx"),
+        ("x" * 5000, "I don't understand the due date “xxx"),
     ],
 )
 def test_what_is_wrong_is_said(typed: str, said: str) -> None:

@@ -1,8 +1,8 @@
-"""The numbers of a digest: periods by the clocks of a zone, counts against the period before, proposals."""
+"""The numbers of a digest: counts against the period before, medians, what is noisy."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot import digest as pure
+from bot import periods
 from bot.models import Action, Order, Plan, Remediation, RemediationStatus, Severity, Status, Target
 from bot.models.digest import AlarmCount, AlarmDetail, Bar, Digest, Firing, IncidentFact, PageFact, Period
 from bot.oncall import ACKNOWLEDGE_WITHIN
@@ -18,7 +19,7 @@ from bot.signals import Alarm
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
-WEEK = pure.week_before(MONDAY, UTC_ZONE)
+WEEK = periods.week_before(MONDAY, UTC_ZONE)
 TERMS = pure.Terms(str.title, lambda _: UTC_ZONE, ACKNOWLEDGE_WITHIN, timedelta(minutes=30))
 
 
@@ -55,75 +56,6 @@ def of(*facts: IncidentFact, period: Period = WEEK) -> Digest:
     return made(period, declared=facts, resolved=[one for one in facts if one.resolved_at])
 
 
-# -- periods
-
-
-def test_a_week_is_the_seven_whole_days_before() -> None:
-    assert (WEEK.since, WEEK.until) == (at(16, 0), at(23, 0))
-    assert (WEEK.since_before, WEEK.until_before) == (at(9, 0), at(16, 0))
-
-
-@pytest.mark.parametrize(
-    ("due", "hours"),
-    [
-        (datetime(2026, 3, 30, 7, 0, tzinfo=UTC), 167),  # clocks were put forward on Sunday the 29th
-        (datetime(2026, 10, 26, 8, 0, tzinfo=UTC), 169),  # and back on the 25th
-    ],
-)
-def test_a_week_with_a_change_of_the_clocks_has_seven_days_all_the_same(due: datetime, hours: int) -> None:
-    week = pure.week_before(due, BERLIN)
-    assert week.until - week.since == timedelta(hours=hours)
-    assert all(moment.astimezone(BERLIN).time() == time(0) for moment in week[:4])
-    assert len(made(week).points) == 7
-
-
-def test_the_last_days_end_now_and_are_compared_with_as_much_of_the_days_before() -> None:
-    period = pure.last_days(7, at(22, 15, 30), UTC_ZONE)
-    assert (period.since, period.until) == (at(16, 0), at(22, 15, 30))
-    assert (period.since_before, period.until_before) == (at(9, 0), at(15, 15, 30))
-
-
-def test_one_day_is_today() -> None:
-    assert pure.last_days(1, at(22, 15), UTC_ZONE).since == at(22, 0)
-
-
-@pytest.mark.parametrize(
-    ("now", "due"),
-    [
-        (datetime(2026, 11, 23, 8, 0, tzinfo=UTC), datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),  # 09:00 in Berlin
-        (datetime(2026, 11, 23, 7, 59, 59, tzinfo=UTC), datetime(2026, 11, 16, 8, 0, tzinfo=UTC)),
-        (datetime(2026, 11, 29, 23, 0, tzinfo=UTC), datetime(2026, 11, 23, 8, 0, tzinfo=UTC)),
-        (datetime(2026, 10, 26, 8, 30, tzinfo=UTC), datetime(2026, 10, 26, 8, 0, tzinfo=UTC)),  # winter since the day
-        (datetime(2026, 10, 26, 7, 30, tzinfo=UTC), datetime(2026, 10, 19, 7, 0, tzinfo=UTC)),  # before: still summer
-    ],
-)
-def test_it_is_due_at_the_same_time_of_the_wall_clock(now: datetime, due: datetime) -> None:
-    assert pure.last_due(0, time(9), BERLIN, now) == due
-
-
-def test_a_time_that_the_clocks_leave_out_or_show_twice_is_due_once() -> None:
-    sunday = 6
-    forward = pure.last_due(sunday, time(2, 30), BERLIN, datetime(2026, 3, 29, 12, 0, tzinfo=UTC))
-    assert forward == datetime(2026, 3, 29, 1, 30, tzinfo=UTC), "03:30, an hour after 01:30"
-    back = pure.last_due(sunday, time(2, 30), BERLIN, datetime(2026, 10, 25, 12, 0, tzinfo=UTC))
-    assert back == datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "the first 02:30"
-
-
-@given(
-    now=moments,
-    zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]),
-    day=st.integers(0, 6),
-    clock=st.times(),
-)
-def test_it_is_always_due_within_the_last_week_and_once_a_week(now: datetime, zone: str, day: int, clock: time) -> None:
-    there = ZoneInfo(zone)
-    due = pure.last_due(day, clock, there, now)
-    assert due <= now < due + timedelta(days=7, hours=2)
-    assert pure.last_due(day, clock, there, due) == due
-    earlier = pure.last_due(day, clock, there, due - timedelta.resolution)
-    assert pure.week_of(earlier, there) != pure.week_of(due, there)
-
-
 @given(
     now=moments,
     zone=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]),
@@ -133,7 +65,7 @@ def test_it_is_always_due_within_the_last_week_and_once_a_week(now: datetime, zo
 def test_every_incident_of_the_period_is_in_one_of_at_most_twenty_bars(
     now: datetime, zone: str, days: int, back: float
 ) -> None:
-    period = pure.last_days(days, now, ZoneInfo(zone))
+    period = periods.last_days(days, now, ZoneInfo(zone))
     declared = max(period.until - (period.until - period.since) * back - timedelta.resolution, period.since)
     found = of(fact(declared_at=declared), period=period)
     assert found.incidents.now == (period.since < period.until), "at midnight, today has nothing yet"
@@ -150,7 +82,7 @@ def test_nothing_is_an_empty_digest() -> None:
     assert empty.is_empty
     assert empty.acknowledge.median is empty.resolve.median is None
     assert empty.acknowledge.change is None
-    assert len(empty.weeks) == pure.WEEKS
+    assert len(empty.weeks) == periods.WEEKS
 
 
 def test_incidents_are_counted_by_severity_and_service_against_the_period_before() -> None:
@@ -226,12 +158,12 @@ def test_the_line_has_eight_weeks_that_end_with_the_period_and_gaps() -> None:
     found = of(fact(17, resolved=600), fact(17, resolved=1200), fact(1, resolved=60))
     assert [week.median for week in found.weeks] == [None, None, None, None, 60, None, None, 900]
     assert found.weeks[-1].first == date(2026, 11, 16)
-    assert pure.first_week(WEEK) == datetime(2026, 9, 28, tzinfo=UTC)
+    assert periods.first_week(WEEK) == datetime(2026, 9, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("days", "bar", "count"), [(7, Bar.DAY, 7), (30, Bar.WEEK, 5), (365, Bar.MONTH, 13)])
 def test_longer_periods_have_longer_bars(days: int, bar: Bar, count: int) -> None:
-    found = made(pure.last_days(days, at(22), UTC_ZONE))
+    found = made(periods.last_days(days, at(22), UTC_ZONE))
     assert (found.bar, len(found.points)) == (bar, count)
 
 
@@ -301,63 +233,9 @@ def test_calls_at_night_are_by_the_clocks_of_the_service() -> None:
     assert load[0].roles == {"primary": 2, "secondary": 1}
 
 
-# -- proposals
-
-
-def alarm(**values: Any) -> Alarm:
-    return Alarm(name="cpu", **{"period": 60, "evaluation_periods": 1, "datapoints": 1, **values})
-
-
-def proposal(detail: AlarmDetail, *, is_flapping: bool = False) -> tuple[str, int] | None:
-    found = pure.propose(detail, is_flapping=is_flapping)
-    return (found.change, found.saves) if found else None
-
-
-def firings(*lasted: float | None, flaps: int = 0, value: float | None = None) -> list[Firing]:
-    return [Firing(each, flaps, value) for each in lasted]
-
-
-def test_what_is_over_at_once_needs_more_datapoints() -> None:
-    assert proposal(AlarmDetail(alarm(), firings(*[30] * 9, 900))) == (
-        "2 of 3 datapoints instead of 1 of 1 (fires 1 min later)",
-        9,
-    )
-    longer = AlarmDetail(alarm(), firings(*[100] * 9, 900))
-    assert proposal(longer) == ("3 of 5 datapoints instead of 1 of 1 (fires 2 min later)", 9)
-
-
-def test_no_proposal_wants_less_than_there_is() -> None:
-    assert proposal(AlarmDetail(alarm(evaluation_periods=6, datapoints=6), firings(*[30] * 9))) is None
-
-
-def test_what_is_not_known_is_not_proposed() -> None:
-    assert proposal(AlarmDetail(alarm(period=None), firings(*[30] * 9))) is None
-    assert proposal(AlarmDetail(alarm(), firings(*[9000] * 9))) is None
-    assert proposal(AlarmDetail(alarm(), firings(*[None] * 9))) is None
-
-
-def test_a_flapping_alarm_gets_a_longer_period() -> None:
-    detail = AlarmDetail(alarm(), firings(*[9000] * 9, flaps=4))
-    assert proposal(detail, is_flapping=True) == ("a period of 5 min instead of 1 min", 36)
-
-
-def test_a_threshold_moves_to_where_the_worst_quarter_is() -> None:
-    values = [Firing(9000, 0, 80.0 + number) for number in range(12)]
-    detail = AlarmDetail(alarm(threshold=80, comparison=">", unit="%"), values)
-    assert proposal(detail) == ("a threshold of 89 % instead of 80 %", 9)
-    lower = AlarmDetail(
-        alarm(threshold=80, comparison="<"), [one._replace(value=80 - n) for n, one in enumerate(values)]
-    )
-    assert proposal(lower) == ("a threshold of 72 instead of 80", 8)
-
-
-def test_no_threshold_moves_far() -> None:
-    values = [Firing(9000, 0, 1000.0)] * 12
-    assert proposal(AlarmDetail(alarm(threshold=80, comparison=">"), values)) is None
-    assert proposal(AlarmDetail(alarm(threshold=0, comparison=">"), values)) is None
-
-
 def test_proposals_come_to_the_alarms_they_are_about() -> None:
     digest = made(alarms=[count("a", 9), count("b", 1, flaps=9)])
-    whole = pure.proposed(digest, {"1/eu/a": AlarmDetail(alarm(), firings(*[30] * 9))})
+    alarm = Alarm(name="cpu", period=60, evaluation_periods=1, datapoints=1)
+    quick = AlarmDetail(alarm, [Firing(30, 0, None)] * 9)
+    whole = pure.proposed(digest, {"1/eu/a": quick})
     assert [one.proposal is not None for one in whole.noisy] == [False, True]

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from blocks import markdown
 from bot import draft
 from bot.draft import Earlier, Known, alike
 from bot.handbook import template
@@ -34,7 +35,7 @@ from bot.models import (
     Status,
 )
 from bot.page_template import BUILT_IN, KNOWN, checked, filled
-from tests.blocks.texts import texts
+from tests.blocks.texts import elements, texts
 from tests.bot.fixing import done
 from tests.bot.make import ANA, BOB, CY, NOW, action_item, after, alert, event, incident, post_mortem
 
@@ -76,11 +77,12 @@ def test_it_says_who_did_what_when_in_the_services_zone() -> None:
     ]
     text = page(known(events=events))
     assert "- 2026-11-22 04:00:00 declared by Ana: SEV-1, checkout-api" in text
-    assert "All times are in Europe/Berlin." in text
+    assert text.index("| Time zone | Europe/Berlin |") < text.index("| Started | 2026-11-22 04:00:00 |")
+    assert text.count("Europe/Berlin") == 1
     assert "| Time to acknowledge | 2 min |" in text
     assert "| Time to mitigate | 30 min |" in text
     assert "| Time to resolve | 1 h |" in text
-    assert "- 2026-11-22 04:31, Bob: half of it is back" in text
+    assert "- 2026-11-22 04:31:40, Bob: half of it is back" in text
     assert "- Bob: acknowledged it, resolved it" in text
     assert "{{" not in text
 
@@ -91,7 +93,7 @@ def test_alarms_come_with_their_values_causes_with_their_evidence_and_fixes_with
     verified = {"status": RemediationStatus.VERIFIED, "verdict": ("errors: 212 → 0",), "finished_at": after(900)}
     fix = done(12, order=order).changed(**verified)
     text = page(known(alerts=[fired], investigations=[investigation()], remediations=[fix]))
-    assert "| AL-1 prod-shop-latency1-medium | 2026-11-22 04:00 |" in text
+    assert "| AL-1 prod-shop-latency1-medium | 2026-11-22 04:00:00 |" in text
     assert "212 exceptions in 10 min" in text
     assert "confidence 0.93, RCA-3" in text
     assert "web:57 → web:56" in text
@@ -104,18 +106,39 @@ def test_what_was_verified_after_the_alarms_were_ok_mitigated_no_later_than_that
     assert "| Time to mitigate | 1 h |" in page(known(remediations=[late]))
 
 
+def seen(link: str) -> Investigation:
+    """With metrics that can be looked at in AWS."""
+    asked = Asked(source=Source.METRICS, outcome=SourceOutcome.FOUND, link=link)
+    evidence = Evidence(service="checkout-api", began_at=NOW, since=NOW, until=after(600), asked=(asked,))
+    return investigation(evidence=evidence)
+
+
 def test_an_address_with_parentheses_is_still_one_link() -> None:
-    asked = Asked(source=Source.METRICS, outcome=SourceOutcome.FOUND, link="https://aws.example/#g=~(metrics~(a))")
-    text = page(
-        known(
-            investigations=[
-                investigation(
-                    evidence=Evidence(service="checkout-api", began_at=NOW, since=NOW, until=after(600), asked=(asked,))
-                )
-            ]
-        )
-    )
-    assert "[metrics](https://aws.example/#g=~%28metrics~%28a%29%29)" in text
+    text = page(known(investigations=[seen("https://aws.example/#g=~(metrics~(a))")]))
+    assert text.endswith("\n\n[metrics of RCA-3]: https://aws.example/#g=~%28metrics~%28a%29%29\n")
+
+
+def test_long_addresses_stand_at_the_end_and_not_in_the_form_of_a_section() -> None:
+    address = f"https://aws.example/{'a' * 900}"
+    facts = known(investigations=[seen(address)])
+    drafted = draft.section(facts, post_mortem(), SectionName.ROOT_CAUSE)
+    assert drafted.endswith("Seen in: [metrics of RCA-3].")
+    assert address not in drafted
+    kept = Section(name=SectionName.ROOT_CAUSE, text=f"It was me. {drafted}", by=ANA, at=NOW)
+    assert page(facts, sections=(kept,)).count(address) == 1
+    (shown,) = [each for each in elements(markdown.blocks(page(facts)), "link")]
+    assert (shown["url"], shown["text"]) == (address, "metrics of RCA-3")
+    kept = kept.model_copy(update={"text": "It was me."})
+    assert address not in page(facts, sections=(kept,)), "somebody took it out"
+
+
+def test_log_lines_of_findings_are_code_and_what_stands_around_them_is_inert() -> None:
+    said = "212 exceptions: `KeyError: '*x*'` × 198, *not* `<@U0ANA>` | @ana"
+    diagnosis = Diagnosis(cause=Cause.MANY_ERRORS, severity=Severity.SEV1, confidence=0.9, findings=(said, "a ` b"))
+    text = page(known(investigations=[investigation(diagnosis=diagnosis)]))
+    assert "- 212 exceptions: `KeyError: '*x*'` × 198, \\*not\\* `<@U0ANA>` \\| @\u2060ana\n- a \\` b\n" in text
+    code = [each["text"] for each in elements(markdown.blocks(text), "text") if each.get("style", {}).get("code")]
+    assert code == ["KeyError: '*x*'", "<@U0ANA>"]
 
 
 def test_what_nobody_knows_is_to_be_written_and_what_is_written_stands() -> None:

@@ -15,6 +15,7 @@ from blocks.home import HomeFacts
 from bot.config import Config, Maintenance, OnCall, Permissions, Service
 from bot.errors import PagerError
 from bot.models import (
+    AlertStatus,
     Change,
     Duty,
     Incident,
@@ -25,6 +26,7 @@ from bot.models import (
     RemediationStatus,
     Role,
     Severity,
+    Shown,
     Status,
 )
 from bot.rights import Caller
@@ -76,6 +78,22 @@ def test_alerts_wait_for_who_is_on_call_or_was_called(store: SqliteStore) -> Non
     assert numbers(facts(store, BOB, config).waiting.alerts) == [5, 1]
     assert numbers(facts(store, ANA, config).waiting.alerts) == [4]
     assert numbers(facts(store, CY, config).waiting.alerts) == [5]
+
+
+def test_what_fires_on_after_people_ended_it_waits_behind_the_rest(store: SqliteStore) -> None:
+    config = Config(on_call=OnCall(primary=BOB))
+    left = {"left_at": after(60), "left_by": CY, "incident": 4, "acknowledged_at": after(30), "acknowledged_by": CY}
+    keep(
+        store,
+        alerts=(
+            alert(1, severity=Severity.SEV1, shown=Shown.THREAD, **left),
+            alert(2, severity=Severity.SEV2, pages=True),
+            alert(3, shown=Shown.SILENCED, **left),
+            alert(4, status=AlertStatus.RESOLVED, over_at=after(90), **left),
+        ),
+    )
+    assert numbers(facts(store, BOB, config).waiting.alerts) == [2, 1]
+    assert numbers(facts(store, CY, config).waiting.alerts) == []
 
 
 def test_an_incident_that_i_was_called_to_waits_for_my_acknowledgement(store: SqliteStore) -> None:
@@ -151,6 +169,19 @@ def test_what_i_own_waits_until_it_is_done(store: SqliteStore) -> None:
     assert [one.id for one in waiting.post_mortems] == ["PM-4", "PM-1"]
     assert [one.id for one in waiting.actions] == ["AI-3", "AI-1"]
     assert waiting.reminded == {"AI-1": after(60)}
+
+
+def test_what_was_filed_and_is_not_there_is_shown_to_who_owns_or_filed_it(store: SqliteStore) -> None:
+    filed = {"status": PostMortemStatus.FILED, "ended_at": NOW, "ended_by": BOB}
+    there = post_mortem(2, url="https://git.example.com/7", **filed)
+    keep(store, post_mortems=(post_mortem(1, owner=CY, **filed), there, post_mortem(3)))
+    kinds = {OwedKind.PULL_REQUEST: (1, 2, 3), OwedKind.POST_MORTEM: (1,)}
+    owe(store, *(row(f"{kind}{n}", kind=kind, subject=f"PM-{n}") for kind, found in kinds.items() for n in found))
+    for one in claim(store):
+        store.postpone(one, after(60), error="the token may not write", in_doubt=False, aside=True)
+    found = {person: facts(store, person).waiting.unfiled for person in (ANA, BOB, CY)}
+    told = {person: [(one.written.id, one.what, one.why) for one in found[person]] for person in found}
+    assert told == {ANA: [], BOB: [("PM-1", "pull request", "the token may not write")], CY: told[BOB]}
 
 
 def test_services_that_share_who_is_on_call_share_a_line(store: SqliteStore) -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -72,7 +73,7 @@ def test_a_digest_as_json_has_names_for_everything(said: Said) -> None:
 
 def test_a_digest_as_markdown_and_csv(said: Said) -> None:
     _, markdown, _ = said("digest", "--days", "30", "--service", "Checkout API")
-    assert markdown.startswith("# 30 days · ")
+    assert re.match(r"# Incident digest · .* 2026 \(30 days\) · Checkout API\n", markdown)
     assert "| SEV-1 | 1 | 0 |" in markdown
     assert "| Time to resolve, median | 41 min | – |" in markdown
     _, text, _ = said("digest", "--format", "csv", "--days", "30")

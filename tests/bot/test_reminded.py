@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Asked
-from bot.errors import ChatError, Refused, TrackerError
+from bot.errors import ChatError, NotAllowed, Refused, TrackerError
 from bot.models import OwedKind, SectionName
+from bot.ports import Ticket
 from bot.store.sqlite import SqliteStore
 from tests.blocks.texts import elements
 from tests.bot.test_aftermath import DOWN, Desk
@@ -43,10 +44,19 @@ def test_who_is_given_an_item_on_its_creation_is_told_at_once(desk: Desk) -> Non
     desk.deliver()
     (said,) = told(desk, BOB.user_id)
     assert "<@U0ANA> gave you this. ⏳ *AI-1 of INC-1 is due on 20 Dec*: alarm on the pool" in said.message.text
+    assert "https://github.example/issues/12" in shown(said), "the issue was opened first"
     desk.tick(days=20)
     assert len(told(desk, BOB.user_id)) == 1, "three days before comes the next"
     desk.tick(days=6)
     assert "gave you" not in told(desk, BOB.user_id)[-1].message.text
+
+
+def test_an_issue_that_can_not_be_opened_keeps_no_reminder(desk: Desk) -> None:
+    desk.tracker.fail = DOWN
+    desk.actions.add(ANA, 1, Asked("alarm on the pool", BOB.user_id, "2026-12-20"))
+    desk.deliver()
+    (said,) = told(desk, BOB.user_id)
+    assert "https://github.example" not in shown(said)
 
 
 def test_who_gives_it_to_themselves_knows(desk: Desk) -> None:
@@ -101,10 +111,10 @@ def test_on_a_sunday_tomorrow_is_monday(desk: Desk) -> None:
     desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "tomorrow"))
     desk.deliver()
     (sunday,) = told(desk, BOB.user_id)
-    assert buttons(sunday) == ["Done", "In 1 hour", "Tomorrow", "Give it to…"]
+    assert buttons(sunday) == ["Done", "Change due date", "In 1 hour", "Tomorrow", "Give it to…"]
     desk.tick(days=1)
     monday = told(desk, BOB.user_id)[-1]
-    assert buttons(monday) == ["Done", "In 1 hour", "Tomorrow", "Monday", "Give it to…"]
+    assert buttons(monday) == ["Done", "Change due date", "In 1 hour", "Tomorrow", "Monday", "Give it to…"]
 
 
 # -- what becomes of a reminder
@@ -165,12 +175,92 @@ def test_what_is_overdue_is_one_message_that_says_whose_and_where(desk: Desk) ->
     assert "|AI-1> alarm on the pool · <@U0BOB> · due 23 Nov 2026" in text
 
 
+def asked(desk: Desk) -> list[Said]:
+    return [said for said in desk.chat.said.values() if " an owner" in said.message.text]
+
+
 def test_what_needs_an_owner_says_what_it_is(desk: Desk) -> None:
     desk.actions.add(ANA, 1, Asked("alarm on the pool", BOB.user_id, "tomorrow"))
     desk.people.gone.add(BOB.user_id)
     desk.deliver()
-    (asked,) = [said for said in desk.chat.said.values() if "needs an owner" in said.message.text]
-    assert "*AI-1 needs an owner*: alarm on the pool" in asked.message.text
+    desk.tick(seconds=10)
+    (said,) = asked(desk)
+    assert "|INC-1>: alarm on the pool · whoever had it has left this workspace" in said.message.text
+
+
+def test_all_that_needs_an_owner_is_one_message_a_day(desk: Desk) -> None:
+    for title in ("one", "two"):
+        desk.actions.add(ANA, 1, Asked(title, BOB.user_id, "2026-12-20"))
+    desk.people.gone |= {ANA.user_id, BOB.user_id}
+    desk.deliver()
+    desk.tick(seconds=10)
+    (said,) = asked(desk)
+    assert "3 things need an owner" in said.message.text
+    assert buttons(said) == ["Give it to…"] * 3
+    desk.actions.close(CY, 2)
+    desk.written.assign(CY, 1, CY.user_id)
+    desk.tick(hours=24)
+    desk.tick(seconds=10)
+    (_, again) = asked(desk)
+    assert "*AI-1*" in again.message.text
+    assert buttons(again) == ["Give it to…"]
+
+
+# -- another day
+
+
+def test_another_day_moves_its_reminders_and_its_issue_and_stands_on_the_timeline(desk: Desk) -> None:
+    desk.actions.add(ANA, 1, Asked("alarm on the pool", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.actions.move(BOB, 1, "2026-12-20")
+    desk.deliver()
+    assert desk.tracker.revised == {12: {"Owner": "Bob", "Due": "2026-12-20", "Priority": "P2"}}
+    assert f"{desk.store.timers_due('remind', ['AI-1'])['AI-1'].date()}" == "2026-12-17"
+    lines = [event for _, event in desk.store.timeline(1, limit=99)]
+    assert (lines[-1].text, lines[-1].actor) == (
+        "AI-1 is due 2026-12-20, not 2026-12-01: alarm on the pool",
+        BOB.user_id,
+    )
+    (said,) = told(desk, BOB.user_id)
+    assert (buttons(said), "due 20 Dec 2026" in said.message.text) == ([], True)
+    assert desk.others.of(OwedKind.POST) == [], "whoever says it knows it"
+
+
+def test_an_owner_is_told_of_a_day_that_somebody_else_chose(desk: Desk) -> None:
+    desk.actions.add(BOB, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.actions.move(ANA, 1, "2026-12-20")
+    desk.deliver()
+    (row,) = desk.others.of(OwedKind.POST)
+    assert row.body["channel"] == BOB.user_id
+    assert "*AI-1 is due Sun 20 Dec 2026, not 01 Dec 2026*: alarm · says <@U0ANA>" in row.body["text"]
+
+
+def test_the_same_day_changes_nothing_and_one_that_is_done_has_none(desk: Desk) -> None:
+    desk.actions.add(ANA, 1, Asked("alarm", None, "2026-12-01"))
+    before = desk.store.action_item(1)
+    assert not desk.actions.move(ANA, 1, "2026-12-01").changed
+    assert desk.store.action_item(1) == before
+    desk.actions.close(ANA, 1)
+    with pytest.raises(Refused, match="AI-1 is done already"):
+        desk.actions.move(ANA, 1, "2026-12-20")
+
+
+def test_a_day_is_for_its_owner_and_for_who_may_respond(tmp_path: Path) -> None:
+    desk = Desk(SqliteStore(tmp_path / "b.db"), permissions={"respond": ["responders"], "command": ["commander"]})
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", CY.user_id, "2026-12-01"))
+    with pytest.raises(NotAllowed):
+        desk.actions.move(BOB, 1, "2026-12-20")
+    assert desk.actions.move(CY, 1, "2026-12-20").changed
+
+
+def test_a_day_that_changed_while_its_issue_was_opened_is_said_there(desk: Desk) -> None:
+    desk.actions.add(ANA, 1, Asked("alarm", None, "2026-12-01"))
+    shown = desk.store.action_item(1)
+    desk.actions.move(ANA, 1, "2026-12-20")
+    change = desk.actions.tracked(shown, Ticket(12, "https://github.example/issues/12"))
+    assert change is not None
+    assert [row.body.get("what") for row in change.owed if row.kind is OwedKind.TICKET] == ["look", "revise"]
 
 
 # -- issues

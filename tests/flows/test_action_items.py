@@ -63,7 +63,7 @@ def test_one_line_adds_it_and_the_timeline_keeps_it(world: Workspace, incident: 
     [
         ('"alarm" <@U0BOB> 2020-01-01', "2020-01-01 is past"),
         ('"alarm" <@U0BOB> 2026-02-30', "There is no 2026-02-30"),
-        ('"alarm" <@U0BOB> soonish', "I don't understand the date “soonish”"),
+        ('"alarm" <@U0BOB> soonish', "I don't understand the due date “soonish”"),
         ('"alarm" <@U0BOB>', "By when?"),
         ('"alarm" <@U0BOB> friday P9', "The priority is P1, P2, P3 or P4"),
         ('"alarm" <@U0GUS> friday', "That person can't own this"),
@@ -86,6 +86,28 @@ def test_the_form_says_below_which_input_something_is_wrong(world: Workspace, in
     assert world.ana.submit(form, title="alarm", due="tomorrow", owner=BOB, priority="3")["ok"]
     world.ana.told("AI-1 for INC-1")
     assert (item(world).owner, item(world).priority) == (BOB, 3)
+
+
+def test_its_day_is_changed_by_a_line_or_in_a_form(world: Workspace, incident: Message) -> None:
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> {day(world, 10)}')
+    world.ana.told("AI-1 for INC-1")
+    world.bob.run(f"/incident actions due AI-1 {day(world, 20)}")
+    world.bob.told("*AI-1* is due")
+    assert f"{item(world).due}" == day(world, 20)
+    for typed, told in (
+        (f"AI-1 {day(world, -2)}", f"The due date {day(world, -2)} is past"),
+        ("AI-1 soonish", "I don't understand the due date “soonish”"),
+        ("AI-9 friday", "There is no AI-9"),
+        ("friday", "/incident actions due AI-3 friday"),
+    ):
+        world.bob.run(f"/incident actions due {typed}")
+        world.bob.told(told)
+    assert f"{item(world).due}" == day(world, 20)
+    world.bob.run("/incident actions due AI-1")
+    form = world.bob.form("Change due date")
+    assert "is past" in world.bob.submit(form, due=day(world, -2))["errors"]["due"]
+    assert world.bob.submit(form, due=day(world, 30))["ok"]
+    wait_for(lambda: f"{item(world).due}" == day(world, 30), "another day")
 
 
 def test_a_message_becomes_one(world: Workspace, incident: Message) -> None:

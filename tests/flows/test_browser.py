@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from tests.workspace import ANA, BOB, Workspace
+from tests.workspace import ANA, BOB, BOT, Workspace
 
 pytestmark = pytest.mark.browser
 
@@ -174,3 +174,16 @@ def test_a_wrong_form_shows_the_bots_words_under_the_field(browser: Browser, wor
     bob.fill("service", "search")
     bob.submit()
     expect(bob.message("INC-1 · SEV-4 · search")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 1000])
+def test_a_long_conversation_with_the_bot_leaves_room_to_answer(browser: Browser, world: Workspace, width: int) -> None:
+    direct = world.post("/sandbox/dm", **{"as": ANA}, user=BOT)["channel"]
+    for number in range(30):
+        world.post("/sandbox/send", **{"as": ANA}, channel=direct, text=f"line {number}")
+    ana = Window(browser, world, ANA)
+    ana.page.set_viewport_size({"width": width, "height": 700})
+    ana.page.get_by_test_id("app-home").click()
+    ana.page.get_by_test_id("tab-messages").click()
+    expect(ana.message("line 29")).to_be_in_viewport(ratio=1)
+    expect(ana.page.get_by_test_id("composer")).to_be_in_viewport(ratio=1)

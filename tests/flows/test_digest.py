@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from slack_sdk.webhook import WebhookClient, WebhookResponse
 
-from bot import digest as pure
+from bot import periods
 from bot.app import Bot
 from bot.config import Config, Digests
 from bot.models import Change, Severity, Status
@@ -53,14 +53,16 @@ def happened(world: Workspace, ago: timedelta, number: int = 1, **values: Any) -
 
 def until_due(world: Workspace, *, weeks: int = 1) -> float:
     """Seconds until half a minute after the so-manieth next Monday, 09:00 in Berlin."""
-    last = pure.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
+    last = periods.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
     day = last.astimezone(BERLIN).date() + timedelta(days=7 * weeks)
     due = datetime.combine(day, CONFIG.digest.at, BERLIN)
     return (due - world.clock()).total_seconds() + 30
 
 
 def digests(channel: Channel) -> list[Message]:
-    return [message for message in channel.messages() if not message.is_ephemeral and "▲▼ against" in message.text]
+    return [
+        message for message in channel.messages() if not message.is_ephemeral and "▲▼ compared with" in message.text
+    ]
 
 
 def charts(message: Message) -> list[str]:
@@ -91,7 +93,7 @@ def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
     happened(world, timedelta(days=2), 2, severity=Severity.SEV1)
     happened(world, timedelta(days=9), 3)
     world.ana.run("/incident digest")
-    shown = world.ana.told("▲▼ against")
+    shown = world.ana.told("▲▼ compared with")
     assert "*2* (▲1)\n1 SEV-1 · 1 SEV-2" in shown.text
     assert "*3 min* typically (=)" in shown.text
     assert charts(shown) == ["Incidents per day", "Time to resolve, 8 weeks"]
@@ -108,7 +110,7 @@ def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
     assert f"/p{posted.ts.replace('.', '')}|Here it is" in told
     world.advance(3)
     world.bob.run("/incident digest")
-    world.bob.click(world.bob.told("▲▼ against"), "Post to channel")
+    world.bob.click(world.bob.told("▲▼ compared with"), "Post to channel")
     world.bob.told("nothing in it is different now")
     world.settled()
     assert len(digests(world.ops)) == 1
@@ -184,13 +186,13 @@ def test_two_bots_post_one_digest_when_it_is_due(world: Workspace) -> None:
     with another_bot(world) as other:
         mine = bot_of(world)
         assert sorted(at_once(mine.digests.weekly, other.digests.weekly)) == [False, True]
-        world.ops.expect("▲▼ against")
+        world.ops.expect("▲▼ compared with")
         for _ in range(3):
             assert not mine.digests.weekly()
             assert not other.digests.weekly()
     world.settled()
     [posted] = digests(world.ops)
-    assert posted.text.startswith("Week "), "the whole week, Monday to Sunday"
+    assert "(week " in posted.plain, "the whole week, Monday to Sunday"
     world.advance(7 * 86_400)
     assert bot_of(world).digests.weekly(), "and the next one a week later"
 
@@ -202,7 +204,7 @@ def test_one_that_ends_when_it_is_due_tells_of_that_day_too(world: Workspace) ->
     happened(world, timedelta(minutes=50))
     world.advance(3600)
     assert bot_of(world).digests.weekly()
-    assert charts(world.ops.expect("▲▼ against"))
+    assert charts(world.ops.expect("▲▼ compared with"))
 
 
 def test_nothing_is_posted_before_it_is_due_nor_for_when_the_bot_was_not_there(world: Workspace) -> None:
@@ -243,8 +245,8 @@ def test_what_waited_in_the_alert_queue_meanwhile_is_counted(
         bot = world.start_bot(CONFIG, **alerts.environment)
         wait_for(lambda: not bot.intake.is_healthy if bot.intake else False, "a queue that can't be read")
         _looked_at(bot)
-        due = pure.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
-        assert not bot.store.was_requested(f"digest:{pure.week_of(due, BERLIN)}"), "it waits for the queue"
+        due = periods.last_due(0, CONFIG.digest.at, BERLIN, world.clock())
+        assert not bot.store.was_requested(f"digest:{periods.week_of(due, BERLIN)}"), "it waits for the queue"
 
         alerts.aws.faults.clear()
         alerts.taken()
@@ -271,7 +273,7 @@ def test_a_bot_that_died_after_claiming_the_week_has_it_posted_after_its_restart
     world.start_bot(CONFIG)
     assert not bot_of(world).digests.weekly()
     world.advance(120)
-    world.ops.expect("▲▼ against")
+    world.ops.expect("▲▼ compared with")
     assert len(digests(world.ops)) == 1
 
 
@@ -284,7 +286,7 @@ def test_who_wants_none_gets_none_and_another_channel_is_possible(world: Workspa
     world.stop_bot()
     world.start_bot(Config(time_zone="Europe/Berlin", digest=Digests(channel="general")))
     assert bot_of(world).digests.weekly()
-    world.channel("general").expect("▲▼ against")
+    world.channel("general").expect("▲▼ compared with")
     assert digests(world.ops) == []
 
 
@@ -296,7 +298,7 @@ def test_where_slack_refuses_the_charts_the_same_goes_out_without_them(world: Wo
     world.advance(until_due(world))
     world.fault("chat.postMessage", "error", error="invalid_blocks", times=1)
     assert bot_of(world).digests.weekly()
-    posted = world.ops.expect("▲▼ against")
+    posted = world.ops.expect("▲▼ compared with")
     assert charts(posted) == []
     assert "checkout-api" in posted.text
     world.settled()
@@ -314,7 +316,7 @@ def test_so_does_the_answer_to_who_asked(world: Workspace, monkeypatch: pytest.M
     monkeypatch.setattr(WebhookClient, "send", without_charts)
     happened(world, timedelta(days=1))
     world.ana.run("/incident digest")
-    shown = world.ana.told("▲▼ against")
+    shown = world.ana.told("▲▼ compared with")
     assert charts(shown) == []
     assert shown.buttons == ["Post to channel"]
 
@@ -323,5 +325,5 @@ def test_a_mention_is_answered_with_it_too(world: Workspace) -> None:
     happened(world, timedelta(days=1))
     world.fault("chat.postEphemeral", "error", error="invalid_blocks", times=1)
     said = world.ana.say("<@U0BOT> digest 7d")
-    told = world.ana.sees().expect("▲▼ against", thread_ts=said["ts"], ephemeral=True)
+    told = world.ana.sees().expect("▲▼ compared with", thread_ts=said["ts"], ephemeral=True)
     assert charts(told) == []

@@ -123,7 +123,7 @@ def test_it_is_written_reviewed_and_filed_as_a_file_in_the_thread(
     assert "# INC-1: checkout-api: payments fail" in text
     assert "cache was cold" in text
     assert "A deployment without a currency." in text
-    assert "bob: resolved it" in text
+    assert "Bob Okafor: resolved it" in text
     assert "{{" not in text
     world.bob.run("/incident postmortem file INC-1")
     world.bob.told("was filed already")

@@ -40,6 +40,15 @@ def test_put_off_it_says_so_and_has_no_buttons(world: Workspace, reminder: Messa
     assert world.ana.sees(BOT).becomes(reminder, "💤").buttons == []
 
 
+def test_another_day_is_chosen_in_the_reminder_and_stands_in_it(world: Workspace, reminder: Message) -> None:
+    later = (world.clock() + timedelta(days=20)).date()
+    world.bob.run(f'/incident action INC-1 "alarm on the pool" <@{ANA}> tomorrow')
+    said = world.ana.sees(BOT).expect("AI-1 of INC-1")
+    world.ana.click(said, "Change due date")
+    assert world.ana.submit(world.ana.form("Change due date"), due=f"{later}")["ok"]
+    assert f"due {later:%d %b %Y}" in world.ana.sees(BOT).becomes(said, "💤").text
+
+
 @pytest.mark.parametrize("button", ["In 1 hour", "Tomorrow", "Filed elsewhere"])
 def test_an_old_button_does_nothing_to_what_is_somebody_elses_by_now(
     world: Workspace, reminder: Message, button: str
@@ -49,6 +58,6 @@ def test_an_old_button_does_nothing_to_what_is_somebody_elses_by_now(
     assert world.bot is not None
     before = world.bot.store.timers_due("remind", ["PM-1"])
     world.ana.click(reminder, button)
-    world.ana.told("bob owns it now", BOT)
+    world.ana.told("Bob Okafor owns it now", BOT)
     assert not world.ana.has_form()
     assert world.bot.store.timers_due("remind", ["PM-1"]) == before
