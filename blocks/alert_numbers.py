@@ -343,11 +343,18 @@ def quantity(number: float | None, unit: str) -> str:
 
 
 def quantities(numbers: Sequence[float | None], unit: str) -> list[str]:
-    """Numbers that are read together: all to the scale of the largest, and different ones never look the same."""
-    scale = _scale([number for number in numbers if number is not None], clip(one_line(unit), 20))
+    """Numbers that are read together: all to the scale of the largest, but what is less than one minute, hour or
+    kibibyte to its own; and different ones never look the same."""
+    unit = clip(one_line(unit), 20)
     known = {number for number in numbers if number is not None}
-    is_close = len({_written(scale, number) for number in known}) < len(known)
-    return ["no data" if number is None else _written(scale, number, exactly=is_close) for number in numbers]
+    largest = _scale(list(known), unit)
+    scales = {each: _scale([each], unit) if _is_less_than_one(largest, each) else largest for each in known}
+    is_close = len({_written(scales[number], number) for number in known}) < len(known)
+    return ["no data" if number is None else _written(scales[number], number, exactly=is_close) for number in numbers]
+
+
+def _is_less_than_one(scale: _Step, number: float) -> bool:
+    return scale.least > 1 and abs(number) < scale.by
 
 
 def _scale(numbers: Sequence[float], unit: str) -> _Step:

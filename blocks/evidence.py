@@ -182,7 +182,7 @@ def change(made: Made, service: str) -> Line:
     to = f" → {made.after}" if made.after and made.after not in made.what else ""
     was = f" (was {made.before})" if made.before and made.before not in made.what else ""
     where = f" on {made.target}" if made.target and made.target != service and made.target not in made.what else ""
-    by = [own(" by the bot")] if made.is_ours else [own(" by "), words(made.by, 100)] if made.by else []
+    by = [own(" by the bot")] if made.is_ours else [own(" by "), words(made.author, 200)] if made.author else []
     return [words(f"{made.what}{to}{was}{where}", 300), *by]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -40,13 +40,13 @@ class FixFacts(NamedTuple):
     """What a card shows beside the stored remediation.
 
     approval is the standing one it runs under; runbook the address of the page for doing it by hand; verify_at when its
-    effect is looked at; `called` who the ladder calls next.
+    effect is looked at; `called` whom the ladder called at once.
     """
 
     approval: Approval | None = None
     runbook: str | None = None
     verify_at: datetime | None = None
-    called: Role | None = None
+    called: Sequence[Role] = ()
 
 
 NOTHING_MORE = FixFacts()
@@ -251,7 +251,7 @@ def _failed(remediation: Remediation) -> Line:
 
 def _afterwards(facts: FixFacts) -> list[Line]:
     """What happens next, and what there is to do by hand."""
-    called: list[Line] = [[own(f"Called next: {facts.called.value}")]] if facts.called else []
+    called: list[Line] = [[own(f"Called: {' and '.join(facts.called)}")]] if facts.called else []
     return [*called, *([[bold("By hand: "), url(facts.runbook, "Runbook")]] if facts.runbook else [])]
 
 

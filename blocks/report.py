@@ -311,7 +311,7 @@ def _for_mail(investigation: Investigation) -> list[tuple[str, list[str]]]:
     diagnosis = investigation.diagnosis
     if diagnosis is None:
         return [("Not looked at", _unseen(investigation))]
-    suspects = [f"{each.change.what} by {each.change.by or 'somebody'}, {each.change.at:%H:%M:%S} UTC, score "
+    suspects = [f"{each.change.what} by {each.change.author or 'somebody'}, {each.change.at:%H:%M:%S} UTC, score "
                 f"{each.score:.2f}: {', '.join(each.reasons)}" for each in diagnosis.suspects[:_SUSPECTS]]  # fmt: skip
     return [
         ("What speaks for it", list(diagnosis.findings)),

@@ -8,7 +8,7 @@ from bot.config import Config
 from bot.escalation import Escalations
 from bot.integrations.nothing import NoAlarms, NoDirectory
 from bot.ledger import Ledger
-from bot.models import Change, Order, Remediation
+from bot.models import Change, Order, Remediation, RemediationStatus
 from bot.outbox import LEASE_SECONDS, Outbox
 from bot.ports import Clock, Fixes
 from bot.processes import this_process
@@ -33,6 +33,11 @@ class Alone:
         self._outbox = Outbox(store, clock, self._owner)
 
     def begin(self, order: Order, where: Resources, via: str) -> Remediation:
+        """One that a killed process left running is carried on first: past its time it is stopped, and holds its
+        service no longer. Raises CloudError, Refused."""
+        for one in self._store.open_remediations():
+            if one.status is RemediationStatus.RUNNING and one.order.service == order.service:
+                self.look(one.number)
         return self._remediations.at_once(order, where, one_line(via))
 
     def look(self, number: int) -> Remediation:

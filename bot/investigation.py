@@ -7,7 +7,7 @@ sources at the same time, each with its own deadline. `bot.rca` decides what it 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from bot.config import Config
 from bot.errors import Refused
 from bot.ledger import Ledger
 from bot.models import (
+    Action,
     Alert,
     Asked,
     Cause,
@@ -37,9 +38,9 @@ from bot.models import (
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
-from bot.planning import places
+from bot.planning import goes_on, places
 from bot.ports import Analyst, Collector, Firing, Gathered, Scope
-from bot.remedies import remedy
+from bot.remedies import Remedy, remedy
 from bot.resources import resources
 from bot.rights import Caller, Rights
 from bot.steps.causes import is_wanted, wanted_for
@@ -51,6 +52,7 @@ Subject = Alert | Incident
 _GRACE = 0.3  # seconds that a source gets beyond its deadline to say itself that it was too slow
 _SHORTEST = timedelta(minutes=2)  # of a firing that was over at once: CloudWatch counts by the minute
 _FIRING, _ALERTS = 200, 20
+_COUNTING = frozenset({Source.METRICS, Source.LOGS, Source.TRACES})
 _IN_A_STORM = "a storm began before it was its turn: its alerts are not looked into one by one"
 
 
@@ -74,26 +76,23 @@ class Investigator:
         return bool(self._collectors)
 
     def look(self, scope: Scope) -> Looked:
-        """All that was found within the deadline; a source that hangs says so in the report."""
-        running = {self._pool.submit(one.collect, scope): one.source for one in self._collectors}
+        """All that was found within the deadline; a source that hangs says so in the report.
+
+        Only the answers tell that an earlier trouble's deployment was taken back just before. What stopped with it is
+        not this symptom's: then what counts is counted again since.
+        """
+        gathered = self._gathered(self._collectors, scope)
+        looked = _looked(scope, gathered.values())
+        back_at, since = rca.back_at(looked.evidence), looked.evidence.counted_since
+        if back_at is None or since is None or back_at <= since:
+            return looked
+        counting = [one for one in self._collectors if one.source in _COUNTING]
+        return _looked(scope, (gathered | self._gathered(counting, scope._replace(back_at=back_at))).values())
+
+    def _gathered(self, collectors: Sequence[Collector], scope: Scope) -> dict[Source, Gathered]:
+        running = {self._pool.submit(one.collect, scope): one.source for one in collectors}
         wait(running, timeout=self._deadline + _GRACE)
-        gathered = [self._answer(future, source) for future, source in running.items()]
-        values: dict[str, Any] = {}
-        for each in gathered:
-            values |= _joined(values, each.values)
-        evidence = Evidence(
-            service=scope.service,
-            environment=values.pop("environment", ""),
-            account=scope.resources.account,
-            region=scope.resources.region,
-            alarm=scope.alarm.name if scope.alarm else "",
-            began_at=values.pop("began_at", scope.began_at),
-            since=scope.since,
-            until=scope.until,
-            asked=tuple(each.asked for each in gathered),
-            **values,
-        )
-        return Looked(evidence, next((each.picture for each in gathered if each.picture), b""))
+        return {source: self._answer(future, source) for future, source in running.items()}
 
     def _answer(self, future: Future[Gathered], source: Source) -> Gathered:
         if not future.done():
@@ -108,6 +107,27 @@ class Investigator:
 
     def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _looked(scope: Scope, gathered: Collection[Gathered]) -> Looked:
+    """The answers as one. A change that several sources tell of is one change."""
+    values: dict[str, Any] = {}
+    for each in gathered:
+        values |= _joined(values, each.values)
+    evidence = Evidence(
+        service=scope.service,
+        environment=values.pop("environment", ""),
+        account=scope.resources.account,
+        region=scope.resources.region,
+        alarm=scope.alarm.name if scope.alarm else "",
+        began_at=values.pop("began_at", scope.began_at),
+        since=scope.since,
+        until=scope.until,
+        changes=tuple(rca.distinct(values.pop("changes", ()))),
+        asked=tuple(each.asked for each in gathered),
+        **values,
+    )
+    return Looked(evidence, next((each.picture for each in gathered if each.picture), b""))
 
 
 def _joined(known: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,20 +288,24 @@ class Investigations:
                     subject.id, topic, title(done), for_mail(*as_recommended(done, subject, self._config))
                 )
             )
+        if isinstance(subject, Alert) and subject.has_stood and done.evidence is not None and done.evidence.changes:
+            rows += owed_to_alert.cards(subject)  # it names who deployed what
         change = Change(investigations=(done,), owed=(*rows, *self._by_itself(done, subject, now)))
         return change + self._told(subject, now, line(done))
 
     def _by_itself(self, done: Investigation, subject: Subject, now: datetime) -> tuple[Owed, ...]:
-        """What the matrix recommends is begun where somebody approved that for this service, and it still goes on."""
-        diagnosis = done.diagnosis
-        goes_on = subject.is_firing if isinstance(subject, Alert) else subject.is_open
-        if diagnosis is None or diagnosis.action is None or not goes_on:
+        """What helps where the service runs is begun where somebody approved that for it, and it still goes on. An SSM
+        document that fits the alarm was begun at triage."""
+        best = _best(done, subject, self._config)
+        action = Action.RUNBOOK if best.action is None and best.runbook else best.action
+        if done.diagnosis is None or action is None or not goes_on(subject):
             return ()
-        approval = self._store.approval(diagnosis.action.value, done.service)
+        runbook = best.runbook if action is Action.RUNBOOK else ""
+        order = Order(action=action, service=done.service, environment=subject.environment, runbook=runbook)
+        approval = self._store.approval(order.name, done.service)
         if approval is None or not approval.holds(now):
             return ()
-        order = Order(action=diagnosis.action, service=done.service, environment=subject.environment)
-        return (owed.propose(order, subject.id, approval.id, f"{done.id}: {diagnosis.cause.value}"),)
+        return (owed.propose(order, subject.id, approval.id, f"{done.id}: {done.diagnosis.cause.value}"),)
 
     def _reports(self, investigation: Investigation, subject: Subject) -> tuple[Owed, ...]:
         return tuple(owed.report(investigation, place) for place in places(self._store, subject))
@@ -311,14 +335,20 @@ def _newest_firing(alert: Alert) -> datetime:
 def as_recommended(done: Investigation, subject: Subject, config: Config) -> tuple[Investigation, str]:
     """With what helps where the service runs in place of the matrix's action, and the SSM document that fits."""
     document = subject.runbook if isinstance(subject, Alert) else ""
+    best = _best(done, subject, config, document)
+    if done.diagnosis is not None:
+        done = done.changed(diagnosis=done.diagnosis.model_copy(update={"action": best.action}))
+    return done, best.runbook
+
+
+def _best(done: Investigation, subject: Subject, config: Config, document: str = "") -> Remedy:
+    """`document` fits the alarm."""
     if done.diagnosis is None:
-        return done, document
+        return Remedy(None, document)
     alarm = subject.alarm if isinstance(subject, Alert) else None
     tasks = done.evidence.wanted if done.evidence is not None else 0
     where = resources(config.service(done.service), alarm)
-    best = remedy(done.diagnosis, where, tasks, config.remediation.timeout, document)
-    diagnosis = done.diagnosis.model_copy(update={"action": best.action})
-    return done.changed(diagnosis=diagnosis), best.runbook
+    return remedy(done.diagnosis, where, tasks, config.remediation.timeout, document)
 
 
 def newest_of(store: Store, subject: Subject) -> Investigation | None:

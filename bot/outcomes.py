@@ -20,6 +20,7 @@ from bot.verification import Verdict
 
 ByHand = Callable[[Remediation, Subject | None], Message]
 """The words for when it did not help: what to do by hand, and where to meet."""
+_AT_ONCE = (Role.PRIMARY, Role.COMMANDER)  # who is called when it did not help; the others of the ladder in their time
 
 
 class Outcomes:
@@ -70,7 +71,7 @@ class Outcomes:
             approval=self._store.approval(name, service) if fix.approval else None,
             runbook=self._config.service(fix.order.service).runbook,
             verify_at=fix.finished_at + self._limits.verify if fix.finished_at else None,
-            called=Role.COMMANDER if fix.status in _NO_HELP and self._still_goes_on(fix) else None,
+            called=_AT_ONCE if fix.status in _NO_HELP and self._still_goes_on(fix) else (),
         )
 
     def _still_goes_on(self, fix: Remediation) -> bool:
@@ -144,7 +145,7 @@ class Outcomes:
             owed_to_alert.page(subject, role, why, again=True).model_copy(
                 update={"lane": f"page:{subject.id}:{role.value}"}
             )
-            for role in (Role.PRIMARY, Role.COMMANDER)
+            for role in _AT_ONCE
         ]
         later = {Role.TEAM_LEAD: paging.team_lead, Role.MANAGER: paging.manager}
         timers = tuple(
@@ -152,7 +153,7 @@ class Outcomes:
             for role, after in later.items()
         )
         mails = self._mails(fix, subject, message)
-        return Change(owed=(*self._plans.noted(subject, message), *at_once, *mails), timers=timers)
+        return Change(owed=(*self._plans.noted(subject, message, presses=True), *at_once, *mails), timers=timers)
 
     def _mails(self, fix: Remediation, subject: Subject, message: Message) -> tuple[Owed, ...]:
         routed = subject.topic if isinstance(subject, Alert) else None

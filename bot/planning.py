@@ -142,8 +142,8 @@ class Plans:
     def note(self, subject: Subject, text: str) -> Change:
         return Change(owed=self.noted(subject, Message(text, [])))
 
-    def noted(self, subject: Subject, message: Message) -> tuple[Owed, ...]:
-        return noted(self._store, subject, message)
+    def noted(self, subject: Subject, message: Message, *, presses: bool = False) -> tuple[Owed, ...]:
+        return noted(self._store, subject, message, presses=presses)
 
     def places(self, subject: Subject | None) -> tuple[str, ...]:
         return places(self._store, subject)
@@ -155,11 +155,11 @@ def places(store: Store, subject: Subject | None) -> tuple[str, ...]:
     return (owed.place(subject), *((own.channel_id,) if own is not None and own.channel_id else ()))
 
 
-def noted(store: Store, subject: Subject, message: Message) -> tuple[Owed, ...]:
-    """A message in the same places."""
+def noted(store: Store, subject: Subject, message: Message, *, presses: bool = False) -> tuple[Owed, ...]:
+    """A message in the same places. It `presses` where it says what people are to do by hand."""
     if isinstance(subject, Incident):
-        return owed_to_incident.note(subject, message)
-    under = (owed_to_alert.note(subject, message),) if subject.has_stood else ()
+        return owed_to_incident.note(subject, message, presses=presses)
+    under = (owed_to_alert.note(subject, message, presses=presses),) if subject.has_stood else ()
     own = _incident_with_channel(store, subject)
     return (*under, *((owed_to_incident.own_note(own, message),) if own is not None else ()))
 

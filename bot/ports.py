@@ -280,6 +280,7 @@ class Scope(NamedTuple):
 
     since, until  the affected window; the hour before the symptom is what it is compared with
     firing        the alarms of the service that fire, this one among them; none where the symptom is over
+    back_at       when an earlier trouble's deployment was taken back: what stopped with it is not this symptom's
     """
 
     service: str
@@ -289,6 +290,7 @@ class Scope(NamedTuple):
     since: datetime
     until: datetime
     firing: tuple[Firing, ...] = ()
+    back_at: datetime | None = None
 
 
 class Gathered(NamedTuple):

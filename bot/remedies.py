@@ -11,6 +11,8 @@ from bot.resources import Resources
 SECONDS_A_TASK = 60
 """How long a task takes to be replaced, about."""
 _RESTART, _SCALE_OUT = "AIOps-RestartECSService", "AIOps-ScaleOutEC2ASG"
+DOCUMENTS = frozenset({_RESTART, _SCALE_OUT})
+"""What helps in place of an action."""
 
 
 class Remedy(NamedTuple):

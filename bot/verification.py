@@ -67,8 +67,13 @@ def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | Non
     if alarm is None and progress is None and not measured.readings and not measured.killed:
         bad.append("neither the alarm, a metric nor the deployment could be read")
     if measured.readings and measured.window.length < _LEAST:
-        good.append(f"measured for {measured.window.length // _MINUTE} min only")
+        good.append(f"measured for {_whole(measured.window.length)} only")
     return Verdict(not bad, (*bad, *good))
+
+
+def _whole(length: timedelta) -> str:
+    """`2 min`, `40 s`."""
+    return f"{length // _MINUTE} min" if length >= _MINUTE else f"{round(length.total_seconds())} s"
 
 
 def _by_the_minute(window: Window, reading: Reading) -> Reading:

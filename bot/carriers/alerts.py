@@ -45,10 +45,14 @@ class AlertCarriers:
         if place is None and self._needs_no_card(alert):
             return Settlement()
         message = card(self._cards.facts(alert))
-        over = self._above(alert) if place is None and alert.shown is Shown.THREAD else None
-        channel = over.channel_id if over else self._messenger.channel(target)
-        thread_ts = over.ts if over else None
-        posted = self._messenger.show(delivery, place, channel, message, target=target, thread_ts=thread_ts)
+        posted = self._messenger.show(
+            delivery,
+            place,
+            self._messenger.channel(target),
+            message,
+            target=target,
+            above=lambda: self._above(alert) if alert.shown is Shown.THREAD else None,
+        )
         return Settlement((posted,) if posted else ())
 
     def _needs_no_card(self, alert: Alert) -> bool:

@@ -16,6 +16,7 @@ from bot.store import Store
 
 log = logging.getLogger(__name__)
 
+Above = Callable[[], Posted | MessageRef | None]
 LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 
 
@@ -93,10 +94,11 @@ class Messenger:
         message: Message,
         *,
         target: str,
-        thread_ts: str | None = None,
+        above: Above = lambda: None,
     ) -> Posted | None:
         """Edit the card that stands at `place`: None. Where there is none or it is lost, post it: where it stands now.
 
+        `above` is asked for the message under which it is posted; it may say with ChatError that this one comes first.
         A named channel that is gone may have been replaced by another one of that name; an incident's own can't be.
         """
         if place is not None:
@@ -109,6 +111,8 @@ class Messenger:
                 log.warning("%s: its card can't be edited (%s), posting a new one", delivery.owed.subject, error)
             else:
                 return None
+        over = above()
+        channel, thread_ts = (over.channel_id, over.ts) if over is not None else (channel, None)
         found = self._find(delivery, channel, thread_ts) if delivery.in_doubt else None
         if found is not None:
             self.edit(found, message)  # an earlier try posted it, with the looks of then

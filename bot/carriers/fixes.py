@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from blocks import remediation as look
 from blocks import report
-from bot.carriers.common import Messenger, Settlement
+from bot.carriers.common import Messenger, Settlement, showing
 from bot.config import Config
 from bot.errors import ChatError, CloudError, DeliveryError, UserError
 from bot.investigation import Subject, as_recommended, newest_of, subject_of
@@ -64,7 +64,7 @@ class ReportCarriers:
 
     def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         """Nothing can be shown where showing fails; the log says it."""
-        return None
+        return _above_is_lost(self._store, self._store.investigation(_number(delivery.owed.subject)).subject, error)
 
     def _report(self, delivery: Delivery) -> Settlement:
         investigation = self._store.investigation(_number(delivery.owed.subject))
@@ -273,7 +273,7 @@ class FixCardCarriers:
         return Settlement((posted,) if posted else ())
 
     def trouble(self, delivery: Delivery, error: DeliveryError) -> Change | None:
-        return None
+        return _above_is_lost(self._store, self._store.remediation(_number(delivery.owed.subject)).subject, error)
 
 
 def what_is_known(store: Store, incident: Incident) -> tuple[Owed, ...]:
@@ -327,10 +327,19 @@ def _under(
     """Where it stands it is edited; else it is posted under the card of what it is about."""
     target = str(delivery.owed.body["target"])
     place = store.posted(delivery.owed.subject, target)
-    above = _card_above(store, subject, target) if place is None else None
-    channel = above.channel_id if above else messenger.channel(target)
-    thread_ts = above.ts if above else None
-    return messenger.show(delivery, place, channel, message, target=target, thread_ts=thread_ts)
+    channel = messenger.channel(target)
+    return messenger.show(
+        delivery, place, channel, message, target=target, above=lambda: _card_above(store, subject, target)
+    )
+
+
+def _above_is_lost(store: Store, subject: str, error: DeliveryError) -> Change | None:
+    """Shown anew, the card above it is posted in place of the lost one; what waits for it then comes under that."""
+    if error.code != "thread_not_found":
+        return None
+    about = subject_of(store, subject)
+    lead = about.lead if isinstance(about, Alert) else None
+    return showing(store, subject if lead is None else f"AL-{lead}")
 
 
 def _card_above(store: Store, subject: Subject | None, target: str) -> Posted | None:

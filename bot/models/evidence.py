@@ -141,6 +141,8 @@ class Made(Stored):
     what    in words: `deployed web:57`, `UpdateFunctionConfiguration`
     target  what was changed: the ECS service, the function, the security group
     service the catalogue's service that the target belongs to; empty where that is not known
+    by      who asked for it; through: the role that carried it out, where somebody tells that too
+    ended   when a deployment was done; None where it goes on, or nobody tells
     is_ours the bot did it itself
     """
 
@@ -156,6 +158,15 @@ class Made(Stored):
     after: str = ""
     link: str = ""
     is_ours: bool = False
+    through: str = ""
+    ended: datetime | None = None
+
+    @property
+    def author(self) -> str:
+        """`bob.okafor`, `bob.okafor through ci-deployer`; empty where nobody tells."""
+        if self.by and self.through and self.by != self.through:
+            return f"{self.by} through {self.through}"
+        return self.by or self.through
 
 
 class HealthNote(Stored):
@@ -182,7 +193,8 @@ class Evidence(Stored):
 
     began_at  when the symptom began: the alarm's first breaching datapoint, else its change to ALARM
     since, until   the affected window
-    counted_since  from when on errors, requests and lines are counted: the symptom's beginning; None: from `since` on
+    counted_since  from when on errors, requests and lines are counted: the symptom's beginning, or when an earlier
+              trouble's deployment was taken back; None: from `since` on
     stopped   ECS tasks that stopped since then with a reason that tells of memory (`OutOfMemoryError`, exit 137)
     tasks     where fewer run than should
     wanted    how many tasks an ECS service is to run; 0: nobody told

@@ -16,5 +16,6 @@ from __future__ import annotations
 from bot.rca.answer import from_answer, to_question
 from bot.rca.diagnosis import diagnose
 from bot.rca.payload import from_payload, to_payload
+from bot.rca.suspects import back_at, distinct
 
-__all__ = ["diagnose", "from_answer", "from_payload", "to_payload", "to_question"]
+__all__ = ["back_at", "diagnose", "distinct", "from_answer", "from_payload", "to_payload", "to_question"]

@@ -179,7 +179,8 @@ def _not_them(symptom: Symptom, found: Facts) -> Iterator[str]:
 
 
 def _other_changes(evidence: Evidence, suspects: tuple[Suspect, ...]) -> str:
-    others = sum(not one.is_ours for one in distinct(evidence.changes)) - len(suspects)
+    told = len(suspects) + sum(1 for _ in taken_back(evidence))
+    others = sum(not one.is_ours for one in distinct(evidence.changes)) - told
     if others <= 0:
         return "no other changes" if suspects else "nothing"
     return f"{words.things(others, 'other change')}, other targets or times"

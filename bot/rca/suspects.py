@@ -107,6 +107,12 @@ def taken_back(evidence: Evidence) -> Iterator[tuple[Made, Made]]:
             yield change, first
 
 
+def back_at(evidence: Evidence) -> datetime | None:
+    """When an earlier deployment of this service was back, of those that were before this symptom began."""
+    ends = (one.ended for one in distinct(evidence.changes) if _steps(one) < 0 and is_own(one, evidence))
+    return max((end for end in ends if end is not None and end <= evidence.began_at), default=None)
+
+
 def _last_moment(evidence: Evidence) -> datetime:
     """What was deployed over by then can't have caused it. A line of errors may be of an earlier trouble: so the
     newest that the beginning and the alarm's first datapoint say."""
@@ -348,11 +354,14 @@ def _merged(kept: Made, other: Made) -> Made:
     """What the one does not say, the other may."""
     told = {
         name: getattr(kept, name) or getattr(other, name)
-        for name in ("service", "by", "account", "region", "before", "after", "link")
+        for name in ("service", "by", "account", "region", "before", "after", "link", "ended")
     }
+    # Who called is who carried it out: a person, or the role of what they asked.
+    is_carried = bool(_call(other)) and _call(other) != "RegisterTaskDefinition"
+    through = other.by if is_carried and other.by else kept.through or other.through
     if other.before and not kept.before and not _call(other):  # ECS's own name of it tells more
         told |= {"what": other.what, "after": other.after, "before": other.before, "at": other.at}
-    return kept.model_copy(update={**told, "is_ours": kept.is_ours or other.is_ours})
+    return kept.model_copy(update={**told, "through": through, "is_ours": kept.is_ours or other.is_ours})
 
 
 def _last(target: str) -> str:

@@ -156,7 +156,7 @@ def blame(found: Facts) -> str:
 def suspect(one: Suspect) -> str:
     """`deployed web:56 → web:57 by ci-deployer, 3 min before the first error, same service`."""
     change = one.change
-    by = f" by {change.by}" if change.by else ""
+    by = f" by {change.author}" if change.author else ""
     return f"{_made(change)}{by}, {', '.join(one.reasons)}"
 
 

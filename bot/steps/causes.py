@@ -20,9 +20,10 @@ from bot.models import (
     TimelineEvent,
 )
 from bot.rca.matrix import MATRIX
+from bot.remedies import DOCUMENTS
 from bot.steps.fixes import told
 
-_ACTIONS = frozenset(row.action.value for row in MATRIX.values() if row.action is not None)
+_RECOMMENDED = DOCUMENTS.union(row.action.value for row in MATRIX.values() if row.action is not None)
 _LOOKED_WITHIN = timedelta(minutes=5)  # one cause is not looked for again so soon
 
 
@@ -44,7 +45,7 @@ def is_let(alert: Alert, approvals: Iterable[Approval], now: datetime) -> bool:
     """May something that a report can recommend run by itself for the alert's service? Then it is looked into, though
     nobody is paged."""
     return alert.shown.has_card and any(
-        one.service == alert.service and one.name in _ACTIONS and one.holds(now) for one in approvals
+        one.service == alert.service and one.name in _RECOMMENDED and one.holds(now) for one in approvals
     )
 
 

@@ -284,7 +284,7 @@ def fix_saying(typed: str, status: RemediationStatus = RemediationStatus.PLANNED
 
 
 def card_saying(typed: str, status: RemediationStatus) -> Message:
-    facts = FixFacts(approval=approval(name=typed, service=typed), runbook=URL, called=Role.TEAM_LEAD)
+    facts = FixFacts(approval=approval(name=typed, service=typed), runbook=URL, called=tuple(Role))
     return card(fix_saying(typed, status), now=NOW, facts=facts)
 
 

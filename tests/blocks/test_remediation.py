@@ -164,9 +164,9 @@ def test_verified_says_by_what() -> None:
 
 def test_not_recovered_says_by_what_who_is_called_and_what_to_do() -> None:
     one = over(S.NOT_RECOVERED, verified_at=after(1200), verdict=("the alarm is ALARM",))
-    words = shown(one, FACTS._replace(called=Role.TEAM_LEAD))
+    words = shown(one, FACTS._replace(called=(Role.PRIMARY, Role.COMMANDER)))
     assert words.startswith("🔴 Roll back checkout-api (cluster shop) · not recovered\nNot recovered at <!date^")
-    assert f": the alarm is ALARM\nCalled next: team lead\nBy hand: <{RUNBOOK}|Runbook>\n" in words
+    assert f": the alarm is ALARM\nCalled: primary and incident commander\nBy hand: <{RUNBOOK}|Runbook>\n" in words
     assert labels(one) == ["Undo"]
 
 

@@ -246,7 +246,7 @@ def test_a_deployment_tells_what_gave_way_to_what_and_the_difference() -> None:
         " − variable PASSWORD; changed variable LEVEL)"
     )
     assert "hunter2" not in made.model_dump_json()
-    assert (made.by, made.service, made.target) == ("ci-deployer", "checkout-api", "checkout-api")
+    assert (made.author, made.service, made.target) == ("ci-deployer", "checkout-api", "checkout-api")
     assert "clusters/shop-prod/services/checkout-api/deployments" in made.link
     assert found.asked.calls == 7, "STS among them"
 
@@ -295,7 +295,7 @@ def test_what_was_heard_of_is_merged_with_what_ecs_knows() -> None:
     aws = Aws(describe_services=service(deployment(57, 15)), **ROLLED)
     first, second = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since: news).values["changes"]
     assert first.what.startswith("deployed checkout-api:57 (1.5; memory")
-    assert first.by == "bob"
+    assert first.author == "bob through ci-deployer"
     assert (second.what, second.after) == ("deployment of 1.4 failed (tests)", "1.4")
 
 
@@ -310,7 +310,35 @@ def test_who_deployed_a_version_once_is_not_who_went_back_to_it() -> None:
     once = heard(at=NOW - timedelta(minutes=40), version="checkout-api:57", by="bob.okafor")
     aws = Aws(describe_services=service(deployment(57, 15)), **ROLLED)
     first, second = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since: [once]).values["changes"]
-    assert (first.by, second.by) == ("ci-deployer", "bob.okafor")
+    assert (first.author, second.author) == ("ci-deployer", "bob.okafor")
+
+
+def test_who_deployed_is_not_who_went_back_moments_later() -> None:
+    """A pipeline's word just before either: it is of the one whose version it names, else of the nearest."""
+    at = {57: NOW - timedelta(seconds=90), 56: NOW - timedelta(seconds=40)}
+    rollouts = [
+        {
+            "serviceDeploymentArn": f"arn:x:service-deployment/c/s/d{revision}",
+            "status": "SUCCESSFUL",
+            "createdAt": begun,
+            "finishedAt": begun + timedelta(seconds=30),
+            "targetServiceRevision": {"arn": f"r{revision}"},
+            "sourceServiceRevisions": [{"arn": f"r{113 - revision}"}],
+        }
+        for revision, begun in at.items()
+    ]
+    history = {
+        **ROLLED,
+        "list_service_deployments": {"serviceDeployments": rollouts},
+        "describe_service_deployments": {"serviceDeployments": rollouts},
+    }
+    for version in ("1.5", "build 9"):
+        told_of = heard(at=NOW - timedelta(seconds=92), version=version, by="bob.okafor", state=DeploymentState.STARTED)
+        aws = Aws(describe_services=service(deployment(56, 0.5)), **history)
+        found = gather(Source.DEPLOYMENTS, aws, deployments=lambda service, since, one=told_of: [one])
+        back, bad = found.values["changes"]
+        assert (bad.after, bad.by) == ("checkout-api:57", "bob.okafor")
+        assert (back.after, back.by) == ("checkout-api:56", "")
 
 
 def test_what_was_heard_of_counts_where_ecs_can_not_be_asked() -> None:

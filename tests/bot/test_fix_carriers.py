@@ -486,6 +486,32 @@ def test_a_report_is_posted_once_and_edited_when_it_changes(works: Works) -> Non
     assert works.world.chat.edits[-1] == ts
 
 
+def test_a_report_that_was_deleted_comes_again_under_its_card(works: Works) -> None:
+    works.firing()
+    found = concluded(works)
+    for _ in range(2):
+        works.store.save(Change(owed=(owed.report(found, "ops"),)), works.world.clock())
+        later(works, seconds=2)
+        works.world.chat.deleted = set(works.world.chat.said)
+    assert [each.thread_ts for each in works.world.chat.said.values()] == ["1.AL-1", "1.AL-1"]
+    known = works.store.posted("RCA-1", "ops")
+    assert known is not None
+    assert (known.ts, known.thread_ts) == (list(works.world.chat.said)[-1], "1.AL-1")
+
+
+def test_a_report_whose_card_was_deleted_too_comes_under_the_one_that_replaces_it(works: Works) -> None:
+    works.firing()
+    found = concluded(works)
+    works.world.chat.deleted = {"1.AL-1"}
+    works.store.save(Change(owed=(owed.report(found, "ops"),)), NOW)
+    works.deliver()
+    assert works.world.chat.said == {}
+    assert [each.subject for each in works.world.others.of(OwedKind.ALERT)] == ["AL-1"], "its card is shown anew"
+    works.store._db.write("UPDATE posted SET ts = '2.AL-1' WHERE subject = 'AL-1'")
+    later(works, minutes=6)
+    assert [each.thread_ts for each in works.world.chat.said.values()] == ["2.AL-1"]
+
+
 def said(message: Message) -> str:
     return f"{message.text} {message.blocks}"
 

@@ -442,6 +442,21 @@ def test_a_deployment_by_two_names_is_one() -> None:
     assert len(distinct([known, known.model_copy(update={"at": NOW, "after": "web:58", "before": "web:57"})])) == 2
 
 
+def test_a_deployment_that_is_told_with_two_authors_is_one_and_names_both() -> None:
+    asked = change(ago=3, before="web:56", after="web:57", by="bob.okafor")
+    registered = change(ago=4, what="RegisterTaskDefinition", target="web:57", service="", by="terraform")
+    called = change(ago=3, what="UpdateService", by="ci-deployer", after="web:57")
+    (one,) = distinct([called, registered, asked])
+    assert one.author == "bob.okafor through ci-deployer"
+    told = diagnose(FAILING.model_copy(update={"changes": (called, registered, asked)}))
+    assert len(told.suspects) == 1
+    assert any("web:56 → web:57 by bob.okafor through ci-deployer" in each for each in told.findings)
+    assert distinct([one]) == [one]
+    by_hand = asked.model_copy(update={"by": "", "through": "ci-deployer"})
+    (one,) = distinct([by_hand, called.model_copy(update={"by": "ana"})])
+    assert one.author == "ana", "who registered it is not who deployed it"
+
+
 # --- since when is counted
 
 

@@ -21,6 +21,7 @@ from bot.models import (
     Progress,
     Remediation,
     RemediationStatus,
+    Role,
     Severity,
     Status,
     Update,
@@ -503,9 +504,7 @@ def test_a_failure_frees_the_service_and_climbs_the_ladder(works: Works) -> None
         ("rung", "FIX-1", after(4 + 15 * 60)),
         ("rung", "FIX-1", after(4 + 30 * 60)),
     ]
-    facts = works.fixes.outcomes.facts(fix)
-    assert facts.called is not None
-    assert facts.called.value == "incident commander"
+    assert works.fixes.outcomes.facts(fix).called == (Role.PRIMARY, Role.COMMANDER)
 
 
 def test_the_rest_of_the_ladder_is_called_in_its_time(works: Works) -> None:

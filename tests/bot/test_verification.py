@@ -113,6 +113,11 @@ def test_a_few_minutes_say_nothing_about_the_limit_and_that_is_told() -> None:
     assert verdict == (True, ("the alarm is OK", "CPU 95 %", "measured for 2 min only"))
 
 
+def test_less_than_a_minute_is_told_in_seconds() -> None:
+    verdict = judge([reading(now=70)], OK, None, Window(length=timedelta(seconds=40)))
+    assert verdict.lines[-1] == "measured for 40 s only"
+
+
 def test_tasks_that_are_killed_out_of_memory_since_are_a_no_whatever_the_alarm_says() -> None:
     assert judge((), OK, STABLE, killed=2) == (
         False,

@@ -86,12 +86,14 @@ class Said(NamedTuple):
 
 
 class FakeChat:
-    """Slack, as far as reports and cards need it. `fail` is raised by the next call, `lose` after it was done."""
+    """Slack, as far as reports and cards need it. `fail` is raised by the next call, `lose` after it was done; the
+    messages of `deleted` are gone."""
 
     def __init__(self) -> None:
         self.said: dict[str, Said] = {}
         self.edits: list[str] = []
         self.uploads: list[tuple[str, str | None, str, bytes]] = []
+        self.deleted: set[str] = set()
         self.fail: ChatError | None = None
         self.lose: ChatError | None = None
 
@@ -99,6 +101,8 @@ class FakeChat:
         self, channel: str, message: Message, *, delivery_id: str, thread_ts: str | None = None, broadcast: bool = False
     ) -> MessageRef:
         self._fail()
+        if thread_ts in self.deleted:
+            raise ChatError("thread_not_found")
         ts = f"{1700000000 + len(self.said)}.000100"
         self.said[ts] = Said(channel, message, thread_ts, delivery_id)
         self._lose()
@@ -112,6 +116,8 @@ class FakeChat:
 
     def edit(self, ref: MessageRef, message: Message) -> None:
         self._fail()
+        if ref.ts in self.deleted:
+            raise ChatError("message_not_found")
         self.said[ref.ts] = self.said[ref.ts]._replace(message=message)
         self.edits.append(ref.ts)
 

@@ -94,6 +94,26 @@ def test_what_the_bot_did_and_what_was_taken_back_is_no_suspect_of_the_next_trou
     assert "checkout-api:3: taken back to checkout-api:2" in second.text
 
 
+def test_errors_that_stopped_with_a_rollback_are_not_the_next_troubles(site: Site) -> None:
+    site.start()
+    site.run(site.ana, "/incident approve scale_up checkout-api 7d", "scale_up")
+    card, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
+    assert "by bob.okafor through ci-deployer" in report.text
+    plan = site.planned(site.bob, report, "Roll back…", card)
+    site.click(site.bob, plan, "Run it")
+    while "done, verifying" not in site.now(plan, under=card).text:
+        site.tick(5.0)
+    site.shop.break_it("cpu-spike")
+    busy, second = site.found("Scale up checkout-api (cluster shop-prod) · done")
+    assert "Deployed checkout-api checkout-api:2 by FIX-1" in " ".join(busy.text.split())
+    assert "By itself" in second.text
+    _, spike = site.found("Most likely: high CPU ·")
+    assert "KeyError" not in spike.text
+    evidence = site.bot.store.investigation(3).evidence
+    assert evidence is not None
+    assert evidence.changes[-1].ended == evidence.counted_since
+
+
 def test_what_the_bot_changed_is_told_as_its_own_and_suspected_of_nothing(site: Site) -> None:
     site.start()
     bot = boto3.client("ecs", **site.shop.server.credentials())

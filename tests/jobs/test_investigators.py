@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.ledger import Ledger
 from bot.models import (
     Alert,
     AlertStatus,
+    Approval,
     Asked,
     Change,
     Diagnosis,
@@ -29,6 +31,7 @@ from bot.models import (
     LogClass,
     LogFinding,
     Measure,
+    Order,
     OwedKind,
     Person,
     Reading,
@@ -108,10 +111,11 @@ class Process:
         owner: str = "a",
         clock: MovableClock | None = None,
         analyst: Any = diagnose,
+        services: Any = None,
     ) -> None:
         self.store = SqliteStore(folder / "aiops.db")
         self.clock = clock or MovableClock()
-        config = Config()
+        config = Config.model_validate({"services": services or {}})
         ledger = Ledger(self.store, self.clock, lambda: None)
         self.investigations = Investigations(ledger, Rights(People(), config), config, analyst)
         self.investigator = Investigator(sources, DEADLINE)
@@ -150,6 +154,39 @@ def evidence(made: Process, number: int = 1) -> Evidence:
     concluded = made.store.investigation(number)
     assert concluded.evidence is not None
     return concluded.evidence
+
+
+# -- what begins by itself
+
+GROUP = {"shop": {"auto_scaling_group": "shop"}}
+TASKS = {"shop": {"cluster": "prod", "ecs_service": "shop"}}
+LEAK = found(Source.METRICS, stopped=3, wanted=40)
+FEW = found(Source.METRICS, stopped=3, wanted=4)
+
+
+@pytest.mark.parametrize(
+    ("source", "services", "approved", "begins"),
+    [
+        (CPU, GROUP, "AIOps-ScaleOutEC2ASG", True),
+        (CPU, GROUP, "scale_up", False),
+        (LEAK, TASKS, "AIOps-RestartECSService", True),
+        (LEAK, TASKS, "restart", False),
+        (FEW, TASKS, "restart", True),
+        (FEW, TASKS, "AIOps-RestartECSService", False),
+    ],
+)
+def test_what_helps_where_the_service_runs_is_what_was_approved_and_begins(
+    process: Made, source: Answering, services: Any, approved: str, begins: bool
+) -> None:
+    made = process(source, services=services)
+    now = made.clock()
+    given = Approval(name=approved, service="shop", by="U0ANA", at=now, until=now + timedelta(hours=1))
+    made.store.save(Change(approvals=(given,)), NOW)
+    made.ask()
+    made.job._next()
+    rows = made.store._db.rows("SELECT body FROM outbox WHERE kind = ?", [OwedKind.PROPOSE.value])
+    orders = [Order.model_validate(json.loads(row["body"])["order"]) for row in rows]
+    assert [each.name for each in orders] == ([approved] if begins else [])
 
 
 # -- what is found

@@ -181,8 +181,13 @@ def symptom(scope: Scope) -> datetime:
 
 
 def counted(scope: Scope) -> datetime:
-    """From when on errors, requests, lines and traces are counted, by all sources alike."""
-    return max(symptom(scope), minute(scope.until - LONGEST))
+    """From when on errors, requests, lines, traces and stopped tasks are counted, by all sources alike."""
+    return max(symptom(scope), minute(scope.until - LONGEST), *([scope.back_at] if scope.back_at else []))
+
+
+def goes_on_for_long(scope: Scope) -> bool:
+    """Does it go on for longer than is counted?"""
+    return minute(scope.until - LONGEST) > symptom(scope)
 
 
 def in_utc(at: datetime) -> datetime:

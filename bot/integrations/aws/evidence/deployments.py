@@ -88,14 +88,10 @@ class Deployments(Looking):
 
 def _merged(scope: Scope, region: str, known: Sequence[Rollout], heard: Sequence[Deployment]) -> list[Made]:
     """Newest first. What was heard of one that ECS knows too adds who did it, and its version."""
-    left = list(heard)
-    made = []
     revisions = _revisions(known)
-    for rollout in known:
-        same = [each for each in left if _is_same(rollout, each) or _is_version_of(rollout, each, revisions)]
-        left = [each for each in left if each not in same]
-        made.append(_of_ecs(scope, region, rollout, same))
-    made += [_of_bus(scope, region, each) for each in left]
+    told = [(each, _known_as(each, known, revisions)) for each in heard]
+    made = [_of_ecs(scope, region, one, [each for each, of in told if of is one]) for one in known]
+    made += [_of_bus(scope, region, each) for each, of in told if of is None]
     return sorted(made, key=lambda each: each.at, reverse=True)
 
 
@@ -110,11 +106,13 @@ def _of_ecs(scope: Scope, region: str, rollout: Rollout, same: Sequence[Deployme
         target=at.ecs_service,
         at=rollout.at,
         service=scope.service,
-        by=next((each.by for each in same if each.by), rollout.by),
+        by=next((each.by for each in same if each.by), ""),
+        through=rollout.by,
         account=at.account,
         region=region,
         before=rollout.before,
         after=rollout.after,
+        ended=rollout.ended,
         link=console.service_deployments(region, at.cluster, at.ecs_service),
     )
 
@@ -132,28 +130,34 @@ def _of_bus(scope: Scope, region: str, heard: Deployment) -> Made:
         account=heard.account or scope.resources.account,
         region=heard.region or region,
         after=heard.version,
+        ended=heard.at if heard.state is DeploymentState.SUCCEEDED else None,
     )
 
 
-def _is_same(rollout: Rollout, heard: Deployment) -> bool:
-    """A version that comes back is another deployment: who told of the first one did not go back to it."""
-    if heard.id == rollout.id:
-        return True
-    if heard.version and heard.version == rollout.after:
-        return rollout.at - SLACK <= heard.at <= rollout.at + HOUR
-    is_other = heard.id.startswith("ecs-svc/") and rollout.id.startswith("ecs-svc/")
-    return not is_other and rollout.at - SLACK <= heard.at <= (rollout.ended or rollout.at) + SLACK
+def _known_as(heard: Deployment, known: Sequence[Rollout], revisions: Mapping[str, str]) -> Rollout | None:
+    """Which one of ECS's it is: by its id, by its version, else the nearest in time. None: none of them.
+
+    A version that comes back is another deployment: who told of the first one did not go back to it.
+    """
+    if own := [each for each in known if each.id == heard.id]:
+        return own[0]
+    version = revisions.get(heard.version, heard.version)
+    if version and any(each.after == version for each in known):
+        near = [each for each in known if each.after == version and each.at - SLACK <= heard.at <= each.at + HOUR]
+    else:
+        others = "ecs-svc/" if heard.id.startswith("ecs-svc/") else ()
+        near = [
+            each
+            for each in known
+            if not each.id.startswith(others) and each.at - SLACK <= heard.at <= (each.ended or each.at) + SLACK
+        ]
+    return min(near, key=lambda each: abs(each.at - heard.began), default=None)
 
 
 def _revisions(known: Sequence[Rollout]) -> dict[str, str]:
     """Which task definition has the image of a version, as far as differences tell: pipelines speak of versions."""
     told = [(each, found) for each in known for text in each.changed if (found := _IMAGES.fullmatch(text))]
     return {found[side]: name for each, found in told for side, name in (("old", each.before), ("new", each.after))}
-
-
-def _is_version_of(rollout: Rollout, heard: Deployment, revisions: Mapping[str, str]) -> bool:
-    is_it = heard.version != "" and revisions.get(heard.version) == rollout.after != ""
-    return is_it and rollout.at - SLACK <= heard.at <= rollout.at + HOUR
 
 
 def _is_here(heard: Deployment, at: Resources) -> bool:

@@ -18,6 +18,7 @@ from bot.integrations.aws.evidence.asking import (
     Looking,
     Means,
     counted,
+    goes_on_for_long,
     joined,
     off,
     symptom,
@@ -100,11 +101,12 @@ class Logs(Looking):
         return [], missing
 
     def _start_one(self, groups: Sequence[str], since: datetime, until: datetime, calls: Calls) -> str:
+        start = ceil(since.timestamp())  # whole seconds: that in which a deployment was taken back is not after it
         with calls.client("logs", "StartQuery", ", ".join(groups)) as client:
             answer = client.start_query(
                 logGroupNames=list(groups),
-                startTime=int(since.timestamp()),
-                endTime=max(ceil(until.timestamp()) - 1, int(since.timestamp())),  # both ends belong to it
+                startTime=start,
+                endTime=max(ceil(until.timestamp()) - 1, start),  # both ends belong to it
                 queryString=self._query,
                 limit=MAX_ROWS,
             )
@@ -214,7 +216,7 @@ def _said(scope: Scope, missing: Sequence[str], during: _Result, found: Sequence
     return joined(
         "" if during.is_whole else f"stopped after {during.scanned / 1e9:.3g} GB: what it had by then",
         kinds if is_cut or len(found) > MAX_FINDINGS else "",
-        f"only the last {LONGEST // HOUR} hours" if counted(scope) > symptom(scope) else "",
+        f"only the last {LONGEST // HOUR} hours" if goes_on_for_long(scope) else "",
         f"there is no log group {', '.join(missing)}" if missing else "",
     )
 

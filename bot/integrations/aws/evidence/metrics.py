@@ -110,7 +110,7 @@ class Metrics(Looking):
         earlier = [value for at, value in points.items() if window.began - HOUR <= at < window.began]
         if not during and not each.is_count:  # it is told late: the newest that there is
             during = [value for at, value in points.items() if at >= window.since][-1:]
-        if not during:
+        if not during and not _told(each, scope):
             return None
         usual = self._expected(each, window, scope)
         return Reading(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.integrations.aws.evidence.asking import Calls, symptom
+from bot.integrations.aws.evidence.asking import Calls, counted
 from bot.ports import Scope
 from bot.redaction import redacted
 
@@ -34,7 +34,7 @@ def stopped_tasks(scope: Scope, calls: Calls) -> tuple[int, tuple[str, ...]]:
         return 0, ()
     with calls.client("ecs", "DescribeTasks", of) as client:
         tasks = client.describe_tasks(cluster=at.cluster, tasks=arns).get("tasks", [])
-    began = symptom(scope)
+    began = counted(scope)
     since = sorted((each for each in tasks if (when := _stopped_at(each)) is not None and began <= when <= scope.until),
                    key=lambda each: str(_stopped_at(each)), reverse=True)  # fmt: skip
     why = dict.fromkeys(reason for each in since if (reason := _why(each)))

@@ -10,6 +10,7 @@ from bot.integrations.aws.fixes.ecs import Ecs, Service, Task, place
 from bot.integrations.aws.fixes.kind import number, state_of
 from bot.integrations.aws.fixes.subjects import RESTART
 from bot.models import Order, Plan, Progress, Remediation, Stored
+from bot.oncall import span
 from bot.remedies import SECONDS_A_TASK
 from bot.resources import Resources
 
@@ -124,8 +125,8 @@ class RestartTasks:
     def _need_time(self, service: Service, count: int, about: int) -> None:
         if about > self._timeout.total_seconds():
             raise Instead(
-                f"{count} tasks of {service.name} one at a time take about {about // 60} min, and a remediation may "
-                f"take {int(self._timeout.total_seconds()) // 60}: run {RESTART}, which replaces them side by side.",
+                f"{count} tasks of {service.name} one at a time take about {span(timedelta(seconds=about))}, and a "
+                f"remediation may take {span(self._timeout)}: run {RESTART}, which replaces them side by side.",
                 RESTART,
             )
 
