@@ -39,8 +39,8 @@ class AlertFacts(NamedTuple):
     """All that an alert's card shows: the stored alert and what belongs to it.
 
     `silence` is what hides it, or in words a maintenance window or CloudWatch itself. `children` are the names of the
-    alarms that a composite one stands for; `grouped` how many other alerts stand under this card; `channel` is the name
-    of the channel that it stands in.
+    alarms that a composite one stands for; `grouped` how many other alerts stand under this card, `in_thread` how many
+    of them have a card there: a storm's don't. `channel` is the name of the channel that it stands in.
     """
 
     alert: Alert
@@ -49,6 +49,7 @@ class AlertFacts(NamedTuple):
     troubles: Sequence[Trouble] = ()
     deployments: Sequence[Deployment] = ()
     grouped: int = 0
+    in_thread: int = 0
     children: Sequence[str] = ()
     silence: Silence | str = ""
     to_call: str = ""
@@ -219,11 +220,23 @@ def _state(facts: AlertFacts) -> list[Line]:
     if alert.parent is not None:
         lines.append([own(f"🔕 The composite alarm AL-{alert.parent} stands for it.")])
     if facts.grouped:
-        noun = "alert" if facts.grouped == 1 else "alerts"
-        lines.append([own(f"{facts.grouped} more {noun} of this service in the thread; Acknowledge takes all.")])
+        lines.append([own(f"{_others(facts)}; Acknowledge takes all.")])
     if facts.children:
         lines.append([own("Stands for "), words(", ".join(facts.children), 400)])
     return lines
+
+
+def _others(facts: AlertFacts) -> str:
+    """How many more it stands for, and where they are to be seen."""
+    noun = "alert" if facts.grouped == 1 else "alerts"
+    bare = facts.grouped - facts.in_thread
+    if not bare:
+        where = " in the thread"
+    elif facts.in_thread:
+        where = f", {facts.in_thread} in the thread and {bare} without a card"
+    else:
+        where = " without a card"
+    return f"{facts.grouped} more {noun} of this service{where}"
 
 
 def _silenced(alert: Alert, silence: Silence | str) -> Line:

@@ -11,9 +11,9 @@ from blocks.fields import field as _input
 from blocks.fields import modal as _modal
 from blocks.fields import text as _text
 from blocks.ids import Input, View
-from blocks.rich import Line, bold, bullets, words
+from blocks.rich import Line, bold, bullets, own, rich, user, words
 from blocks.text import OPTION_TEXT, Block, clean, clip, label, one_line, option, plain, plain_context, plain_section
-from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Alert, Incident, Severity
+from bot.models import MAX_SERVICE, MAX_TEXT, WORKING, Alert, Incident, Severity, TimelineEvent
 
 _SPANS = (("30 minutes", "30m"), ("2 hours", "2h"), ("8 hours", "8h"), ("1 day", "1d"), ("1 week", "7d"))
 _SEVERITY_HELP = {
@@ -91,11 +91,29 @@ def update(incident: Incident, carried: dict[str, Any], text: str = "") -> Block
 
 def severity(incident: Incident, carried: dict[str, Any]) -> Block:
     """Another severity, and why."""
+    return _severity(incident, carried, incident.severity, "")
+
+
+def severity_overtaken(
+    incident: Incident, chosen: Severity, why: str, carried: dict[str, Any], theirs: TimelineEvent | None
+) -> Block:
+    """The form again, as it was filled in, below what somebody else, or an alarm, set meanwhile."""
+    told: Line = [own(f"It became {incident.severity.label} while you were choosing.")]
+    if theirs is not None:
+        by = user(theirs.actor) if theirs.actor else own("An alarm")
+        told = [by, own(" changed it while you were choosing: "), words(theirs.text, 500)]
+    after = plain_context("Your choice is below. Change again to overrule theirs.")
+    return _severity(incident, carried, chosen, why, [rich(told), after])
+
+
+def _severity(
+    incident: Incident, carried: dict[str, Any], chosen: Severity, why: str, told: Sequence[Block] = ()
+) -> Block:
     fields = [
-        _input(Input.SEVERITY, f"Severity (now {incident.severity.label})", _severities(incident.severity)),
-        _input(Input.REASON, "Why?", _text(500, "", "Half of the checkouts fail"), optional=True),
+        _input(Input.SEVERITY, f"Severity (now {incident.severity.label})", _severities(chosen)),
+        _input(Input.REASON, "Why?", _text(500, why, "Half of the checkouts fail"), optional=True),
     ]
-    return _modal(View.SEVERITY, f"Severity of {incident.id}", "Change", [about(incident), *fields], carried)
+    return _modal(View.SEVERITY, f"Severity of {incident.id}", "Change", [about(incident), *told, *fields], carried)
 
 
 def resolution(incident: Incident, carried: dict[str, Any]) -> Block:

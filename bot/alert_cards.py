@@ -30,13 +30,15 @@ class AlertCards:
 
     def facts(self, alert: Alert) -> AlertFacts:
         """`alert` may be newer than the store's."""
+        grouped, in_thread = self._grouped(alert)
         return AlertFacts(
             alert=alert,
             context=self._rules.catalogue.context(alert),
             incident=self._incident(alert),
             troubles=[each for each in self._store.troubles(alert.id) if not each.passes],
             deployments=self._deployments(alert),
-            grouped=self._grouped(alert),
+            grouped=grouped,
+            in_thread=in_thread,
             children=self._children(alert),
             silence=self._silence(alert),
             to_call=self._to_call(alert),
@@ -61,11 +63,27 @@ class AlertCards:
             return before
         newest = next(iter(self._store.investigations_of(alert.id, limit=1)), None)
         changes = newest.evidence.changes if newest is not None and newest.evidence is not None else ()
-        return [_named(each, changes) for each in before]
+        return [_named(each, (*self._rolled_back(), *changes)) for each in before]
 
-    def _grouped(self, alert: Alert) -> int:
+    def _rolled_back(self) -> list[Made]:
+        """What the bot went back to itself is known without an investigation."""
+        return [
+            Made(
+                kind=ChangeKind.DEPLOYMENT,
+                what=one.order.name,
+                target=one.plan.target.name,
+                service=one.order.service,
+                at=one.started_at,
+                after=one.plan.after,
+                by=one.id,
+            )
+            for one in self._store.remediations()
+            if one.order.action is Action.ROLLBACK and one.started_at is not None
+        ]
+
+    def _grouped(self, alert: Alert) -> tuple[int, int]:
         if not alert.awaits or alert.lead is not None:
-            return 0
+            return 0, 0
         return self._store.count_led_by(alert.number)
 
     def _children(self, alert: Alert) -> list[str]:
@@ -99,12 +117,12 @@ def _named(bare: Deployment, changes: Sequence[Made]) -> Deployment:
         for each in changes
         if each.kind is ChangeKind.DEPLOYMENT
         and service in (same_service(each.service), same_service(each.target))
-        and abs(each.at - bare.at) <= _ONE_ROLLOUT
+        and abs(each.at - bare.began) <= _ONE_ROLLOUT
     ]
-    made = min(near, key=lambda each: abs(each.at - bare.at), default=None)
+    made = min(near, key=lambda each: abs(each.at - bare.began), default=None)
     if made is None:
         return bare
-    return bare.model_copy(update={"version": bare.version or made.after, "by": bare.by or made.by})
+    return bare.model_copy(update={"version": bare.version or made.after, "by": bare.by or made.author})
 
 
 def condensed(found: Sequence[Deployment]) -> list[Deployment]:

@@ -201,7 +201,7 @@ class Alerts:
         found = self._store.open_incident_of(alert.service) if alert.service else None
         if found is None or (found.environment and alert.environment not in ("", found.environment)):
             return None
-        return found if now - found.declared_at <= self._rules.triage.group else None
+        return found if self._rules.is_recent(found, now) else None
 
     def may_change(self, caller: Caller, number: int) -> Alert:
         """The alert, if this person may change it; so that nobody fills in a form in vain."""

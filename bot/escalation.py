@@ -36,7 +36,8 @@ class Escalations:
 
     def asked_for(self, subject: Subject, by: str) -> tuple[Owed, ...]:
         """Somebody (`by`, a user) calls for more people: what they are to do, and where they meet."""
-        return noted(self._store, subject, escalated(by, self._manual(self._page(subject), subject, subject.service)))
+        message = escalated(by, self._manual(self._page(subject), subject, subject.service))
+        return noted(self._store, subject, message, presses=True)
 
     def _page(self, subject: Subject | None) -> str:
         return MANUAL[cause_of(self._store, subject) if subject is not None else Cause.UNKNOWN]

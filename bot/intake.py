@@ -148,7 +148,7 @@ class AlertIntake:
         if current is not None and (current.over_at is None or change.at <= current.over_at):
             scene.apply(steps.repeated(current, change.model_copy(update={"value": current.value, "reason": ""})))
             return
-        alone = self._around(scene, change)._replace(incident=None, newest=None, child=None, lead=None)
+        alone = self._around(scene, change)._replace(incident=None, child=None, lead=None)
         alert = decide(change, self._next_number(), alone, self._rules)
         why = Decision(stage=Stage.DEDUP, outcome="over already", reason="its OK came before it: nobody is paged")
         ended = alert.changed(
@@ -164,22 +164,29 @@ class AlertIntake:
     # -- ALARM
 
     def _fires(self, scene: Scene, current: Alert | None, change: AlarmChanged) -> Alert:
-        window = self._rules.triage.dedup
         if current is None:
             return self._new(scene, change)
         if current.settling is not None:
             scene.apply(steps.unsettled(current, change))
         elif current.is_firing:
-            if change.previous is not AlarmState.OK or change.at - current.changed_at <= window:
+            if change.previous is not AlarmState.OK or change.at - current.changed_at <= self._rules.triage.dedup:
                 scene.apply(steps.repeated(current, change))
             else:
                 self._end(scene, current, at=change.at, ok_reason="its OK never arrived")
                 return self._new(scene, change)
-        elif current.over_at is not None and change.at - current.over_at <= window:
+        elif self._is_back(scene, current, change.at):
             self._returns(scene, current, change)
         else:
             return self._new(scene, change)
         return current
+
+    def _is_back(self, scene: Scene, alert: Alert, at: datetime) -> bool:
+        """Is it the same trouble again? Soon after its OK, or after the last OK of its incident, which lasted until
+        then: that one begins again, whichever of its alarms is back first."""
+        incident = scene.incident(alert.incident)
+        ended = incident.resolved_at if incident is not None and incident.is_closed_by_alarm else None
+        last = max([moment for moment in (alert.over_at, ended) if moment is not None], default=None)
+        return last is not None and at - last <= self._rules.triage.dedup
 
     def _returns(self, scene: Scene, current: Alert, change: AlarmChanged) -> None:
         """The same card again; whether something hides it is looked at anew."""
@@ -334,16 +341,14 @@ class AlertIntake:
         """What triage looks at beside the alarm."""
         tags = scene.tags.get(change.alarm.arn)
         place = self._rules.catalogue.place(change.alarm, tags)
-        incident = scene.open_incident_of(place.service, place.environment) if place.service else None
         return Around(
             scene.now,
             tags,
             scene.silences(),
             parent=self._standing_over(scene, change.alarm),
             child=self._known_child(scene, change.alarm, place),
-            incident=incident,
-            newest=scene.newest_of(incident.number) if incident is not None else None,
-            lead=scene.lead_of(group_of(place)) if incident is None else None,
+            incident=scene.open_incident_of(place.service, place.environment) if place.service else None,
+            lead=scene.lead_of(group_of(place)),
             approvals=scene.approvals(),
         )
 

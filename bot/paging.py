@@ -14,7 +14,7 @@ from bot.alerts import Alerts
 from bot.errors import ChatError, DeliveryError, InvalidInput, PagerError, Refused
 from bot.incidents import Incidents, limited
 from bot.ledger import Ledger
-from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Role
+from bot.models import MAX_TEXT, Alert, Change, Duty, Incident, Owed, Paged, Role, Summons
 from bot.owed import alerts as owed
 from bot.ports import AddressBook, Pager, Reached, Roster
 from bot.rights import Caller, Rights
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _LADDER = (Role.PRIMARY, Role.SECONDARY, Role.TEAM_LEAD, Role.MANAGER, Role.COMMANDER)
 _KEY = "aiops-"
+_ANEW_AFTER = timedelta(minutes=2)  # sooner, whoever was asked for had no time to answer
 _CLOCKS_APART = timedelta(seconds=5)  # PagerDuty tells whole seconds, and clocks differ
 Subject = Alert | Incident
 
@@ -41,10 +42,15 @@ class Rota(NamedTuple):
 
 
 class Called(NamedTuple):
-    """Somebody who is to be called, and how, as far as that can be told before."""
+    """Somebody who is to be called, and how, as far as that can be told before.
+
+    `before`: they were asked for just now, so that nobody calls them again; `made` is what became of that.
+    """
 
     duty: Duty
     way: Reached | None
+    before: Summons | None = None
+    made: Paged | None = None
 
 
 class Around(NamedTuple):
@@ -73,16 +79,38 @@ class Paging:
         return [Rota(service, self._roster.on_call(service)) for service in services]
 
     def page(self, caller: Caller, subject: Subject, who: Sequence[str], why: str) -> list[Called]:
-        """Call these by name: user ids, or teams as the pager names them. All or, where one can't be, nobody."""
+        """Call these by name: user ids, or teams as the pager names them. All or, where one can't be, nobody.
+
+        Who was asked for just now is not called again, whoever asks.
+        """
         self._need(caller, subject)
         reason = limited("reason", one_line(why), MAX_TEXT)
-        duties = [self._named(each) for each in dict.fromkeys(who)]
+        duties = {_known_as(duty): duty for duty in map(self._named, who)}
+        ways = {name: self._how(duty) for name, duty in duties.items()}
         by = self._book.name(caller.user_id)
         words = f"{by} asks: {reason}" if reason else f"{by} asks for you"
-        rows = tuple(owed.page_by_name(subject, duty, words) for duty in duties)
-        called = [Called(duty, self._how(duty)) for duty in duties]
-        self._ledger.save(Change(owed=rows), self._ledger.clock())
-        return called
+
+        def step(now: datetime) -> tuple[list[Called], Change | None]:
+            current = self._reload(subject)
+            whole = self._whole(current)
+            recent = {one.who: one for one in whole.asked if now - one.at < _ANEW_AFTER}
+            calls = [page for page in (*current.paged, *whole.paged) if page.role is Role.ASKED]
+            made = {page.user_id or page.name: page for page in calls}
+            called = [Called(duty, ways[name], recent.get(name), made.get(name)) for name, duty in duties.items()]
+            new = [name for name in duties if name not in recent]
+            if not new:
+                return called, None
+            asked = (*recent.values(), *(Summons(who=name, by=caller.user_id, at=now) for name in new))
+            rows = tuple(owed.page_by_name(subject, duties[name], words) for name in new)
+            return called, _recorded(whole.changed(asked=asked)) + Change(owed=rows)
+
+        return self._ledger.decide(step, subject.id)
+
+    def _whole(self, subject: Subject) -> Subject:
+        """What people work on, on which they call others: the incident of an alert that belongs to one."""
+        if isinstance(subject, Alert) and subject.incident is not None:
+            return self._store.incident(subject.incident)
+        return subject
 
     def _how(self, duty: Duty) -> Reached | None:
         """None where that can't be told now; it is looked up again when they are called."""
@@ -149,6 +177,14 @@ class Paging:
 
     def _reload(self, subject: Subject) -> Subject:
         return self._store.alert(subject.number) if isinstance(subject, Alert) else self._store.incident(subject.number)
+
+
+def _known_as(duty: Duty) -> str:
+    return duty.user_id or duty.name
+
+
+def _recorded(subject: Subject) -> Change:
+    return Change(alerts=(subject,)) if isinstance(subject, Alert) else Change(incidents=(subject,))
 
 
 def _again(change: Change) -> Change:

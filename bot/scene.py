@@ -31,7 +31,7 @@ class Scene:
         self._silences: list[Silence] | None = None
         self._approvals: list[Approval] | None = None
         self._incidents: dict[int, Incident] = {}
-        self._by_service: dict[str, int | None] = {}
+        self._looked_up: set[str] = set()
         self._led: set[str] = set()
         self._storms: dict[str, Storm | None] = {}
         self._investigations: dict[str, Investigation] = {}
@@ -50,7 +50,6 @@ class Scene:
             self._alerts[alert.number] = alert
         for incident in change.incidents:
             self._incidents[incident.number] = incident
-            self._by_service.setdefault(same_service(incident.service), incident.number)
         for head in change.heads:
             self._heads[head.key] = head
         for storm in change.storms:
@@ -121,19 +120,16 @@ class Scene:
         return self._incidents[number]
 
     def open_incident_of(self, service: str, environment: str) -> Incident | None:
-        """The open incident of a service; one of another environment is none of its."""
+        """The newest open incident of a service; one of another environment is none of its."""
         name = same_service(service)
-        if name not in self._by_service:
+        if name not in self._looked_up:
+            self._looked_up.add(name)
             found = self._store.open_incident_of(service)
-            self._by_service[name] = found.number if found else None
             if found is not None and found.number not in self._incidents:
                 self._keep(found)
-        number = self._by_service[name]
-        incident = self._incidents[number] if number is not None else None
-        if incident is None or not incident.is_open:
-            return None
-        is_other = bool(incident.environment and environment and incident.environment != environment)
-        return None if is_other else incident
+        mine = [one for one in self._incidents.values() if one.is_open and same_service(one.service) == name]
+        here = [one for one in mine if not (environment and one.environment) or one.environment == environment]
+        return max(here, key=lambda one: one.number, default=None)
 
     def _keep(self, incident: Incident) -> None:
         self._incidents[incident.number] = incident
@@ -162,14 +158,6 @@ class Scene:
             self._alerts.setdefault(one.number, one)
         mine = [one for one in self._alerts.values() if one.lead == number and one.is_firing]
         return sorted(mine, key=lambda one: one.number)
-
-    def newest_of(self, incident: int) -> Alert | None:
-        """The alert that joined an incident last."""
-        stored = self._store.newest_alert_of(incident)
-        if stored is not None:
-            self._alerts.setdefault(stored.number, stored)
-        mine = [one for one in self._alerts.values() if one.incident == incident]
-        return max(mine, key=lambda one: one.number, default=None)
 
     def under(self, parent: int) -> list[Alert]:
         """The firing alerts that a composite one hides."""

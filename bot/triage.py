@@ -35,7 +35,7 @@ class Around(NamedTuple):
     tags      the alarm's tags; None: they could not be read
     parent    a firing composite alarm over this one that waits for somebody, or whose incident somebody works on
     child     where this is a composite alarm: the worst alert under it of the same service that people know of
-    incident  an open incident of the same service; newest: the alert that joined it last
+    incident  an open incident of the same service
     lead      a firing alert of the same service and environment under whose card this one could stand
     approvals the standing approvals of remediations
     """
@@ -46,7 +46,6 @@ class Around(NamedTuple):
     parent: Alert | None = None
     child: Alert | None = None
     incident: Incident | None = None
-    newest: Alert | None = None
     lead: Alert | None = None
     approvals: Sequence[Approval] = ()
 
@@ -205,9 +204,8 @@ class Rules:
 
     def grouping(self, severity: Severity, around: Around) -> Finding:
         """Alerts of one service within the window stand under one card; a worse one gets a card and a page anyway."""
-        window = self.triage.group
         incident, child = around.incident, around.child
-        if incident is not None and (self._is_within(around, incident) or _is_of(child, incident)):
+        if incident is not None and (self.is_recent(incident, around.now) or _is_of(child, incident)):
             if severity < incident.severity:
                 reason = f"joins {incident.id}, which becomes {severity.label} with it"
                 return Finding({"incident": incident.number}, _grouped(incident.id, reason))
@@ -217,12 +215,20 @@ class Rules:
             )
         if child is not None and child.leads and severity >= child.severity:
             return _led(child, f"people were paged for {child.id}, which it stands for: one page for both")
-        lead = around.lead
+        lead, window = around.lead, self.triage.group
         if lead is None or around.now - lead.received_at > window:
-            return Finding({}, _grouped("own card", "no other alert of its service fires"))
+            return Finding({}, _grouped("own card", self._why_alone(incident, lead)))
         if severity < lead.severity:
             return Finding({}, _grouped("own card", f"worse than {lead.id} of the same service"))
         return _led(lead, f"same service within {minutes(window)} of {lead.id}: one page for both")
+
+    def _why_alone(self, incident: Incident | None, lead: Alert | None) -> str:
+        window = minutes(self.triage.group)
+        if lead is not None:
+            return f"{lead.id} of the same service fired more than {window} ago"
+        if incident is not None:
+            return f"{incident.id} is open for this service, but the newest of it is more than {window} old"
+        return "no other alert of its service waits for anybody"
 
     def remediation(self, alarm: Alarm, place: Place, around: Around) -> Finding:
         """The runbook that repairs this, and whether it may start by itself."""
@@ -238,10 +244,9 @@ class Rules:
         reason = f"starts by itself, as approved until {holding.until:%Y-%m-%d %H:%M} UTC"
         return Finding({"runbook": name, "approval": holding.id}, _repair(name, reason, by=holding.by))
 
-    def _is_within(self, around: Around, incident: Incident) -> bool:
-        """Did the incident, or the newest of its alerts, begin within the window?"""
-        newest = around.newest.received_at if around.newest else incident.declared_at
-        return around.now - max(newest, incident.declared_at) <= self.triage.group
+    def is_recent(self, incident: Incident, now: datetime) -> bool:
+        """Did the incident, or the newest firing of its alerts, begin within the window?"""
+        return now - incident.news_at <= self.triage.group
 
     def storm(self, storm: Storm, alert: Alert, now: datetime) -> tuple[Storm, Shown]:
         """Count a new alert of the channel; in a storm only pages and SEV-1 keep a card of their own, one for each

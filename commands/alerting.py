@@ -235,7 +235,8 @@ def page(desk: Desk, request: Request, subject: Alert | Incident, rest: str) -> 
         who = [team] if team else []
     if not who:
         raise InvalidInput("person", 'Say who, and why if you like: /incident page @bob "database expert needed"')
-    return Answer(say.paging(subject, desk.paging.page(request.caller, subject, who, words.phrase(left))))
+    called = desk.paging.page(request.caller, subject, who, words.phrase(left))
+    return Answer(say.paging(subject, called, desk.clock(), request.caller.user_id))
 
 
 def escalate(desk: Desk, request: Request, subject: Alert | Incident, rest: str) -> Reply:

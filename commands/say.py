@@ -7,9 +7,10 @@ from datetime import datetime
 
 from blocks import answers
 from blocks.text import ago, counted, escape, foreign, literal
+from bot import oncall
 from bot.alerts import Taken
 from bot.incidents import Result
-from bot.models import Alert, Incident, Means, Message, Role, Silence, Status, by_means
+from bot.models import Alert, Incident, Means, Message, Paged, Role, Silence, Status, Summons, by_means
 from bot.paging import Called
 from bot.silences import Hidden
 
@@ -154,14 +155,30 @@ def rated(result: Taken) -> Message:
     return answers.say(f"*{result.alert.id}* {verb} {result.alert.severity.label}.")
 
 
-def paging(subject: Alert | Incident, called: Sequence[Called]) -> Message:
+def paging(subject: Alert | Incident, called: Sequence[Called], now: datetime, by: str) -> Message:
     """The calls are under way; what became of each is said in the thread."""
-    lines = []
-    for duty, way in called:
-        who = f"<@{duty.user_id}>" if duty.user_id else foreign(duty.name, 80)
-        by = f" by {by_means(way.means, way.why_not)}" if way and way.means is Means.MESSAGE else ""
-        lines.append(f"Paging {who} for *{subject.id}*{by}.")
-    return answers.say("\n".join(lines))
+    return answers.say("\n".join(_call(subject, each, now, by) for each in called))
+
+
+def _call(subject: Alert | Incident, call: Called, now: datetime, by: str) -> str:
+    duty, way = call.duty, call.way
+    who = f"<@{duty.user_id}>" if duty.user_id else foreign(duty.name, 80)
+    if call.before is not None:
+        return f"{who} was called {_before(call.before, call.made, now, by)} Nobody was called again."
+    how = f" by {by_means(way.means, way.why_not)}" if way and way.means is Means.MESSAGE else ""
+    return f"Paging {who} for *{subject.id}*{how}."
+
+
+def _before(asked: Summons, made: Paged | None, now: datetime, by: str) -> str:
+    """`3 s ago by @ana: PagerDuty has it.`"""
+    caller = "you" if asked.by == by else f"<@{asked.by}>"
+    if made is None or made.at < asked.at:
+        how = "the call is under way."
+    elif made.means is Means.PAGERDUTY:
+        how = "PagerDuty has it."
+    else:
+        how = "they have a direct message."
+    return f"{oncall.span(now - asked.at)} ago by {caller}: {how}"
 
 
 def escalated(subject: Alert | Incident, role: Role) -> Message:

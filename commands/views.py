@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from blocks import answers
+from blocks import answers, forms
 from blocks.ids import Input, View
 from bot.errors import InvalidInput, Overtaken
 from bot.incidents import Declaration
-from bot.models import Severity, Status
+from bot.models import EventKind, Severity, Status
 from commands import aftermath, fixing, following, say
 from commands.desk import Desk
-from commands.reply import Answer, Reply
+from commands.reply import Answer, Reply, TurnPage
 from commands.request import Request
+
+_LOOKED_BACK = 50  # lines of the timeline, for who set the severity meanwhile
 
 
 def declare(desk: Desk, request: Request) -> Reply:
@@ -34,21 +36,17 @@ def update(desk: Desk, request: Request) -> Reply:
 
 
 def severity(desk: Desk, request: Request) -> Reply:
-    """Held against what the form showed, until the person was told that it changed; then they overrule knowingly."""
-    told = f"overtaken:{request.view_id}"
-    seen = None if desk.memory.was_requested(told) else request.carried.get("severity")
+    """Held against what the form showed. Overtaken, it shows what was set meanwhile, and is held against that."""
+    caller, number, carried = request.caller, request.number, request.carried
+    chosen, why = _severity(request.form), request.form.get(Input.REASON, "")
+    seen = Severity(carried["severity"]) if carried.get("severity") else None
     try:
-        result = desk.incidents.change_severity(
-            request.caller,
-            request.number,
-            _severity(request.form),
-            request.form.get(Input.REASON, ""),
-            seen=Severity(seen) if seen else None,
-        )
+        return Answer(say.severity(desk.incidents.change_severity(caller, number, chosen, why, seen=seen)))
     except Overtaken:
-        desk.memory.claim_request(told, desk.clock())
-        raise
-    return Answer(say.severity(result))
+        incident, events, _ = desk.incidents.timeline(caller, number, limit=_LOOKED_BACK)
+        theirs = next((each for _, each in reversed(events) if each.kind is EventKind.SEVERITY), None)
+        again = {**carried, "severity": int(incident.severity)}
+        return TurnPage(forms.severity_overtaken(incident, chosen, why, again, theirs))
 
 
 def resolution(desk: Desk, request: Request) -> Reply:
@@ -124,6 +122,7 @@ VIEWS: dict[str, Callable[[Desk, Request], Reply]] = {
     View.POST_MORTEM_WAIVE: aftermath.save_waive,
     View.POST_MORTEM_ELSEWHERE: aftermath.save_elsewhere,
     View.ACTION_ITEM: following.save_action,
+    View.ACTION_ITEM_DUE: following.save_due,
     View.REASSIGN: aftermath.save_reassign,
 }
 

@@ -37,6 +37,7 @@ from bot.ports import Chat, Clock, Pager, Reached, Roster
 from bot.store import Store
 
 _SUMMARY, _WHY = 1000, 400  # why somebody is called comes through however much there is to say
+_KEYS = 2000  # of pages that are open at once
 _MESSAGE_AT_TRY = 2  # of PagerDuty: two tries take some ten seconds at most
 Subject = Alert | Incident
 
@@ -85,11 +86,22 @@ class PagingCarriers:
 
     def _tell(self, delivery: Delivery) -> Settlement:
         body = delivery.owed.body
+        if delivery.is_aside and self._is_void(delivery.owed):
+            return Settlement()
         if body["action"] == "acknowledge":
             self._pager.acknowledge(body["key"], body["by"])
         else:
             self._pager.resolve(body["key"])
         return Settlement()
+
+    def _is_void(self, row: Owed) -> bool:
+        """What stepped aside lost its place in the lane: people may be called anew for what it would end."""
+        if row.body["action"] == "acknowledge":
+            return self._subject(row.subject).awaits
+        return self._rings(row.body["key"])
+
+    def _rings(self, key: str) -> bool:
+        return key in self._store.open_page_keys(limit=_KEYS)
 
     def _page(self, delivery: Delivery) -> Settlement:
         """1. still needed? 2. who has the role now, 3. call, 4. say under the card what became of it."""
@@ -136,7 +148,7 @@ class PagingCarriers:
             text, source = subject.impact, "declared in Slack"
         why = f" ({clip(str(body['why']), _WHY)})" if body.get("why") else ""
         return Page(
-            key=self._key(subject),
+            key=_key(subject, delivery.owed),
             summary=f"{clip(text, _SUMMARY - len(why))}{why}",
             severity=subject.severity,
             service=subject.service or "unknown service",
@@ -146,10 +158,6 @@ class PagingCarriers:
             link=self._link(subject),
             details=self._details.of(subject),
         )
-
-    def _key(self, subject: Subject) -> str:
-        """The page that stands for it at the pager, so that its end ends all calls."""
-        return subject.page_keys[0] if isinstance(subject, Incident) and subject.page_keys else subject.page_key
 
     def _link(self, subject: Subject) -> str | None:
         """The card, where it stands already: a page never waits for it."""
@@ -163,6 +171,7 @@ class PagingCarriers:
         subject, why = self._subject(delivery.owed.subject), str(delivery.owed.body.get("why", ""))
         if reached.earlier_at is not None:
             return self._called_before(subject, duty, reached)
+        key = _key(subject, delivery.owed)
         before = _made_by(subject, delivery)
         paged = Paged(
             at=before.at if before else self._clock(),
@@ -173,12 +182,18 @@ class PagingCarriers:
             why_not=reached.why_not,
             call=delivery.owed.id,
         )
-        return self._paged(
+        return self._ended_meanwhile(subject, key) + self._paged(
             subject,
             paged,
+            key,
             notes.paged(subject.id, paged, why, mentions=before is None),
             notes.paged(subject.id, paged, why, mentions=False),
         )
+
+    def _ended_meanwhile(self, subject: Subject, key: str) -> Change:
+        """It ended while somebody was called, who may ring behind what ended it."""
+        goes_on = subject.is_firing if isinstance(subject, Alert) else subject.is_open
+        return Change() if goes_on or self._rings(key) else Change(owed=(owed.pager(subject, key, "resolve"),))
 
     def _meanwhile(self, delivery: Delivery, error: DeliveryError) -> Change | None:
         """A direct message to whom PagerDuty should wake; None where they have it, or nobody here is known to be it."""
@@ -204,9 +219,9 @@ class PagingCarriers:
         message = pages.page(self._words(subject, delivery), role)
         row = owed.page_message(subject, duty.user_id, message)
         said = (notes.not_paged(subject.id, paged, mentions=True), notes.not_paged(subject.id, paged, mentions=False))
-        return Change(owed=(row,)) + self._paged(subject, paged, *said)
+        return Change(owed=(row,)) + self._paged(subject, paged, _key(subject, delivery.owed), *said)
 
-    def _paged(self, subject: Subject, paged: Paged, message: Message, elsewhere: Message) -> Change:
+    def _paged(self, subject: Subject, paged: Paged, key: str, message: Message, elsewhere: Message) -> Change:
         """It is on record, and said under the card; without a mention in the incident's own channel: one is enough."""
         calls = (*(one for one in subject.paged if not paged.call or one.call != paged.call), paged)
         if isinstance(subject, Alert):
@@ -215,8 +230,7 @@ class PagingCarriers:
             if after.incident is None:
                 return change
             return change + Change(timeline=(_line(after.incident, paged, self._clock()),))
-        keys = subject.page_keys or (subject.page_key,)
-        incident = subject.changed(paged=calls, page_keys=keys)
+        incident = subject.changed(paged=calls, page_keys=tuple(dict.fromkeys([*subject.page_keys, key])))
         rows = (
             *owed_to_incident.note(incident, message, elsewhere=elsewhere),
             *owed_to_incident.cards(incident),
@@ -247,6 +261,11 @@ class PagingCarriers:
         if isinstance(subject, Alert):
             return Change(owed=self._noted(subject, message))
         return Change(owed=owed_to_incident.note(subject, message))
+
+
+def _key(subject: Subject, row: Owed) -> str:
+    """The page that it was about when it was owed; a row of an earlier version does not tell."""
+    return str(row.body.get("key") or owed.page_key(subject))
 
 
 def _is_needed(subject: Subject, role: Role, body: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.models.aftermath import ActionItem, PostMortem, PostMortemStatus, Section, SectionName
-from bot.models.alert import Alert, AlertStatus, Decision, Head, Paged, Shown, Silence, Stage, Storm, fits
+from bot.models.alert import Alert, AlertStatus, Decision, Head, Paged, Shown, Silence, Stage, Storm, Summons, fits
 from bot.models.basics import (
     MAX_SERVICE,
     MAX_TEXT,
@@ -142,6 +142,7 @@ __all__ = [
     "Status",
     "Stored",
     "Storm",
+    "Summons",
     "Suspect",
     "Target",
     "TimelineEvent",

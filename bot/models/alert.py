@@ -82,6 +82,14 @@ class Paged(Stored):
         return f"{self.role.value}{by}" if self.user_id else f"{self.name} ({self.role.value}){by}"
 
 
+class Summons(Stored):
+    """Somebody was asked for by name: `who` (their user id, or the name of whom the pager knows), by which user."""
+
+    who: str
+    by: str
+    at: datetime
+
+
 class Alert(Stored):
     """One firing of an alarm, AL-<number>. Times are aware datetimes in UTC; people are Slack user ids.
 
@@ -102,6 +110,7 @@ class Alert(Stored):
     left_at       when people resolved its incident, or its page (left_by, left_via), although it fired; reminded_at
                   when they were last told that it still does
     via           where it was acknowledged, when not in Slack (“PagerDuty, by Kim Porter”)
+    asked         who was asked for by name of late
     runbook       the automated runbook that repairs this; approval the standing one under which it starts by itself
     version       the store's: it guards every write (0: not stored yet)
     """
@@ -149,6 +158,7 @@ class Alert(Stored):
     reminded_at: datetime | None = None
     paged: tuple[Paged, ...] = ()
     called: tuple[Role, ...] = ()
+    asked: tuple[Summons, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     via: str = ""

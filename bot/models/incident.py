@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import Field
 
 from bot.errors import InvalidInput, Refused
-from bot.models.alert import Paged
+from bot.models.alert import Paged, Summons
 from bot.models.basics import Role, Severity, Stored, Value
 
 POST_MORTEM_DUE = timedelta(hours=48)
@@ -83,10 +83,12 @@ class Incident(Stored):
 
     alerts, firing  how many alerts belong to it, and how many of those still fire
     started_at      when the first of them fired; the declaration where there is none
+    fired_at        when one of them fired last, as it reached the bot
     via             where it was acknowledged, when not in Slack
     due_at          when its acknowledgement is due; missed_at when that passed
     clock_from      since when it is waited for, where not since its declaration: it was rated later
     despite         why people resolved it although alarms fired; resolved_via where, when not in Slack
+    asked           who was asked for by name of late, also for its alerts
     page_keys       the pages that stand for it at the pager
     reminded_at     when an update was last asked for
     """
@@ -115,6 +117,7 @@ class Incident(Stored):
     update: Update | None = None
     environment: str = ""
     started_at: datetime | None = None
+    fired_at: datetime | None = None
     alerts: int = 0
     firing: int = 0
     is_closed_by_alarm: bool = False
@@ -126,6 +129,7 @@ class Incident(Stored):
     resolved_via: str = ""
     paged: tuple[Paged, ...] = ()
     called: tuple[Role, ...] = ()
+    asked: tuple[Summons, ...] = ()
     page_keys: tuple[str, ...] = ()
     reminded_at: datetime | None = None
     version: int = 0
@@ -142,6 +146,11 @@ class Incident(Stored):
     def began_at(self) -> datetime:
         """When it started: with the first alarm, else with its declaration."""
         return self.started_at or self.declared_at
+
+    @property
+    def news_at(self) -> datetime:
+        """When it was declared, or one of its alerts fired last: what fires soon after that belongs to it."""
+        return max(self.fired_at or self.declared_at, self.declared_at)
 
     @property
     def page_key(self) -> str:

@@ -88,7 +88,8 @@ class Owed(Value):
     """Something owed to the world: a row of the outbox.
 
     subject   what it is about: the id of an incident, alert or storm
-    lane      rows of one lane leave one after the other; lanes run side by side
+    lane      rows of one lane leave one after the other, in the order in which they were owed; lanes run side by side,
+              the one with the most urgent row first
     pace      the rate bucket it draws from (`post:<channel>`, `edit:<card>`)
     after     a row that goes before this one
     until     when that one is waited for no longer; None: as long as it takes

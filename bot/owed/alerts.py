@@ -45,15 +45,19 @@ def _priority(alert: Alert) -> Priority:
     return Priority.TEMPLATE if alert.severity is Severity.SEV1 else Priority.NORMAL
 
 
-def note(alert: Alert, message: Message, *, while_it_waits: bool = False) -> Owed:
-    """A message under the alert's card; one for `while_it_waits` is dropped when somebody has it or it is over."""
+def note(alert: Alert, message: Message, *, while_it_waits: bool = False, presses: bool = False) -> Owed:
+    """A message under the alert's card; one for `while_it_waits` is dropped when somebody has it or it is over.
+
+    One that `presses`, since it says what people are to do by hand, is as urgent as the card.
+    """
     channel = places(alert)[0]
+    usual = Priority.NORMAL if alert.severity <= Severity.SEV2 else Priority.COMFORT  # never before its card
     return Owed(
         kind=OwedKind.POST,
         lane=f"thread:{alert.id}",
         pace=f"post:{channel}",
         subject=alert.id,
-        priority=Priority.NORMAL if alert.severity <= Severity.SEV2 else Priority.COMFORT,  # never before its card
+        priority=min(usual, _priority(alert)) if presses else usual,
         body={
             "text": message.text,
             "blocks": message.blocks,
@@ -89,33 +93,43 @@ def flood(channel: str, *, since: datetime, due: datetime) -> Owed:
     )
 
 
+def page_key(subject: Alert | Incident) -> str:
+    """The page that stands for it at the pager, so that its end ends all calls."""
+    return subject.page_keys[0] if isinstance(subject, Incident) and subject.page_keys else subject.page_key
+
+
 def page(subject: Alert | Incident, role: Role, why: str = "", **more: Any) -> Owed:
     """Somebody is to be called about it: whoever has this role by then."""
-    return _to_pager(OwedKind.PAGE, subject, {"role": role.value, "why": why, **more})
+    body = {"key": page_key(subject), "role": role.value, "why": why, **more}
+    return _to_pager(OwedKind.PAGE, subject, body["key"], body)
 
 
 def page_by_name(subject: Alert | Incident, duty: Duty, why: str) -> Owed:
-    """Somebody is wanted by name; nobody else's page is waited for."""
+    """Somebody is wanted by name; nobody else's page is waited for. While one call waits for the pager, another would
+    ring as soon as that."""
     row = page(subject, Role.ASKED, why, name=duty.name, user=duty.user_id, email=duty.email)
-    return row.model_copy(update={"lane": f"{row.lane}:{duty.name}"})
+    lane = f"{row.lane}:{duty.user_id or duty.name}"
+    return row.model_copy(update={"lane": lane, "coalesce": lane})
 
 
 def page_message(subject: Alert | Incident, user: str, message: Message) -> Owed:
     """The direct message that pages while the pager does not."""
-    row = _to_pager(OwedKind.POST, subject, {"text": message.text, "blocks": message.blocks, "channel": user})
-    return row.model_copy(update={"lane": f"page:{user}", "pace": f"post:{user}"})
+    body = {"text": message.text, "blocks": message.blocks, "channel": user}
+    row = _to_pager(OwedKind.POST, subject, f"{user}:{subject.id}", body)
+    return row.model_copy(update={"pace": f"post:{user}"})
 
 
 def pager(subject: Alert | Incident, key: str, action: str, by: str = "") -> Owed:
     """The pager is to know that a page was acknowledged or is over; `by` in words."""
-    return _to_pager(OwedKind.PAGER, subject, {"key": key, "action": action, "by": by})
+    return _to_pager(OwedKind.PAGER, subject, key, {"key": key, "action": action, "by": by})
 
 
-def _to_pager(kind: OwedKind, subject: Alert | Incident, body: dict[str, Any]) -> Owed:
-    """All that the pager hears about it, in one lane and as urgent: a lane keeps the order only among equals."""
+def _to_pager(kind: OwedKind, subject: Alert | Incident, key: str, body: dict[str, Any]) -> Owed:
+    """All that the pager hears of one page, whether by its alert or by its incident, is in one lane: what was resolved
+    rings again, and what rings is resolved, in the order in which it happened."""
     return Owed(
         kind=kind,
-        lane=f"page:{subject.id}",
+        lane=f"page:{key}",
         pace=f"{kind.value}:{subject.id}",
         subject=subject.id,
         priority=Priority.URGENT if subject.severity is Severity.SEV1 else Priority.PAGE,

@@ -73,11 +73,17 @@ def _card(
 
 
 def note(
-    incident: Incident, message: Message, *, broadcast: bool = False, elsewhere: Message | None = None
+    incident: Incident,
+    message: Message,
+    *,
+    broadcast: bool = False,
+    presses: bool = False,
+    elsewhere: Message | None = None,
 ) -> tuple[Owed, ...]:
     """A message under the card, and it, or what is said `elsewhere`, in the incident's own channel where it has one.
 
-    A broadcast one is read in the operations channel too, so it keeps its place among the templates there.
+    A broadcast one is read in the operations channel too, so it keeps its place among the templates there. One that
+    `presses`, since it says what people are to do by hand, does not wait behind what is only told.
     """
     rows = [
         Owed(
@@ -85,7 +91,7 @@ def note(
             lane="ops" if broadcast else f"thread:{incident.number}",
             pace="post:ops",
             subject=incident.id,
-            priority=Priority.TEMPLATE if broadcast else Priority.NORMAL,
+            priority=Priority.TEMPLATE if broadcast or presses else Priority.NORMAL,
             body={"text": message.text, "blocks": message.blocks, "thread": True, "broadcast": broadcast},
         )
     ]

@@ -75,7 +75,8 @@ def joined(alert: Alert, incident: Incident, now: datetime) -> Change:
     unless it is worse: then the incident becomes as bad, and people are paged again."""
     is_worse = worsens(alert, incident)
     keys = (*incident.page_keys, *([alert.page_key] if alert.pages else []))
-    values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1, "page_keys": keys}
+    values: dict[str, Any] = {"alerts": incident.alerts + 1, "firing": incident.firing + 1, "fired_at": now}
+    values["page_keys"] = keys
     timeline = [_alarm(incident, alert.fired_at, f"{alert.id} fires: {shown_as.summary(alert)}")]
     rows = [*owed_to_incident.cards(incident)]
     if is_worse:
@@ -143,7 +144,10 @@ def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now:
     if incident is None or not (incident.is_open or incident.is_closed_by_alarm):
         due = alert.due_at - alert.waits_since + now if alert.due_at else None
         fresh = {"incident": None, "acknowledged_at": None, "acknowledged_by": None, "via": ""}
-        after = after.changed(**fresh, due_at=due, missed_at=None, called=(), paged=())
+        after = after.changed(**fresh, due_at=due, missed_at=None, called=(), paged=(), asked=())
+        if incident is not None:
+            alone = Decision(stage=Stage.GROUPING, outcome="own card", reason=f"{incident.id}, its incident, is over")
+            after = after.changed(decisions=after.with_decisions(alone))
         pages = (owed.page(after, Role.PRIMARY, "fires again"),) if after.pages else ()
         return Change(alerts=(after,), owed=(*_edits(after), *pages)) + deadlines.of_alert(after, policy)
     back = Change(alerts=(after,), owed=_edits(after)) + _back_on(incident, after, now)
@@ -153,7 +157,7 @@ def returned(alert: Alert, incident: Incident | None, change: AlarmChanged, now:
 
 
 def _back_on(incident: Incident, alert: Alert, now: datetime) -> Change:
-    counted = incident.changed(firing=incident.firing + 1)
+    counted = incident.changed(firing=incident.firing + 1, fired_at=now)
     line = _alarm(incident, alert.fired_at if not alert.returned else alert.returned[-1], f"{alert.id} fires again")
     if incident.is_open:
         return Change(incidents=(counted,), timeline=(line,), owed=owed_to_incident.cards(counted))
@@ -244,13 +248,15 @@ def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy
         one.changed(lead=heir.number) for one in group if one.lead == alert.number and one.number != heir.number
     )
     rows = owed.cards(leader, is_first=not heir.has_stood) if leader.has_stood else ()
+    if alert.pages and not alert.paged:  # a call that is still on its way is not made for what is over
+        rows = (*rows, owed.page(leader, Role.PRIMARY))
     return Change(alerts=(leader, *others), owed=rows) + deadlines.of_alert(leader, policy)
 
 
 def _one_less(incident: Incident, alert: Alert, now: datetime, policy: Policy) -> Change:
     """One alert of the incident is over; the last one ends it."""
     counted = incident.changed(firing=max(incident.firing - 1, 0))
-    line = _alarm(incident, alert.over_at or now, f"{alert.id} is OK: {shown_as.over_summary(alert)}")
+    line = _alarm(incident, alert.over_at or now, f"{alert.id} is over: {shown_as.over_summary(alert)}")
     change = Change(incidents=(counted,), timeline=(line,), owed=owed_to_incident.cards(counted))
     if counted.firing or not counted.is_open:
         return change
@@ -304,10 +310,12 @@ def opened(alerts: Sequence[Alert], number: int, now: datetime, by: By, commande
         via=by.via,
         environment=worst.environment,
         started_at=min(one.fired_at for one in alerts),
+        fired_at=max(one.received_at for one in alerts),
         alerts=len(alerts),
         firing=len(alerts),
         page_keys=tuple(dict.fromkeys(one.page_key for one in alerts if one.pages)),
         paged=pages_of(alerts),
+        asked=tuple(asked for one in alerts for asked in one.asked),
     )
 
 
@@ -338,8 +346,10 @@ def added(alerts: Sequence[Alert], incident: Incident) -> Change:
     after = incident.changed(
         alerts=incident.alerts + len(fresh),
         firing=incident.firing + len(fresh),
+        fired_at=max([incident.news_at, *(one.received_at for one in fresh)]),
         severity=min(incident.severity, *(one.severity for one in alerts)),
         page_keys=keys,
+        asked=(*incident.asked, *(asked for one in fresh for asked in one.asked)),
     )
     lines = tuple(_alarm(incident, one.fired_at, f"{one.id} fires: {shown_as.summary(one)}") for one in fresh)
     return Change(incidents=(after,), timeline=lines, owed=owed_to_incident.cards(after))

@@ -80,9 +80,7 @@ def change_severity(
 def need_seen(incident: Incident, seen: Severity | None) -> None:
     """Raises Overtaken when the severity is another by now than the person saw when choosing."""
     if seen is not None and incident.severity is not seen:
-        raise Overtaken(
-            "severity", f"Somebody set {incident.severity.label} while you were choosing. Submit again to overrule it."
-        )
+        raise Overtaken("severity", f"Somebody set {incident.severity.label} while you were choosing.")
 
 
 def set_status(incident: Incident, now: datetime, by: str, *, status: Status) -> Change | None:
@@ -184,6 +182,7 @@ def merge(incident: Incident, target: Incident, now: datetime, by: str) -> Chang
         firing=target.firing + incident.firing,
         page_keys=tuple(dict.fromkeys([*target.page_keys, *incident.page_keys])),
         started_at=min(started, default=None) if target.started_at else None,
+        fired_at=max(target.news_at, incident.news_at),
     )
     message = notes.merged(after, target, by)
     return Change(

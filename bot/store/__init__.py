@@ -161,10 +161,8 @@ class Store(Protocol):
         """Firing alerts that stand under this one's card, the oldest first."""
         ...
 
-    def count_led_by(self, number: int) -> int: ...
-
-    def newest_alert_of(self, incident: int) -> Alert | None:
-        """The alert that joined this incident last."""
+    def count_led_by(self, number: int) -> tuple[int, int]:
+        """How many firing alerts stand under this one, and how many of them have a card there."""
         ...
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
@@ -364,6 +362,10 @@ class Store(Protocol):
 
     def troubles(self, subject: str) -> list[Trouble]:
         """What is owed for this incident or alert and has failed at least once."""
+        ...
+
+    def post_mortem_troubles(self, limit: int) -> list[tuple[str, Trouble]]:
+        """The same of all post-mortems, each with the id of its own."""
         ...
 
     def failing(self) -> set[OwedKind]:

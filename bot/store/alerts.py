@@ -62,13 +62,10 @@ class AlertRows:
     def alerts_led_by(self, number: int, limit: int = 1000) -> list[Alert]:
         return self._alerts("lead = ? AND is_firing = 1 ORDER BY number LIMIT ?", [number, limit])
 
-    def count_led_by(self, number: int) -> int:
-        row = self._db.row("SELECT COUNT(*) AS n FROM alerts WHERE lead = ? AND is_firing = 1", [number])
-        return int(row["n"]) if row else 0
-
-    def newest_alert_of(self, incident: int) -> Alert | None:
-        found = self._alerts("incident = ? ORDER BY number DESC LIMIT 1", [incident])
-        return found[0] if found else None
+    def count_led_by(self, number: int) -> tuple[int, int]:
+        counts = "SELECT COUNT(*) AS n, TOTAL(has_card) AS shown FROM alerts WHERE lead = ? AND is_firing = 1"
+        row = self._db.row(counts, [number])
+        return (int(row["n"]), int(row["shown"])) if row else (0, 0)
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
         return self._alerts("incident = ? ORDER BY number LIMIT ?", [number, limit])

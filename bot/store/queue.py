@@ -26,7 +26,11 @@ _ANY = (
     "SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting') "
     "OR EXISTS (SELECT 1 FROM outbox WHERE state = 'aside')"
 )
-_HEAD = "SELECT * FROM outbox WHERE state = 'waiting' AND lane = ? ORDER BY priority, seq LIMIT 1"
+# A lane leaves in order, and is as urgent as the most urgent row in it.
+_HEAD = """
+SELECT outbox.*, (SELECT MIN(priority) FROM outbox WHERE state = 'waiting' AND lane = ?) AS urgency
+FROM outbox WHERE state = 'waiting' AND lane = ? ORDER BY seq LIMIT 1
+"""
 _BUSY = "SELECT lane FROM outbox WHERE claimed_until > ? AND state IN ('waiting', 'aside')"
 _ASIDE = "SELECT * FROM outbox WHERE state = 'aside' AND due_at <= ? ORDER BY due_at LIMIT ?"
 _CLAIM = """
@@ -65,8 +69,8 @@ class Queue:
     def _heads(self) -> list[Row]:
         heads = []
         for lane in self._db.rows(_LANES):
-            heads += self._db.rows(_HEAD, [lane["lane"]])
-        return sorted(heads, key=lambda row: (row["priority"], row["seq"]))
+            heads += self._db.rows(_HEAD, [lane["lane"], lane["lane"]])
+        return sorted(heads, key=lambda row: (row["urgency"], row["seq"]))
 
     def _ready(self, row: Row, now: datetime) -> bool:
         return row["due_at"] <= stamp(now) and not self._is_held(row, now)
@@ -129,16 +133,15 @@ class Queue:
             "WHERE subject = ? AND state <> 'done' AND error <> '' ORDER BY seq",
             [subject],
         )
-        return [
-            Trouble(
-                kind=OwedKind(row["kind"]),
-                error=row["error"],
-                attempts=row["attempts"],
-                is_aside=row["state"] == "aside",
-                is_given_up=row["state"] == "failed",
-            )
-            for row in rows
-        ]
+        return list(map(_trouble, rows))
+
+    def post_mortem_troubles(self, limit: int) -> list[tuple[str, Trouble]]:
+        rows = self._db.rows(
+            "SELECT subject, kind, error, attempts, state FROM outbox "
+            "WHERE subject >= 'PM-' AND subject < 'PM.' AND state <> 'done' AND error <> '' ORDER BY subject LIMIT ?",
+            [limit],
+        )
+        return [(row["subject"], _trouble(row)) for row in rows]
 
     def failing(self) -> set[OwedKind]:
         rows = self._db.rows(
@@ -172,16 +175,20 @@ class Queue:
     def finish_timer(self, timer: Timer) -> None:
         self._db.write("DELETE FROM timers WHERE id = ?", [timer.id])
 
-    def _is_owed_already(self, key: str, now: datetime) -> bool:
-        """A row that waits will show the newest state; one set aside is tried again now, since something changed."""
-        waiting = "SELECT 1 AS one FROM outbox WHERE coalesce = ? AND state = 'waiting' AND claimed_until IS NULL"
-        if self._db.row(waiting, [key]):
+    def _is_owed_already(self, owed: Owed, now: datetime) -> bool:
+        """A row that waits will show the newest state, as urgently as that is; one set aside is tried again now, since
+        something changed."""
+        waiting = (
+            "UPDATE outbox SET priority = MIN(priority, ?) WHERE coalesce = ? AND state = 'waiting' "
+            "AND claimed_until IS NULL"
+        )
+        if self._db.write(waiting, [int(owed.priority), owed.coalesce]):
             return True
         aside = "UPDATE outbox SET due_at = ? WHERE coalesce = ? AND state = 'aside' AND claimed_until IS NULL"
-        return self._db.write(aside, [stamp(now), key]) > 0
+        return self._db.write(aside, [stamp(now), owed.coalesce]) > 0
 
     def _owe(self, owed: Owed, now: datetime) -> None:
-        if owed.coalesce and self._is_owed_already(owed.coalesce, now):
+        if owed.coalesce and self._is_owed_already(owed, now):
             return
         values: dict[str, Any] = owed.model_dump(mode="json", exclude={"body", "not_before", "until"})
         due = max(now, owed.not_before) if owed.not_before else now
@@ -222,6 +229,16 @@ def _delivery(row: Row) -> Delivery:
         is_aside=row["state"] == "aside",
         created_at=moment(row["created_at"]),
         error=row["error"],
+    )
+
+
+def _trouble(row: Row) -> Trouble:
+    return Trouble(
+        kind=OwedKind(row["kind"]),
+        error=row["error"],
+        attempts=row["attempts"],
+        is_aside=row["state"] == "aside",
+        is_given_up=row["state"] == "failed",
     )
 
 

@@ -337,3 +337,9 @@ def m016_homes(db: Database) -> None:
     """Who had App Home open when; and alerts in a thread have a card too."""
     db.table("homes").create({"user": str, "team": str, "opened_at": str}, pk="user", not_null={"opened_at"})
     db.execute("UPDATE alerts SET has_card = 1 WHERE has_card = 0 AND data ->> 'shown' = 'thread'")
+
+
+@MIGRATIONS()
+def m017_lanes(db: Database) -> None:
+    """What waits in a lane leaves in the order in which it was owed."""
+    db.execute("CREATE INDEX outbox_order ON outbox (lane, seq) WHERE state = 'waiting'")

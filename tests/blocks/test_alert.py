@@ -235,10 +235,17 @@ def test_whom_to_call_by_hand_is_mentioned_where_it_is_a_person() -> None:
     assert all("<@" not in each["text"] for each in elements(message.blocks, "text")), "not as bare characters"
 
 
-@pytest.mark.parametrize(("grouped", "said"), [(1, "1 more alert of this"), (12, "12 more alerts of this")])
-def test_a_card_that_stands_for_a_group_counts_the_others(grouped: int, said: str) -> None:
-    assert said in shown(alert(), grouped=grouped)
-    assert "Acknowledge takes all" in shown(alert(), grouped=grouped)
+@pytest.mark.parametrize(
+    ("grouped", "in_thread", "said"),
+    [
+        (1, 1, "1 more alert of this service in the thread; Acknowledge takes all."),
+        (12, 12, "12 more alerts of this service in the thread; Acknowledge takes all."),
+        (12, 0, "12 more alerts of this service without a card; Acknowledge takes all."),
+        (12, 2, "12 more alerts of this service, 2 in the thread and 10 without a card; Acknowledge takes all."),
+    ],
+)
+def test_a_card_that_stands_for_a_group_counts_the_others(grouped: int, in_thread: int, said: str) -> None:
+    assert said in shown(alert(), grouped=grouped, in_thread=in_thread)
 
 
 def test_the_newest_reason_for_the_severity_is_told_and_a_person_in_it_is_one() -> None:

@@ -198,7 +198,8 @@ MESSAGES: dict[Callable[..., Message], tuple[st.SearchStrategy[Any], ...]] = {
     action_items.added: (aftermath.items, named(is_tracked=st.booleans())),
     action_items.reminder: (aftermath.told, st.just(NOW), st.just(NOW.date())),
     action_items.became: (aftermath.subjects, st.just(ANA), st.none() | st.just(NOW)),
-    action_items.nobody: (aftermath.subjects, st.just("nobody owns it"), st.sampled_from(["", URL])),
+    action_items.unowned: (aftermath.unowned,),
+    action_items.moved: (aftermath.items, aftermath.items, st.just(ANA)),
     action_items.overdue: (aftermath.late, st.sampled_from([0, 7]), st.just(NOW)),
     digest.posted: (digests.digests(), st.sampled_from([None, ANA])),
     digest.shown: (digests.digests(),),
@@ -241,6 +242,7 @@ VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] =
     forms.declare: (drafts, carried),
     forms.update: (incidents(), carried, texts),
     forms.severity: (incidents(), carried),
+    forms.severity_overtaken: (incidents(), st.sampled_from(Severity), texts, carried, st.none() | events),
     forms.resolution: (incidents(), carried),
     forms.add_to_timeline: (some, st.none(), texts, carried),
     timeline.page: (incidents(), pages | long_page, st.integers(0, 10**6)),
@@ -268,6 +270,7 @@ VIEWS: dict[Callable[..., dict[str, Any]], tuple[st.SearchStrategy[Any], ...]] =
     postmortem.elsewhere: (incidents(), carried),
     postmortem.reassign: (st.sampled_from(["PM-999999999", "AI-3"]), st.sampled_from([None, ANA]), carried),
     action_items.form: (some, st.none(), texts, carried),
+    action_items.due_form: (aftermath.items, carried),
     forms.choose_revision: (fixes.choices, texts, carried, texts),
     forms.choose_runbook: (st.dictionaries(texts.filter(fits_an_option), texts, min_size=1), carried, texts),
 }
@@ -275,7 +278,14 @@ OUR_WORDS = {answers.say, answers.help_page, answers.help_on}
 """Messages in which nothing foreign is: tested with the words that we have for them."""
 PARTS = {forms.incident_option, forms.about, card.buttons, card.shows_paged, card.title, card.summary}
 PARTS_OF_TIMELINE = {timeline.line, timeline.tail, timeline.listing}
-PARTS_OF_AFTERMATH = {action_items.named, postmortem.title, postmortem.action, postmortem.filing, postmortem.editing}
+PARTS_OF_AFTERMATH = {
+    action_items.named,
+    action_items.other_day,
+    postmortem.title,
+    postmortem.action,
+    postmortem.filing,
+    postmortem.editing,
+}
 PARTS_OF_PAGES = {paging.of_alert, paging.of_incident}
 PARTS_OF_ALERTS = {
     alert_card.title,
@@ -462,6 +472,7 @@ def alarming(typed: str) -> alert_card.AlertFacts:
         ]
         * 5,
         grouped=999_999,
+        in_thread=99_999,
         children=(typed,) * 100,
         silence=typed,
         to_call=typed,
@@ -559,6 +570,9 @@ ASKING: dict[str, Callable[[str], dict[str, Any]]] = {
     "declare": lambda typed: forms.declare(forms.DeclareDraft(ANA, typed, typed, None, [typed] * 20), {}),
     "update": lambda typed: forms.update(about(typed), {}, typed),
     "severity": lambda typed: forms.severity(about(typed), {}),
+    "severity_overtaken": lambda typed: forms.severity_overtaken(
+        about(typed), Severity.SEV4, typed, {}, event(text=typed)
+    ),
     "resolution": lambda typed: forms.resolution(over(typed), {}),
     "add": lambda typed: forms.add_to_timeline([about(typed)], about(typed), typed, {}),
     "timeline": lambda typed: timeline.page(about(typed), [(1, event(text=typed))] * (timeline.PAGE + 1), 99),

@@ -42,6 +42,7 @@ from tests.bot.alerting import (
     NO_DATA,
     OK,
     Shop,
+    claimed,
     claimed_of,
     owed,
 )
@@ -158,8 +159,7 @@ def test_news_of_the_page_of_a_merged_or_cancelled_incident_is_no_error(shop: Sh
 # -- what the pager hears
 
 
-def test_all_that_the_pager_hears_of_an_incident_is_as_urgent_as_its_page(shop: Shop) -> None:
-    """A lane keeps the order of its rows only among equals."""
+def test_all_that_the_pager_hears_of_an_incident_is_in_one_lane(shop: Shop) -> None:
     incident = shop.incidents.declare(ANA, Declaration("search", "it is slow", Severity.SEV1))
     key = shop.store.incident(incident.number).page_key
     shop.store.save(Change(incidents=(shop.store.incident(1).changed(page_keys=(key,)),)), shop.now)
@@ -167,7 +167,45 @@ def test_all_that_the_pager_hears_of_an_incident_is_as_urgent_as_its_page(shop: 
     shop.incidents.resolve(ANA, 1, "it was the cache")
     rows = owed(shop, OwedKind.PAGE, OwedKind.PAGER)
     assert [json.loads(row["body"]).get("action") for row in rows][-2:] == ["acknowledge", "resolve"]
-    assert {(row["lane"], row["priority"]) for row in rows} == {("page:INC-1", Priority.URGENT)}
+    assert {(row["lane"], row["priority"]) for row in rows} == {("page:aiops-INC-1", Priority.URGENT)}
+
+
+def pager_hears(shop: Shop) -> list[str]:
+    """In the order in which it leaves; what it is told while it was down."""
+    heard = []
+    for each in claimed(shop):
+        if each.owed.kind in (OwedKind.PAGE, OwedKind.PAGER):
+            heard.append(each.owed.body.get("action") or f"page {each.owed.subject}")
+        shop.store.settle(each, shop.now)
+    return heard
+
+
+def test_a_page_for_what_became_worse_does_not_overtake_the_end_of_the_one_before(shop: Shop) -> None:
+    number = shop.fires(LATENCY).number
+    for severity in (Severity.SEV3, Severity.SEV1):
+        shop.now += timedelta(seconds=5)
+        shop.alerts.change_severity(ANA, number, severity)
+    assert pager_hears(shop) == ["page AL-1", "resolve", "page AL-1"]
+
+
+def test_what_ends_a_page_with_its_incident_goes_before_the_page_of_the_alarm_that_is_back(shop: Shop) -> None:
+    shop.alerts.acknowledge(ANA, shop.fires(LATENCY).number)
+    for state in (OK, FIRES):
+        shop.now += timedelta(seconds=5)
+        shop.hear(LATENCY, state)
+    assert pager_hears(shop) == ["page AL-1", "acknowledge", "resolve", "page AL-1"]
+
+
+def test_a_page_that_was_still_on_its_way_is_made_for_the_alert_that_takes_its_place(shop: Shop) -> None:
+    shop.fires(ERRORS)
+    shop.now += timedelta(seconds=5)
+    heir = shop.fires(LATENCY)
+    shop.now += timedelta(seconds=5)
+    shop.hear(ERRORS, OK)
+    keys = {each.owed.subject: each.owed.body["key"] for each in claimed_of(shop, OwedKind.PAGE)}
+    assert keys == {"AL-1": "aiops-AL-1"}, "one page, one lane"
+    (waits,) = [row for row in owed(shop, OwedKind.PAGE) if row["subject"] == heir.id]
+    assert json.loads(waits["body"])["key"] == "aiops-AL-1"
 
 
 # -- what a route says about paging

@@ -33,6 +33,8 @@ from bot.models import (
     Shown,
 )
 from bot.outbox import Outbox
+from bot.owed.alerts import note
+from bot.planning import noted
 from bot.signals import (
     Deployment,
     DeploymentState,
@@ -215,6 +217,32 @@ def test_a_new_incident_overtakes_the_cards_that_wait_for_its_channel(shop: Shop
     assert kinds[:2] == [OwedKind.DECLARED, OwedKind.CARD]
     severities = [shop.store.alert(int(row.subject[3:])).severity for row in left if row.kind is OwedKind.ALERT]
     assert severities == sorted(severities)
+
+
+def test_what_is_to_be_done_by_hand_does_not_wait_behind_what_a_storm_is_told(shop: Shop) -> None:
+    for each in range(6):
+        alert = shop.fires(f"prod-shop{each:02}-latency-high")
+        shop.store.save(Change(owed=(note(alert, Message("Paged somebody", [])),)), shop.now)
+    worse = shop.fires(SEARCH)
+    steps = noted(shop.store, worse, Message("By hand", []), presses=True)
+    shop.store.save(Change(owed=steps), shop.now)
+    left = []
+    for delivery in claimed(shop):
+        left.append(delivery.owed)
+        shop.store.settle(delivery, shop.now)
+    shown = [row.body.get("text") or row.subject for row in left if row.pace == "post:ops"]
+    assert shown[:2] == [worse.id, "By hand"]
+
+
+def test_a_card_says_of_how_many_a_storm_hides_no_card(stormy: Shop) -> None:
+    cards = AlertCards(stormy.store, stormy.rules, Config())
+    lead = stormy.fires(LATENCY)
+    stormy.fires(CPU)
+    storm(stormy, 4)
+    for name in ("prod-checkout-disk-high", "prod-checkout-queue-high"):
+        stormy.fires(name)
+    facts = cards.facts(stormy.store.alert(lead.number))
+    assert (facts.grouped, facts.in_thread) == (3, 1)
 
 
 def test_what_a_storm_brings_is_not_investigated_one_by_one(stormy: Shop) -> None:

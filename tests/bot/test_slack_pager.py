@@ -260,7 +260,7 @@ def test_without_the_scope_nobody_is_found_and_that_is_told_once(
     assert world.people.by_email("bob@shop.example") is None
     assert caplog.text.count("users:read.email") == 1
     assert world.people.email(BOB) is None
-    assert world.people.name(BOB) == "bob"
+    assert world.people.name(BOB) == "Bob Okafor"
 
 
 def test_a_failure_is_no_answer(world: World) -> None:
@@ -273,17 +273,17 @@ def test_a_failure_is_no_answer(world: World) -> None:
 
 def test_names_and_addresses_come_from_one_call(world: World) -> None:
     assert world.people.email(BOB) == "bob@shop.example"
-    assert world.people.name(BOB) == "bob"
+    assert world.people.name(BOB) == "Bob Okafor"
     assert world.calls("users.info") == 1
 
 
 def test_an_old_profile_serves_while_slack_does_not_answer(world: World, later: Later) -> None:
-    assert world.people.name(BOB) == "bob"
+    assert world.people.name(BOB) == "Bob Okafor"
     later.ahead = 4000
     world.control("fault", method="users.info", kind="drop_before", times=2)
-    assert world.people.name(BOB) == "bob"
+    assert world.people.name(BOB) == "Bob Okafor"
     assert world.people.email(BOB) == "bob@shop.example"
-    assert world.people.name(BOB) == "bob"
+    assert world.people.name(BOB) == "Bob Okafor"
 
 
 def test_who_cannot_be_named_is_called_by_their_id(world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -159,7 +159,6 @@ def _ask(store: SqliteStore) -> None:
     store.leads_of("prod/checkout-api")
     store.alerts_led_by(1)
     store.count_led_by(1)
-    store.newest_alert_of(1)
     store.alerts_of_incident(1)
     store.alerts_silenced_by("s")
     store.alerts_under(1)

@@ -216,7 +216,7 @@ def test_an_alert_joins_the_open_incident_of_its_service(
 
 
 def test_the_window_of_an_incident_starts_anew_with_each_of_its_alerts() -> None:
-    around = Around(after(3000), {}, incident=incident(4), newest=fellow(incident=4, received_at=after(2000)))
+    around = Around(after(3000), {}, incident=incident(4, fired_at=after(2000)))
     assert decided("prod-shop-x-low", around).incident == 4
 
 

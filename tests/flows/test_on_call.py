@@ -218,7 +218,7 @@ def test_a_person_is_called_by_name(duty: Site) -> None:
     wait_for(lambda: paged(duty) == [BOB, CY], "Cy was paged")
     assert "asks: database expert needed" in pages(duty)[-1][1]
     note = duty.ops.expect("database expert needed", thread_ts=card.ts)
-    assert "📟 Paged <@U0CY> (asked for by name) for AL-1 by direct message: ana asks" in mentions(note)
+    assert "📟 Paged <@U0CY> (asked for by name) for AL-1 by direct message: Ana Duarte asks" in mentions(note)
 
 
 def test_nobody_of_that_name(duty: Site) -> None:
@@ -230,7 +230,7 @@ def test_nobody_of_that_name(duty: Site) -> None:
     duty.world.bob.run("/incident page AL-1 <@U0CY>")
     duty.world.bob.told("Paging <@U0CY> for *AL-1*")
     wait_for(lambda: paged(duty) == [BOB, CY], "Cy was paged")
-    assert "bob asks for you" in pages(duty)[-1][1]
+    assert "Bob Okafor asks for you" in pages(duty)[-1][1]
 
 
 def test_nobody_is_called_for_what_is_over(duty: Site) -> None:

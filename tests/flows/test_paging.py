@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -441,14 +442,85 @@ def timeline(duty: Site) -> str:
 def test_somebody_called_by_name_is_paged_each_time(duty: Site, who: str, called: str) -> None:
     card = declared(duty)
     for number in (1, 2):
-        duty.advance(10)
+        duty.advance(121)
         duty.world.bob.run(f"/incident page {who} look {number}")
-        duty.ops.expect(f"(asked for by name) for INC-1 by PagerDuty: bob asks: look {number}", thread_ts=card.ts)
+        duty.ops.expect(
+            f"(asked for by name) for INC-1 by PagerDuty: Bob Okafor asks: look {number}", thread_ts=card.ts
+        )
         duty.quiet()
     assert duty.called() == ["Bob", called, called]
     assert timeline(duty).count("asked for by name, by PagerDuty") == 2
     duty.world.ana.run("/incident resolve found it")
     duty.all_resolved()
+
+
+@pytest.mark.parametrize("who", ["<@U0CY>", "<@U0BOB>", '"Shop on-call"'], ids=["a person", "on call", "a team"])
+def test_asked_for_by_several_within_two_minutes_they_are_called_once(duty: Site, who: str) -> None:
+    card = declared(duty)
+    duty.advance(10)
+    duty.world.ana.run(f"/incident page {who} now")
+    duty.world.ana.told("Paging")
+    duty.ops.expect("(asked for by name) for INC-1 by PagerDuty: Ana Duarte asks: now", thread_ts=card.ts)
+    duty.quiet()
+    duty.advance(3)
+    duty.world.ana.run(f"/incident page {who} now")
+    assert "3 s ago by you: PagerDuty has it. Nobody was called again." in duty.world.ana.told("was called").text
+    duty.world.cy.run(f"/incident page {who} we need them")
+    assert "ago by <@U0ANA>: PagerDuty has it. Nobody was called again." in duty.world.cy.told("was called").text
+    duty.quiet()
+    assert len(duty.called()) == 2, "Bob for the SEV-1, and whom Ana asked for"
+    assert timeline(duty).count("asked for by name, by PagerDuty") == 1
+
+
+def test_asked_for_by_two_at_once_they_are_called_once(duty: Site) -> None:
+    declared(duty)
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(lambda person: person.run("/incident page <@U0CY> now"), (duty.world.ana, duty.world.bob)))
+    told = sorted(person.told("<@U0CY>").text for person in (duty.world.ana, duty.world.bob))
+    assert told[0].startswith("<@U0CY> was called 0 s ago by <@")
+    assert told[1].startswith("Paging <@U0CY> for *INC-1*.")
+    wait_for(lambda: "Cy" in duty.called(), "Cy was paged")
+    duty.quiet()
+    assert duty.called() == ["Bob", "Cy"]
+
+
+def test_asked_for_on_an_alert_and_on_its_incident_they_are_called_once(duty: Site) -> None:
+    duty.taken(NAME, ago=30)
+    duty.world.bob.run('/incident page <@U0CY> "database expert needed"')
+    duty.world.bob.told("Paging <@U0CY> for *INC-1*")
+    wait_for(lambda: "Cy" in duty.called(), "Cy was paged")
+    duty.quiet()
+    duty.world.ana.run("/incident page AL-1 <@U0CY> look")
+    assert "by <@U0BOB>: PagerDuty has it." in duty.world.ana.told("<@U0CY> was called").text
+    duty.quiet()
+    assert duty.called().count("Cy") == 1
+
+
+def test_asked_for_on_an_alert_they_are_not_called_again_for_the_incident_that_it_becomes(duty: Site) -> None:
+    card = duty.fires(NAME)
+    duty.quiet()
+    duty.world.ana.run("/incident page AL-1 <@U0CY> look")
+    wait_for(lambda: "Cy" in duty.called(), "Cy was paged")
+    duty.quiet()
+    duty.world.bob.click(duty.now(card), "Acknowledge")
+    duty.ops.expect("INC-1 · SEV-1")
+    duty.world.bob.run("/incident page INC-1 <@U0CY> look")
+    duty.world.bob.told("<@U0CY> was called")
+    duty.quiet()
+    assert duty.called().count("Cy") == 1
+
+
+def test_while_pagerduty_is_down_a_repeated_call_does_not_ring_twice_afterwards(duty: Site) -> None:
+    declared(duty)
+    duty.pd.control("fault", path="/incidents", kind="error", status=503, times=None)
+    for _ in (1, 2):
+        duty.world.ana.run("/incident page <@U0CY> now")
+        duty.advance(121)
+    assert duty.called() == ["Bob"]
+    duty.pd.control("faults/clear")
+    wait_for(lambda: "Cy" in duty.called(), "Cy was paged")
+    duty.quiet()
+    assert duty.called() == ["Bob", "Cy"]
 
 
 @pytest.mark.parametrize(
@@ -459,7 +531,7 @@ def test_a_call_by_name_whose_answer_was_lost_pages_once(duty: Site, who: str, c
     path = "/incidents" + way.format(duty.incidents("aiops-INC-1")[0]["id"])
     duty.pd.control("fault", path=path, kind="drop_after", method="POST", times=1)
     duty.world.ana.run(f"/incident page {who} now")
-    duty.ops.expect("for INC-1 by PagerDuty: ana asks: now", thread_ts=card.ts)
+    duty.ops.expect("for INC-1 by PagerDuty: Ana Duarte asks: now", thread_ts=card.ts)
     duty.quiet()
     assert duty.called() == ["Bob", called]
 
@@ -471,7 +543,7 @@ def test_escalating_by_hand_calls_also_who_has_another_role(empty_duty: Site) ->
     for role in ("secondary", "team lead", "engineering manager"):
         duty.world.ana.run("/incident escalate")
         duty.world.ana.told(f"Calling the {role} for *INC-1* now")
-        duty.ops.expect(f"({role}) for INC-1 by PagerDuty: escalated by ana", thread_ts=card.ts)
+        duty.ops.expect(f"({role}) for INC-1 by PagerDuty: escalated by Ana Duarte", thread_ts=card.ts)
         duty.quiet()
     assert duty.called() == ["Bob", "Cy", "Dee", "Dee"]
 
@@ -482,7 +554,7 @@ def test_several_are_called_at_once(duty: Site) -> None:
     duty.world.bob.told("Paging <@U0DEE> for *INC-1*")
     wait_for(lambda: sorted(duty.called()) == ["Bob", "Cy", "Dee"], "both were paged")
     duty.quiet()
-    assert all("bob asks: db is down" in title for title in requests(duty))
+    assert all("Bob Okafor asks: db is down" in title for title in requests(duty))
 
 
 def requests(duty: Site) -> list[str]:
@@ -526,7 +598,7 @@ def test_who_has_two_roles_is_called_once_and_that_is_said(empty_duty: Site) -> 
     assert "<@U0DEE>" in mentions(note)
     assert note.text.endswith("no answer yet. Nothing more was sent.")
     assert "engineering manager, by" not in timeline(duty)
-    assert "dee (engineering manager) was called already at" in timeline(duty)
+    assert "Dee Rahman (engineering manager) was called already at" in timeline(duty)
     duty.world.bob.run("/incident page <@U0DEE> still")
     wait_for(lambda: duty.called() == ["Bob", "Cy", "Dee", "Dee"], "called by hand, she is paged again")
 
@@ -538,9 +610,9 @@ def test_a_page_mentions_somebody_once(duty: Site) -> None:
     duty.quiet()
     duty.world.ana.run("/incident page <@U0CY> db")
     card = duty.ops.expect("INC-1 · SEV-1")
-    said = duty.ops.expect("ana asks: db", thread_ts=card.ts), own.expect("ana asks: db")
+    said = duty.ops.expect("Ana Duarte asks: db", thread_ts=card.ts), own.expect("Ana Duarte asks: db")
     assert ["<@U0CY>" in mentions(each) for each in said] == [True, False]
-    assert "📟 Paged cy (asked for by name) for INC-1 by PagerDuty" in said[1].text
+    assert "📟 Paged Cy Lindqvist (asked for by name) for INC-1 by PagerDuty" in said[1].text
 
 
 def direct(duty: Site) -> list[tuple[str, str]]:

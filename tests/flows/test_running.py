@@ -56,16 +56,24 @@ def test_severity_changes_in_a_form_and_raising_it_to_sev1_opens_a_channel(world
     assert "all regions" in thread.text
 
 
-def test_a_severity_form_that_was_overtaken_says_so_and_overrules_on_the_second_try(
+def test_a_severity_form_that_was_overtaken_shows_what_was_set_and_overrules_on_the_second_try(
     world: Workspace, card: Message
 ) -> None:
     world.bob.click(card, "Change severity")
     form = world.bob.form("Severity of INC-1")
-    world.ana.run("/incident sev sev2")
+    world.ana.run("/incident sev sev2 the others fail too")
     world.ops.expect("INC-1 · SEV-2")
-    answer = world.bob.submit(form, severity="4")
-    assert "Somebody set SEV-2" in answer["errors"]["severity"]
-    assert world.bob.submit(form, severity="4")["ok"], "the second try overrules knowingly"
+    assert world.bob.submit(form, severity="4", reason="one region only")["ok"]
+    form = world.bob.form("Severity of INC-1")
+    assert "SEV-3 → SEV-2: the others fail too" in form.text
+    assert f"'user_id': '{ANA}'" in str(form.raw)
+    assert "'initial_value': 'one region only'" in str(form.raw), "what Bob typed is still there"
+    world.cy.run("/incident sev sev1 everything")
+    world.ops.expect("INC-1 · SEV-1")
+    assert world.bob.submit(form)["ok"]
+    form = world.bob.form("Severity of INC-1")
+    assert "SEV-2 → SEV-1: everything" in form.text, "a third change is a conflict of its own"
+    assert world.bob.submit(form)["ok"], "now Bob overrules knowingly"
     world.ops.expect("INC-1 · SEV-4")
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.errors import CloudError
 from bot.integrations.aws.clients import READ_TIMEOUT, Clients, cloud_errors
 from bot.ports import Received
 
@@ -74,20 +73,6 @@ class SqsInbox:
             with cloud_errors("sqs:ChangeMessageVisibility", self._url):
                 answer = self._client().change_message_visibility_batch(QueueUrl=self._url, Entries=each)
             _tell_failed("kept hidden", answer)
-
-    def depth(self) -> tuple[int, int]:
-        """How many messages wait, and how many are hidden because somebody took them; both approximate."""
-        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        found = self._attributes(names)
-        return int(found[names[0]]), int(found[names[1]])
-
-    def _attributes(self, names: Sequence[str]) -> dict[str, str]:
-        with cloud_errors("sqs:GetQueueAttributes", self._url):
-            answer = self._client().get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))
-        found: dict[str, str] = answer.get("Attributes", {})
-        if not set(names) <= set(found):
-            raise CloudError("unexpected_answer", retryable=True, detail=f"the queue does not tell its {names[0]}")
-        return found
 
     def _client(self, read_timeout: float = READ_TIMEOUT) -> Any:
         return self._clients.get("sqs", region=self._region, read_timeout=read_timeout)

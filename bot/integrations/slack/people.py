@@ -24,7 +24,7 @@ MAX_KEPT = 5000
 
 
 class Profile(NamedTuple):
-    """What people call somebody, their e-mail where the app may see it, and their time zone."""
+    """What somebody is called, their e-mail where the app may see it, and their time zone."""
 
     name: str
     email: str | None
@@ -80,7 +80,8 @@ class SlackPeople:
         return self._profile(user_id).email
 
     def name(self, user_id: str) -> str:
-        """Their display name; the id where Slack does not tell it."""
+        """Their full name, which is known outside Slack too; else what they call themselves; the id where Slack tells
+        neither."""
         try:
             return self._profile(user_id).name
         except ChatError as error:
@@ -139,7 +140,7 @@ class SlackPeople:
 
 def _profile(user_id: str, user: dict[str, Any]) -> Profile:
     told = user.get("profile") or {}
-    names = (told.get("display_name"), told.get("real_name"), user.get("real_name"), user.get("name"))
+    names = (told.get("real_name"), user.get("real_name"), told.get("display_name"), user.get("name"))
     return Profile(
         next((str(name) for name in names if name), user_id), told.get("email") or None, user.get("tz") or None
     )

@@ -1,0 +1,141 @@
+"""Pages as they are carried: what ends or begins anew while the pager is called, or could not be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bot.carriers.paging import PagingCarriers
+from bot.models import Change, Delivery, Duty, Means, OwedKind, Page, Role
+from bot.owed.alerts import page_by_name
+from bot.ports import Reached
+from tests.bot.alerting import ANA, ERRORS, LATENCY, OK, Shop
+
+
+class Pager:
+    """Takes everything; `meanwhile` happens while it does so."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str]] = []
+        self.meanwhile: Callable[[], Any] = lambda: None
+
+    def page(self, page: Page, to: Duty | None) -> Reached:
+        self.meanwhile()
+        self.heard.append(("page", page.key))
+        return Reached(Means.PAGERDUTY)
+
+    def call(self, page: Page, to: Duty) -> Reached:
+        self.meanwhile()
+        self.heard.append(("call", page.key))
+        return Reached(Means.PAGERDUTY)
+
+    def acknowledge(self, key: str, by: str) -> None:
+        self.heard.append(("acknowledge", key))
+
+    def resolve(self, key: str) -> None:
+        self.heard.append(("resolve", key))
+
+
+class Desk:
+    """The use cases, and what they owe the pager."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.pager = Pager()
+        nothing: Any = Nothing()
+        pager: Any = self.pager
+        self.carriers = PagingCarriers(shop.store, pager, nothing, nothing, nothing, lambda: shop.now)
+
+    def carry(self, delivery: Delivery) -> None:
+        settlement = self.carriers.carry(delivery)
+        self.shop.store.settle(delivery, self.shop.now, change=settlement.follow() if settlement.follow else None)
+
+    def claim(self) -> list[Delivery]:
+        taken = self.shop.store.claim_deliveries("me", self.shop.now, lease=60, limit=50)
+        return [each for each in taken if each.owed.kind in (OwedKind.PAGE, OwedKind.PAGER)]
+
+    def carry_all(self) -> None:
+        while taken := self.claim():
+            for each in taken:
+                self.carry(each)
+
+    def hear(self, name: str, *states: Any) -> None:
+        for state in states:
+            self.shop.now += timedelta(seconds=5)
+            self.shop.hear(name, *([state] if state else []))
+
+
+class Nothing:
+    """Nobody is on call, nothing is posted."""
+
+    def on_call(self, service: str) -> list[Duty]:
+        return []
+
+    def of(self, subject: Any) -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    with closing(Shop()) as shop:
+        yield Desk(shop)
+
+
+def test_who_was_called_while_it_ended_does_not_ring_on(desk: Desk) -> None:
+    """Whom somebody asks for is called beside the page, so its end may be told while they are."""
+    alert = desk.shop.fires(LATENCY)
+    desk.carry_all()
+    asked = page_by_name(alert, Duty(role=Role.ASKED, name="Cy", user_id="U0CY"), "look")
+    desk.shop.store.save(Change(owed=(asked,)), desk.shop.now)
+
+    def over() -> None:
+        desk.pager.meanwhile = lambda: None
+        desk.hear(LATENCY, OK)
+        desk.carry_all()
+
+    desk.pager.meanwhile = over
+    desk.carry_all()
+    assert [what for what, _ in desk.pager.heard] == ["page", "resolve", "call", "resolve"]
+
+
+def test_what_another_alert_took_over_meanwhile_rings_on(desk: Desk) -> None:
+    desk.shop.fires(ERRORS)
+    desk.hear(LATENCY, None)
+    desk.pager.meanwhile = lambda: desk.hear(ERRORS, OK)
+    desk.carry_all()
+    assert set(desk.pager.heard) == {("page", "aiops-AL-1")}
+
+
+@pytest.mark.parametrize("late", ["resolve", "acknowledge"])
+def test_what_the_pager_refused_does_not_end_the_page_that_came_after_it(desk: Desk, late: str) -> None:
+    desk.shop.fires(LATENCY)
+    desk.carry_all()
+    if late == "acknowledge":
+        desk.shop.alerts.acknowledge(ANA, 1)
+    else:
+        desk.hear(LATENCY, OK)
+    (refused,) = desk.claim()
+    assert refused.owed.body["action"] == late
+    desk.shop.store.postpone(refused, desk.shop.now, error="no", in_doubt=False, aside=True)
+    if late == "acknowledge":
+        desk.shop.now += timedelta(seconds=5)
+        desk.shop.incidents.resolve(ANA, 1, "cold")
+        desk.hear(LATENCY, OK)
+    desk.hear(LATENCY, None)
+    desk.carry_all()
+    assert desk.pager.heard[-1] == ("page", "aiops-AL-1")
+    assert (late, "aiops-AL-1") not in desk.pager.heard
+
+
+def test_what_the_pager_refused_is_told_later_where_nothing_came_after_it(desk: Desk) -> None:
+    desk.shop.fires(LATENCY)
+    desk.carry_all()
+    desk.hear(LATENCY, OK)
+    (refused,) = desk.claim()
+    desk.shop.store.postpone(refused, desk.shop.now, error="no", in_doubt=False, aside=True)
+    desk.carry_all()
+    assert desk.pager.heard[-1] == ("resolve", "aiops-AL-1")
