@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _LADDER = (Role.PRIMARY, Role.SECONDARY, Role.TEAM_LEAD, Role.MANAGER, Role.COMMANDER)
 _KEY = "aiops-"
 _ANEW_AFTER = timedelta(minutes=2)  # sooner, whoever was asked for had no time to answer
+_NEXT_AFTER = timedelta(seconds=10)  # sooner, it was sent twice: the one above is not called by mistake
 _CLOCKS_APART = timedelta(seconds=5)  # PagerDuty tells whole seconds, and clocks differ
 Subject = Alert | Incident
 
@@ -51,6 +52,13 @@ class Called(NamedTuple):
     way: Reached | None
     before: Summons | None = None
     made: Paged | None = None
+
+
+class Escalated(NamedTuple):
+    """Whose turn it was; `before`: somebody called them just now, so that nobody else is called."""
+
+    role: Role
+    before: Summons | None = None
 
 
 class Around(NamedTuple):
@@ -136,20 +144,25 @@ class Paging:
             )
         return team.model_copy(update={"role": Role.ASKED})
 
-    def escalate(self, caller: Caller, subject: Subject) -> Role:
+    def escalate(self, caller: Caller, subject: Subject) -> Escalated:
         """Call the next in line at once, not when their time comes."""
         self._need(caller, subject)
 
-        def step(now: datetime) -> tuple[Role, Change]:
+        def step(now: datetime) -> tuple[Escalated, Change | None]:
             current = self._reload(subject)
+            before = next((one for one in current.asked if one.who in _LADDER and now - one.at < _NEXT_AFTER), None)
+            if before is not None:
+                return Escalated(Role(before.who), before), None
             role = self._next(current)
             why = f"escalated by {self._book.name(caller.user_id)}"
+            others = [one for one in current.asked if one.who not in _LADDER]
+            current = current.changed(asked=(*others, Summons(who=role, by=caller.user_id, at=now)))
             if isinstance(current, Alert):
                 change = alert_steps.called(current, role, why, self._rules.policy)
             else:
                 change = incident_steps.called(current, role, why)
                 change += deadlines.of_incident(change.incidents[0], self._rules.policy)
-            return role, _again(change) + Change(owed=self._by_hand(current, caller.user_id))
+            return Escalated(role), _again(change) + Change(owed=self._by_hand(current, caller.user_id))
 
         return self._ledger.decide(step, subject.id)
 

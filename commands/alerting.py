@@ -240,4 +240,5 @@ def page(desk: Desk, request: Request, subject: Alert | Incident, rest: str) -> 
 
 
 def escalate(desk: Desk, request: Request, subject: Alert | Incident, rest: str) -> Reply:
-    return Answer(say.escalated(subject, desk.paging.escalate(request.caller, subject)))
+    done = desk.paging.escalate(request.caller, subject)
+    return Answer(say.escalated(subject, done, desk.clock(), request.caller.user_id))

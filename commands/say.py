@@ -10,8 +10,8 @@ from blocks.text import ago, counted, escape, foreign, literal
 from bot import oncall
 from bot.alerts import Taken
 from bot.incidents import Result
-from bot.models import Alert, Incident, Means, Message, Paged, Role, Silence, Status, Summons, by_means
-from bot.paging import Called
+from bot.models import Alert, Incident, Means, Message, Paged, Silence, Status, Summons, by_means
+from bot.paging import Called, Escalated
 from bot.silences import Hidden
 
 _KEPT = 5
@@ -171,15 +171,22 @@ def _call(subject: Alert | Incident, call: Called, now: datetime, by: str) -> st
 
 def _before(asked: Summons, made: Paged | None, now: datetime, by: str) -> str:
     """`3 s ago by @ana: PagerDuty has it.`"""
-    caller = "you" if asked.by == by else f"<@{asked.by}>"
     if made is None or made.at < asked.at:
         how = "the call is under way."
     elif made.means is Means.PAGERDUTY:
         how = "PagerDuty has it."
     else:
         how = "they have a direct message."
-    return f"{oncall.span(now - asked.at)} ago by {caller}: {how}"
+    return f"{oncall.span(now - asked.at)} ago by {_caller(asked, by)}: {how}"
 
 
-def escalated(subject: Alert | Incident, role: Role) -> Message:
-    return answers.say(f"Calling the {role.value} for *{subject.id}* now.")
+def _caller(asked: Summons, by: str) -> str:
+    return "you" if asked.by == by else f"<@{asked.by}>"
+
+
+def escalated(subject: Alert | Incident, escalated: Escalated, now: datetime, by: str) -> Message:
+    role, before = escalated
+    if before is None:
+        return answers.say(f"Calling the {role.value} for *{subject.id}* now.")
+    when = f"{oncall.span(now - before.at)} ago by {_caller(before, by)}"
+    return answers.say(f"The {role.value} was called for *{subject.id}* {when}. Nobody else was called.")

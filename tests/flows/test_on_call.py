@@ -120,7 +120,7 @@ def test_escalating_goes_past_a_role_that_nobody_has(empty_duty: Site) -> None:
     for _ in range(3):
         duty.world.ana.run("/incident escalate AL-1")
         duty.world.ana.told("Calling the")
-        duty.quiet()
+        duty.advance(11)
     assert paged(duty) == [BOB, DEE]
 
 

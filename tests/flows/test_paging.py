@@ -544,8 +544,18 @@ def test_escalating_by_hand_calls_also_who_has_another_role(empty_duty: Site) ->
         duty.world.ana.run("/incident escalate")
         duty.world.ana.told(f"Calling the {role} for *INC-1* now")
         duty.ops.expect(f"({role}) for INC-1 by PagerDuty: escalated by Ana Duarte", thread_ts=card.ts)
-        duty.quiet()
+        duty.advance(11)
     assert duty.called() == ["Bob", "Cy", "Dee", "Dee"]
+
+
+def test_escalating_twice_within_seconds_calls_one(duty: Site) -> None:
+    declared(duty)
+    duty.world.ana.run("/incident escalate")
+    duty.world.ana.told("Calling the secondary for *INC-1* now")
+    duty.world.cy.run("/incident escalate INC-1")
+    assert " s ago by <@U0ANA>. Nobody else" in duty.world.cy.told("The secondary was called for *INC-1*").text
+    duty.quiet()
+    assert duty.called() == ["Bob", "Cy"]
 
 
 def test_several_are_called_at_once(duty: Site) -> None:
