@@ -23,7 +23,7 @@ from blocks.text import (
     one_line,
     plain,
 )
-from bot import oncall
+from bot import durations
 from bot.catalogue import Context
 from bot.models import Action as Remedy
 from bot.models import Alert, Decision, Incident, Message, OwedKind, Shown, Silence, Stage, Trouble
@@ -115,7 +115,7 @@ def headline(alert: Alert) -> str:
 
 
 def _lasted(span: timedelta) -> str:
-    return oncall.span(span)
+    return durations.span(span)
 
 
 def summary(alert: Alert) -> str:
@@ -260,7 +260,7 @@ def _left(facts: AlertFacts) -> Line:
 def _acknowledged(facts: AlertFacts) -> Line:
     alert = facts.alert
     assert alert.acknowledged_at is not None
-    took = oncall.after(alert.acknowledged_at - alert.fired_at)
+    took = durations.after(alert.acknowledged_at - alert.fired_at)
     who: Line = [own("by "), user(alert.acknowledged_by)] if alert.acknowledged_by or not alert.via else []
     via: Line = [own(" in " if who else "in "), words(alert.via, 100)] if alert.via else []
     line: list[Piece] = [bold("Acknowledged "), *who, *via, own(f" {took}")]

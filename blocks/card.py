@@ -29,7 +29,7 @@ from blocks.text import (
     plain_section,
     when,
 )
-from bot import oncall
+from bot import durations
 from bot.models import Incident, Message, OwedKind, Paged, Status, TimelineEvent, Trouble
 
 TIMELINE_SHOWN = 4
@@ -124,7 +124,7 @@ def _standing(incident: Incident) -> str:
     if incident.status is Status.MERGED:
         return f"merged into INC-{incident.merged_into}"
     if incident.resolved_at is not None:
-        return f"{incident.status} after {oncall.span(incident.duration(incident.resolved_at))}"
+        return f"{incident.status} after {durations.span(incident.duration(incident.resolved_at))}"
     if incident.status is Status.DECLARED:
         return "declared, not acknowledged yet"
     return incident.status.value
@@ -160,7 +160,7 @@ def _acknowledged(incident: Incident) -> str:
         return f"nobody yet, {'was due' if incident.missed_at else 'due'} {when(due, '{date_short_pretty} {time}')}"
     who = f"<@{incident.acknowledged_by}>" if incident.acknowledged_by else "in"
     via = f" {'in ' if incident.acknowledged_by else ''}{foreign(incident.via, 100)}" if incident.via else ""
-    return f"{who}{via} {oncall.after(incident.acknowledged_at - incident.began_at)}"
+    return f"{who}{via} {durations.after(incident.acknowledged_at - incident.began_at)}"
 
 
 def _owner(owner: str) -> str:

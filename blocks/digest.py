@@ -23,9 +23,9 @@ from blocks.text import (
     one_line,
     section,
 )
+from bot.durations import span
 from bot.models import MAX_SERVICE, Message, Severity
 from bot.models.digest import Bar, Count, Digest, Named, NoisyAlarm, Overdue, Period, Times
-from bot.oncall import span
 
 _TITLE = 50  # https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
 _NAMES = 60

@@ -11,7 +11,7 @@ from blocks import alert_numbers as numbers
 from blocks.ids import View
 from blocks.rich import Line, Piece, bold, bullets, moment, own, prose, rich, url, words
 from blocks.text import Block, clip, counted, label, one_line, plain_context
-from bot import oncall
+from bot import durations
 from bot.models import (
     Asked,
     Evidence,
@@ -83,7 +83,7 @@ def _readings(evidence: Evidence) -> list[Block]:
     widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
     rows = "\n".join(_padded(row, widths) for row in table)
     peaks = " · ".join(f"{each.name} {each.peak}{f' (limit {each.limit})' if each.limit else ''}" for each in numbered)
-    span = oncall.span(evidence.until - since)
+    span = durations.span(evidence.until - since)
     note = (
         f"now: since it began, {span} · before: the hour before (errors and requests: in as long, on average)"
         " · expected: usual for this hour of the week"
@@ -198,7 +198,7 @@ def distance(made: Made, began_at: datetime | None) -> Line:
     if began_at is None:
         return []
     side = "before" if made.at <= began_at else "after"
-    return [own(f", {oncall.span(abs(made.at - began_at))} {side} it began")]
+    return [own(f", {durations.span(abs(made.at - began_at))} {side} it began")]
 
 
 def _changes(suspects: Sequence[Suspect], evidence: Evidence) -> list[Block]:

@@ -10,7 +10,7 @@ from unicodedata import category
 from blocks.alert import title
 from blocks.rich import Line, Piece, code, flat, literal, moment, own, prose, rich, user, words
 from blocks.text import MESSAGE_TEXT, clip_markup, counted
-from bot import oncall
+from bot import durations
 from bot.models import Alert, Duty, Incident, Message, Paged, Role, Severity, Silence, Status, by_means
 
 _REASON = 500
@@ -59,7 +59,7 @@ def update(incident: Incident, before: Status) -> Message:
 
 def ended(incident: Incident, by: str | None) -> Message:
     assert incident.resolved_at is not None
-    took = oncall.span(incident.duration(incident.resolved_at))
+    took = durations.span(incident.duration(incident.resolved_at))
     lines: list[Line] = [[own(f"✅ {incident.id} resolved after {took} "), *_by(by, incident.resolved_via), own(".")]]
     if by is None and not incident.resolved_via:
         lines = [[own(f"✅ {incident.id} resolved after {took}: "), words(incident.resolution, _REASON)]]

@@ -10,7 +10,7 @@ from blocks.alert import owner
 from blocks.ids import Action
 from blocks.rich import Line, Piece, bold, moment, own, rich, url, user, words
 from blocks.text import Block, button, clip, context, foreign, header, one_line
-from bot import oncall
+from bot import durations
 from bot.models import Action as Remedy
 from bot.models import Approval, Message, Remediation, RemediationStatus, Role
 
@@ -217,7 +217,7 @@ def _since(remediation: Remediation) -> Line:
 def _took(remediation: Remediation) -> str:
     if remediation.started_at is None or remediation.finished_at is None:
         return ""
-    return f" in {oncall.span(remediation.finished_at - remediation.started_at)}"
+    return f" in {durations.span(remediation.finished_at - remediation.started_at)}"
 
 
 def _said(remediation: Remediation) -> Line:

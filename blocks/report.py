@@ -9,7 +9,7 @@ from blocks.evidence import change, reasons
 from blocks.ids import Action
 from blocks.rich import Line, Piece, bold, bullets, own, rich, url, user, words
 from blocks.text import MESSAGE_TEXT, Block, button, clip, clip_markup, context, foreign, header, one_line, when
-from bot import oncall
+from bot import durations
 from bot.models import Action as Remedy
 from bot.models import (
     Cause,
@@ -255,7 +255,7 @@ def _took(span: timedelta, evidence: Evidence | None) -> str:
     """`0.7 s`, `12 s`; at least what the slowest source took."""
     slowest = max((one.seconds for one in evidence.asked), default=0.0) if evidence is not None else 0.0
     seconds = max(span.total_seconds(), slowest)
-    return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else oncall.span(timedelta(seconds=seconds))
+    return f"{max(seconds, 0.1):.1f} s" if seconds < 9.95 else durations.span(timedelta(seconds=seconds))
 
 
 # -- buttons

@@ -18,6 +18,7 @@ from bot import events
 from bot.alert_cards import AlertCards
 from bot.catalogue import Place
 from bot.config import Config, same_service
+from bot.durations import span
 from bot.ledger import Ledger
 from bot.models import (
     Action,
@@ -43,7 +44,7 @@ from bot.scene import Scene
 from bot.signals import Alarm, AlarmChanged, AlarmState, Deployment, Signal, Unreadable
 from bot.steps import alerts as steps
 from bot.steps import causes, consequences
-from bot.triage import Around, Finding, Rules, decide, group_of, minutes
+from bot.triage import Around, Finding, Rules, decide, group_of
 from bot.visibility import Visibility
 
 STORM = "storm"  # a timer: look whether the storm of a channel is over
@@ -329,7 +330,7 @@ class AlertIntake:
 
     def _about_storm(self, storm: Storm, shown: Shown) -> Decision:
         limits = self._rules.triage.storm
-        within = f"{limits.alerts} new alerts within {minutes(limits.within)}"
+        within = f"{limits.alerts} new alerts within {span(limits.within)}"
         if not storm.is_on:
             return Decision(stage=Stage.STORM, outcome="none", reason=f"not more than {within} in its channel")
         if shown is Shown.STORM:

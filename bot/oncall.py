@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from bot.durations import span
 from bot.models import Role, Severity
 
 SEARCH_DAYS = 366  # how far ahead an opening is looked for: a year of holidays is a mistake in the config file
@@ -290,24 +291,6 @@ def _climb(rungs: Iterable[Rung], started_at: datetime, why: str) -> tuple[Call,
 
 def _waited(duration: timedelta) -> str:
     return f", not acknowledged for {span(duration)}" if duration else ""
-
-
-def span(duration: timedelta) -> str:
-    """`49 s`, `2 min 40 s`, `1 h 05 min`, `3 days 4 h`: what is smaller is cut off."""
-    minutes, seconds = divmod(max(int(duration.total_seconds()), 0), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} days" + (f" {hours % 24} h" if hours % 24 else "")
-    if hours:
-        return f"{hours} h" + (f" {minutes:02d} min" if minutes else "")
-    if minutes:
-        return f"{minutes} min" + (f" {seconds} s" if seconds else "")
-    return f"{seconds} s"
-
-
-def after(duration: timedelta) -> str:
-    """How long something took, at the end of a sentence: `after 20 s`, or `at once`."""
-    return f"after {span(duration)}" if duration >= timedelta(seconds=1) else "at once"
 
 
 def _hours(calendar: Calendar) -> str:

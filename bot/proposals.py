@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from math import ceil, floor, log10
 
+from bot.durations import span
 from bot.models.digest import AlarmDetail, Proposal
 
 _WINDOWS = ((2, 3), (3, 5), (4, 6), (5, 5))  # datapoints to alarm, of so many
@@ -38,9 +40,10 @@ def _datapoints(detail: AlarmDetail, needed: int, of: int) -> Proposal | None:
     if alarm.period is None or needed <= now or of < evaluated:
         return None
     longer = (needed - now) * alarm.period
+    later = span(timedelta(seconds=longer))
     saves = sum(one.times for one in detail.firings if one.lasted is not None and one.lasted < longer)
     return Proposal(
-        change=f"{needed} of {of} datapoints instead of {now} of {evaluated} (fires {_span(longer)} later)",
+        change=f"{needed} of {of} datapoints instead of {now} of {evaluated} (fires {later} later)",
         saves=saves,
         of=_firings(detail),
     )
@@ -57,7 +60,9 @@ def _period(detail: AlarmDetail) -> Proposal | None:
         return None
     saves = sum(one.flaps for one in detail.firings)
     return Proposal(
-        change=f"a period of {_LONGER // 60} min instead of {_span(period)}", saves=saves, of=_firings(detail)
+        change=f"a period of {_LONGER // 60} min instead of {span(timedelta(seconds=period))}",
+        saves=saves,
+        of=_firings(detail),
     )
 
 
@@ -88,7 +93,3 @@ def _rounded(value: float, way: Callable[[float], int]) -> float:
         return 0.0
     step = 10.0 ** (floor(log10(abs(value))) - 1)
     return float(f"{way(round(value / step, 9)) * step:.6g}")
-
-
-def _span(seconds: int) -> str:
-    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from bot import oncall
+from bot.durations import about
 from bot.errors import StoreError, UserError
 from bot.intake import STORM, AlertIntake
 from bot.ledger import Ledger
@@ -21,7 +22,7 @@ from bot.steps import alerts as alert_steps
 from bot.steps import deadlines
 from bot.steps import incidents as incident_steps
 from bot.steps.fixes import EXPIRE, RUNG
-from bot.triage import Rules, minutes
+from bot.triage import Rules
 from bot.visibility import REVEAL
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Timekeeper:
             if due is None or due > now:
                 return None, None
             heard = deadlines.heard_at(incident)
-            return None, self._followed(incident_steps.reminded(incident, now, minutes(now - heard)))
+            return None, self._followed(incident_steps.reminded(incident, now, about(now - heard)))
 
         self._ledger.decide(step, timer.subject)
 

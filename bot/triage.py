@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from bot import oncall
 from bot.catalogue import SEVERITY_WORDS, Catalogue, Place, Tags
 from bot.config import Config, Maintenance, Match, Route, SeverityRule
+from bot.durations import span
 from bot.models import Alert, Approval, Decision, Incident, Role, Severity, Shown, Silence, Stage, Storm, fits
 from bot.oncall import Calendar, Policy
 from bot.owed import Target
@@ -220,10 +221,10 @@ class Rules:
             return Finding({}, _grouped("own card", self._why_alone(incident, lead)))
         if severity < lead.severity:
             return Finding({}, _grouped("own card", f"worse than {lead.id} of the same service"))
-        return _led(lead, f"same service within {minutes(window)} of {lead.id}: one page for both")
+        return _led(lead, f"same service within {span(window)} of {lead.id}: one page for both")
 
     def _why_alone(self, incident: Incident | None, lead: Alert | None) -> str:
-        window = minutes(self.triage.group)
+        window = span(self.triage.group)
         if lead is not None:
             return f"{lead.id} of the same service fired more than {window} ago"
         if incident is not None:
@@ -279,7 +280,7 @@ def decide(change: AlarmChanged, number: int, around: Around, rules: Rules) -> A
     hidden = silenced or inhibited
     values = {**routed.values, **(hidden.values if hidden else grouped.values)}
     decisions = [
-        Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {minutes(rules.triage.dedup)}"),
+        Decision(stage=Stage.DEDUP, outcome="new", reason=f"first firing within {span(rules.triage.dedup)}"),
         Decision(stage=Stage.FLAP, outcome="none", reason="it did not fire again soon after an OK"),
         silenced.decision if silenced else _NOT_SILENCED,
         inhibited.decision if inhibited else _not_inhibited(silenced, around),
@@ -353,16 +354,6 @@ def policy(config: Config) -> Policy:
 def calendar(config: Config, service: str) -> Calendar:
     hours = config.business_hours
     return Calendar(config.zone(service), hours.opens, hours.closes, frozenset(hours.days), frozenset(hours.holidays))
-
-
-def minutes(span: timedelta) -> str:
-    """A duration in the words of people: `10 min`, `1 h`, `30 s`."""
-    seconds = int(span.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds % 3600 == 0:
-        return f"{seconds // 3600} h"
-    return f"{seconds // 60} min"
 
 
 def _severity(severity: Severity, reason: str) -> tuple[Severity, Decision]:

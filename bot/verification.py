@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
+from bot.durations import about
 from bot.models import Measure, Progress, Reading
 from bot.signals import AlarmState
 
@@ -67,13 +68,8 @@ def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | Non
     if alarm is None and progress is None and not measured.readings and not measured.killed:
         bad.append("neither the alarm, a metric nor the deployment could be read")
     if measured.readings and measured.window.length < _LEAST:
-        good.append(f"measured for {_whole(measured.window.length)} only")
+        good.append(f"measured for {about(measured.window.length)} only")
     return Verdict(not bad, (*bad, *good))
-
-
-def _whole(length: timedelta) -> str:
-    """`2 min`, `40 s`."""
-    return f"{length // _MINUTE} min" if length >= _MINUTE else f"{round(length.total_seconds())} s"
 
 
 def _by_the_minute(window: Window, reading: Reading) -> Reading:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from blocks import answers
 from blocks.text import ago, counted, escape, foreign, literal
-from bot import oncall
+from bot import durations
 from bot.alerts import Taken
 from bot.incidents import Result
 from bot.models import Alert, Incident, Means, Message, Paged, Silence, Status, Summons, by_means
@@ -177,7 +177,7 @@ def _before(asked: Summons, made: Paged | None, now: datetime, by: str) -> str:
         how = "PagerDuty has it."
     else:
         how = "they have a direct message."
-    return f"{oncall.span(now - asked.at)} ago by {_caller(asked, by)}: {how}"
+    return f"{durations.span(now - asked.at)} ago by {_caller(asked, by)}: {how}"
 
 
 def _caller(asked: Summons, by: str) -> str:
@@ -188,5 +188,5 @@ def escalated(subject: Alert | Incident, escalated: Escalated, now: datetime, by
     role, before = escalated
     if before is None:
         return answers.say(f"Calling the {role.value} for *{subject.id}* now.")
-    when = f"{oncall.span(now - before.at)} ago by {_caller(before, by)}"
+    when = f"{durations.span(now - before.at)} ago by {_caller(before, by)}"
     return answers.say(f"The {role.value} was called for *{subject.id}* {when}. Nobody else was called.")

@@ -11,6 +11,7 @@ from blocks.rich import Piece
 from bot.draft import lists
 from bot.draft.alike import fixed_by, over, report_of
 from bot.draft.words import Known, address, at_of, coded, inert, name_of, said, since_of, spaced
+from bot.durations import span
 from bot.models import (
     EventKind,
     Incident,
@@ -22,7 +23,6 @@ from bot.models import (
     Status,
     TimelineEvent,
 )
-from bot.oncall import span
 from bot.page_template import filled
 
 TO_WRITE = "_To be written._"

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 from blocks.text import clean, one_line
 from bot.draft.alike import Alike
+from bot.durations import span
 from bot.models import ActionItem, Alert, Incident, Investigation, Remediation, TimelineEvent
-from bot.oncall import span
 
 _TEXT = 3000
 _MARKUP = re.compile(r"([\\`*_{}\[\]|~]|^#|#(?=\d))")

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from bot.durations import about
 from bot.models import ChangeKind, Evidence, LogClass, LogFinding, Made, Suspect
 from bot.rca.usual import in_hours, news
-from bot.rca.words import minutes
 
 MINUTE = timedelta(minutes=1)
 NEAR_LOGS = 15 * MINUTE
@@ -228,7 +228,7 @@ def _when(change: Made, start: Beginning) -> str:
     before = start.at - change.at
     if abs(before) < MINUTE / 2:
         return f"just when {start.what}" if start.what == "it began" else f"just before {start.what}"
-    return f"{minutes(abs(before))} {'before' if before > timedelta() else 'after'} {start.what}"
+    return f"{about(abs(before))} {'before' if before > timedelta() else 'after'} {start.what}"
 
 
 def _target(change: Made, evidence: Evidence) -> tuple[float, str]:

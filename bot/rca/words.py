@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from bot.durations import about
 from bot.models import LogClass, LogFinding, Made, Measure, Reading, Suspect
 from bot.rca.usual import Basis, Rise, in_hours
 
@@ -19,19 +20,6 @@ PATTERN = 80
 REASON = 180
 UNITS = {Measure.CPU: "%", Measure.MEMORY: "%", Measure.LATENCY: "s"}
 Sentence = Callable[["Facts"], str]
-
-
-def minutes(span: timedelta) -> str:
-    """`40 s`, `3 min`, `2 h 5 min`, `3 days`."""
-    seconds = round(span.total_seconds())
-    if seconds < 60:
-        return f"{seconds} s"
-    whole = round(seconds / 60)
-    if whole < 120:
-        return f"{whole} min"
-    if whole < 48 * 60:
-        return f"{whole // 60} h {whole % 60} min" if whole % 60 else f"{whole // 60} h"
-    return f"{whole // (24 * 60)} days"
 
 
 def number(value: float) -> str:
@@ -116,7 +104,7 @@ def errors(found: Facts) -> str:
     """`212 exceptions in 10 min (0 in the hour before): `KeyError: 'currency'` × 198`, or as metrics count them:
     `720 errors in 10 min (expected 0); in the logs: …`."""
     failed, rise = found.errors, found.rises.get(Measure.ERRORS)
-    span = minutes(timedelta(hours=in_hours(found.evidence)))
+    span = about(timedelta(hours=in_hours(found.evidence)))
     exceptions = [line for line in failed.lines if line.kind is LogClass.EXCEPTION]
     named = f": {patterns(failed.lines)}" if failed.lines else ""
     if exceptions and _total(exceptions) >= failed.number:
@@ -132,7 +120,7 @@ def errors(found: Facts) -> str:
 
 
 def share(found: Facts) -> str:
-    span = minutes(timedelta(hours=in_hours(found.evidence)))
+    span = about(timedelta(hours=in_hours(found.evidence)))
     return f"{number(100 * (found.errors.share or 0.0))} % of the requests in these {span} fail"
 
 
@@ -162,7 +150,7 @@ def suspect(one: Suspect) -> str:
 
 def taken_back(change: Made, back: Made, began_at: datetime) -> str:
     """`web:57: taken back to web:56 4 min before it began`."""
-    return f"{change.after}: taken back to {back.after} {minutes(max(began_at - back.at, timedelta()))} before it began"
+    return f"{change.after}: taken back to {back.after} {about(max(began_at - back.at, timedelta()))} before it began"
 
 
 def _made(change: Made) -> str:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from blocks import alert as shown_as
 from blocks import notes
 from blocks.text import one_line
-from bot import events, oncall
+from bot import durations, events, oncall
 from bot.config import Flapping
 from bot.errors import Refused
 from bot.models import (
@@ -173,7 +173,7 @@ def is_flapping(alert: Alert, limits: Flapping, now: datetime) -> bool:
 
 def settles(alert: Alert, change: AlarmChanged, wait: timedelta, now: datetime) -> Change:
     """A flapping alarm's OK: it counts when nothing follows for a while."""
-    why = f"it came back {alert.flaps} times: its OK counts after {oncall.span(wait)} of quiet"
+    why = f"it came back {alert.flaps} times: its OK counts after {durations.span(wait)} of quiet"
     after = alert.changed(
         settling=change.at,
         changed_at=change.at,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bot.config import ApprovalPolicy, Remediations
+from bot.durations import span
 from bot.errors import Refused
 from bot.models import (
     Change,
@@ -25,7 +26,6 @@ from bot.models import (
     Timer,
     fits,
 )
-from bot.oncall import span
 from bot.owed import fixes as owed
 
 EXPIRE = "expire"  # a timer: the plan can't be approved any more

@@ -18,14 +18,12 @@ from bot.oncall import (
     Call,
     Policy,
     Rung,
-    after,
     calls,
     end_of_next_business_day,
     is_open,
     next_opening,
     overdue,
     respond,
-    span,
     uncalled,
     update_due,
 )
@@ -668,25 +666,3 @@ def test_at_the_same_moment_the_secondary_comes_first(policy: Policy, severity: 
     steps = calls(both._replace(ladder=(rival, *policy.ladder)), severity, start)
     at_once = [step.role for step in steps if step.due_at == start + QUARTER]
     assert Role.SECONDARY not in at_once[1:]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"),
-    [
-        (-5, "0 s"),
-        (0, "0 s"),
-        (20.9, "20 s"),
-        (60, "1 min"),
-        (160, "2 min 40 s"),
-        (3600, "1 h"),
-        (3930, "1 h 05 min"),
-        (172_799, "47 h 59 min"),
-        (273_600, "3 days 4 h"),
-    ],
-)
-def test_a_span_is_told_in_two_units_at_most(seconds: float, said: str) -> None:
-    assert span(timedelta(seconds=seconds)) == said
-
-
-def test_what_took_no_second_happened_at_once() -> None:
-    assert [after(timedelta(seconds=seconds)) for seconds in (-3, 0.9, 1)] == ["at once", "at once", "after 1 s"]

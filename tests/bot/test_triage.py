@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from bot.config import Config
 from bot.models import Alert, Severity, Shown, Silence, Stage, Storm
 from bot.owed import Target
 from bot.signals import Alarm, AlarmChanged, AlarmState
-from bot.triage import Around, Rules, decide, minutes
+from bot.triage import Around, Rules, decide
 from tests.bot.make import ANA, NOW, after, incident
 
 SUNDAY_NIGHT = NOW  # 03:00 UTC
@@ -375,10 +375,3 @@ def test_every_alert_has_a_reason_for_each_stage_and_a_number() -> None:
 def test_tags_that_were_not_read_are_said() -> None:
     assert "its tags were not read" in why(decided(around=Around(NOW, None)), Stage.ENRICHMENT)
     assert "tags" not in why(decided(around=Around(NOW, {})), Stage.ENRICHMENT)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(30, "30 s"), (59, "59 s"), (60, "1 min"), (5400, "90 min"), (7200, "2 h")]
-)
-def test_durations_in_words(seconds: int, said: str) -> None:
-    assert minutes(timedelta(seconds=seconds)) == said

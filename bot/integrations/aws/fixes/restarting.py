@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from bot.durations import span
 from bot.errors import Instead, Refused
 from bot.integrations.aws.fixes.ecs import Ecs, Service, Task, place
 from bot.integrations.aws.fixes.kind import number, state_of
 from bot.integrations.aws.fixes.subjects import RESTART
 from bot.models import Order, Plan, Progress, Remediation, Stored
-from bot.oncall import span
 from bot.remedies import SECONDS_A_TASK
 from bot.resources import Resources
 
