@@ -1,4 +1,7 @@
-"""Stores to test against. Every implementation of the Store in STORES has to pass the same contract."""
+"""Stores to test against, and the worlds that several files share.
+
+Every implementation of the Store in STORES has to pass the same contract.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from bot.config import Config
 from bot.store import Store
 from bot.store.sqlite import SqliteStore
+from sandbox.pagerduty.thread import PagerDutyServer
+from tests.bot import workshop
 from tests.bot.alerting import Shop
+from tests.bot.carrying import Desk
+from tests.bot.pagerduty import Account
 
 Opener = Callable[[Path], Store]
 
@@ -52,3 +60,22 @@ def store(open_store: Callable[[], Store]) -> Store:
 def shop() -> Iterator[Shop]:
     with closing(Shop()) as made:
         yield made
+
+
+@pytest.fixture
+def works() -> Iterator[workshop.Works]:
+    made = workshop.shop()
+    with closing(made.store), closing(made):
+        yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with closing(SqliteStore(tmp_path / "aiops.db")) as opened:
+        yield Desk(opened, Config())
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with PagerDutyServer() as server:
+        yield Account(server)

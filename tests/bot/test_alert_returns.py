@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from bot.models import Alert, OwedKind, Shown, Stage, Status
 from tests.bot.alerting import ANA, CPU, ERRORS, LATENCY, OK, Shop, owed
-
-
-@pytest.fixture
-def shop() -> Iterator[Shop]:
-    found = Shop()
-    yield found
-    found.close()
 
 
 def grouping(alert: Alert) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from typing import Any
@@ -42,13 +41,6 @@ LOST = CloudError("timeout", retryable=True, outcome=Outcome.UNKNOWN, detail="ec
 THROTTLED = CloudError("ThrottlingException", retryable=True, detail="ecs:UpdateService: Rate exceeded")
 DENIED = CloudError("AccessDeniedException", detail="ecs:UpdateService on shop/checkout-api")
 PNG = b"\x89PNG\x00"
-
-
-@pytest.fixture
-def works() -> Iterator[Works]:
-    made = Works(SqliteStore(":memory:"), World())
-    with closing(made.store), closing(made):
-        yield made
 
 
 def now(works: Works, fix: Remediation) -> Remediation:

@@ -20,9 +20,9 @@ from bot.models import Delivery, Person
 from bot.ports import BaselineSource, Learned, Told
 from bot.rights import Caller, Rights
 from bot.store import Store
+from tests.bot.carrying import FakeChat
 from tests.bot.make import BOB, NOW, after
 from tests.bot.storing import claim
-from tests.bot.test_carriers import FakeChat
 
 CPU, ERRORS = "AWS/ECS CPUUtilization Average ServiceName=web", "Shop Errors Sum"
 LIMITED = Config(services={"web": Service()}, permissions=Permissions(respond=("U0ANA",)))

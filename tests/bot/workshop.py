@@ -320,3 +320,8 @@ def _taken_up(subject: Alert | Incident, by: By, now: datetime) -> Change:
 
 def _by_hand(fix: Remediation, subject: Alert | Incident | None) -> Message:
     return Message(f"{fix.id}: go on by hand", [])
+
+
+def shop(**limits: Any) -> Works:
+    """A process on a store and in a world of its own, with these settings of `remediation`."""
+    return Works(SqliteStore(":memory:"), World(), limits=limits)
