@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,11 +26,13 @@ from blocks.text import (
 )
 from bot.durations import span
 from bot.models import MAX_SERVICE, Message, Severity
-from bot.models.digest import Bar, Count, Digest, Named, NoisyAlarm, Overdue, Period, Times
+from bot.models.digest import Bar, Count, Digest, Load, Named, NoisyAlarm, Overdue, Period, Sla, Times
 
 _TITLE = 50  # https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block
 _NAMES = 60
+_WHAT = 150
 _LISTED = 5
+_TEN = 10  # fewer have no nine of ten: the value is then that of the slowest
 _MINUTES_FROM = 600  # seconds that read better as minutes
 _HOURS_FROM = 180  # minutes that read better as hours
 
@@ -94,17 +97,28 @@ def _head(digest: Digest) -> str:
 
 def numbers(digest: Digest) -> list[str]:
     """The four numbers that matter."""
-    sla = digest.sla
-    kept = f"*{sla.kept} of {sla.kept + sla.missed}*" if sla.kept + sla.missed else "nothing was due"
+    kept, *rest = in_time(digest.sla)
     return [
         clip_markup(text, FIELD_TEXT)
         for text in (
             f"*Incidents*\n{_incidents(digest)}",
-            f"*Acknowledged in time*\n{kept}{_late(digest)}",
+            f"*Acknowledged in time*\n{' · '.join([f'*{kept}*', *rest])}{_late(digest)}",
             f"*Time to acknowledge*\n{_times(digest.acknowledge)}",
             f"*Time to resolve*\n{_times(digest.resolve)}",
         )
     ]
+
+
+def in_time(sla: Sla) -> list[str]:
+    """How many were acknowledged in time, of those that had to be by now, and why the others are none of them."""
+    due = sla.kept + sla.missed
+    others = (
+        (sla.without, "resolved without"),
+        (sla.waiting, "still waited for"),
+        (sla.free, "without a limit"),
+    )
+    first = f"{sla.kept} of {due}" if due else "none was due"
+    return [first, *(f"{count} {why}" for count, why in others if count)]
 
 
 def _incidents(digest: Digest) -> str:
@@ -130,7 +144,10 @@ def _times(times: Times) -> str:
         return "none"
     usual = " typically" if times.count > 1 else ""
     head = f"*{duration(times.median)}*{usual}{_time_change(times)}"
-    return f"{head}\n9 of 10 within {duration(times.p90)}" if times.p90 is not None else head
+    if times.p90 is None:
+        return head
+    which = "9 of 10 within" if times.count >= _TEN else "the slowest"
+    return f"{head}\n{which} {duration(times.p90)}"
 
 
 def _change(count: Count) -> str:
@@ -183,15 +200,16 @@ def _foot(digest: Digest, by: str | None) -> str:
 
 def _lines(digest: Digest) -> list[Block]:
     """What is behind the numbers and what to do; nothing where there is nothing to say."""
-    plain = [line for line in (_services(digest), _alerts(digest), _automation(digest), _load(digest)) if line]
+    told = (_services(digest), _alerts(digest), _automation(digest), _load(digest), _written(digest))
+    plain = [line for line in told if line]
     blocks: list[Block] = [rich([bold("Worst incidents")]), bullets(*map(_worst, digest.worst))] if digest.worst else []
     blocks += [rich(*plain)] if plain else []
     for head, alarms in (("Noisy alarms", digest.noisy), ("Flapping alarms", digest.flapping)):
         if alarms:
             blocks += [rich([bold(head)]), bullets(*(_alarm(one) for one in alarms[:_LISTED]))]
     if digest.overdue:
-        blocks += [rich([bold("Overdue")]), bullets(*_overdue(digest))]
-    return blocks
+        return [*blocks, rich([bold("Overdue")]), bullets(*_overdue(digest))]
+    return [*blocks, rich([own("Nothing overdue.")])]
 
 
 def _worst(one: Named) -> Line:
@@ -206,11 +224,19 @@ def lasted(one: Named) -> str:
 def _services(digest: Digest) -> Line:
     if digest.service or not digest.services:
         return []
-    line: list[Piece] = [bold("Services"), own("  ")]
-    for number, one in enumerate(digest.services):
-        comma = " · " if number else ""
-        line += [own(comma), words(one.service, _NAMES), own(f" {one.incidents.now}{_change(one.incidents)}")]
-    return [piece for piece in line if piece["text"]]
+    named = [
+        [words(one.service, _NAMES), own(f" {one.incidents.now}{_change(one.incidents)}")] for one in digest.services
+    ]
+    return [bold("Services"), own("  "), *_some(named)]
+
+
+def _some(named: Sequence[Line]) -> Line:
+    """The first few on one line, and how many more there are."""
+    line: list[Piece] = []
+    for number, one in enumerate(named[:_LISTED]):
+        line += [own(" · "), *one] if number else one
+    rest = len(named) - _LISTED
+    return [*line, own(f" and {rest} more")] if rest > 0 else line
 
 
 def _alerts(digest: Digest) -> Line:
@@ -218,10 +244,9 @@ def _alerts(digest: Digest) -> Line:
     if not numbers.alerts.now:
         return []
     said = f"  {counted(numbers.alerts.now, 'alert')}{_change(numbers.alerts)}"
-    if numbers.ratio is not None:
+    if numbers.ratio:
         messages, cards = counted(numbers.messages, "message"), counted(numbers.cards, "card")
-        said += f"; {messages} became {cards}"
-        said += f", {numbers.ratio:.0%} suppressed" if numbers.suppressed else ""
+        said += f"; {messages} became {cards}, {numbers.ratio:.0%} suppressed"
     return [bold("Alarms"), own(said)]
 
 
@@ -232,8 +257,8 @@ def _automation(digest: Digest) -> Line:
     said = [f"  {counted(done.runs.now, 'run')}{_change(done.runs)}"]
     said += [f"{done.verified} helped"] if done.verified else []
     said += [f"{done.failed} did not"] if done.failed else []
-    open_ones = done.runs.now - done.verified - done.failed
-    said += [f"{open_ones} not known yet"] if open_ones > 0 else []
+    said += [f"{done.pending} not known yet"] if done.pending else []
+    said += [f"{done.undone} taken back"] if done.undone else []
     said += [f"{done.by_itself} without a click"] if done.by_itself else []
     said += [f"about {duration(done.saved)} saved"] if done.saved >= 60 else []
     return [bold("Automation"), own(", ".join(said))]
@@ -243,12 +268,22 @@ def _load(digest: Digest) -> Line:
     if not digest.load:
         return []
     total, night = sum(one.pages for one in digest.load), sum(one.at_night for one in digest.load)
-    line: list[Piece] = [bold("On call"), own(f"  {counted(total, 'call')}, {night} at night: ")]
-    for number, one in enumerate(digest.load[:_LISTED]):
-        at_night = f" ({one.at_night} at night)" if one.at_night else ""
-        line += [words(one.service or "no service", _NAMES), own(f" {one.pages}{at_night}")]
-        line += [own(" · ")] if number + 1 < len(digest.load[:_LISTED]) else []
-    return line
+    return [
+        bold("On call"),
+        own(f"  {counted(total, 'call')}, {night} at night: "),
+        *_some(list(map(_calls, digest.load))),
+    ]
+
+
+def _calls(one: Load) -> Line:
+    at_night = f" ({one.at_night} at night)" if one.at_night else ""
+    return [words(one.service or "no service", _NAMES), own(f" {one.pages}{at_night}")]
+
+
+def _written(digest: Digest) -> Line:
+    counts = ((digest.written.filed, "filed"), (digest.written.waived, "waived"))
+    said = [f"{count} {how}" for count, how in counts if count]
+    return [bold("Post-mortems"), own(f"  {', '.join(said)}")] if said else []
 
 
 def _alarm(one: NoisyAlarm) -> Line:
@@ -271,7 +306,8 @@ def _overdue(digest: Digest) -> list[Line]:
 
 def _late_one(one: Overdue) -> Line:
     owner: list[Piece] = [user(one.owner), own(", ")] if one.owner else []
-    return [words(one.what, 150), own(" ("), *owner, own(f"{late_by(one)})")]
+    name = url(one.link, one.what) if one.link else words(one.what, _WHAT)
+    return [name, own(" ("), *owner, own(f"{late_by(one)})")]
 
 
 def late_by(one: Overdue) -> str:

@@ -29,10 +29,10 @@ from blocks.text import (
     when,
 )
 from bot.config import Maintenance
-from bot.models import ActionItem, Alert, Incident, Message, PostMortem, Remediation, Silence, Status
+from bot.models import ActionItem, Alert, Incident, Message, PostMortem, Remediation, SectionName, Silence, Status
 from bot.models.digest import Digest
 
-_FEW = 5  # shown of each kind that waits; of post-mortems, overdue and not
+FEW = 5  # shown of each kind that waits; of post-mortems and action items, pressing and not
 _RARE = 2  # of those that are filed and not where they belong
 _SNOOZES = {"hour": "In 1 hour", "tomorrow": "Tomorrow", "monday": "Monday"}
 
@@ -53,6 +53,9 @@ class Waiting(NamedTuple):
     plans           changes to AWS that this person may let run
     updates         incidents whose commander owes news, each with when that is due
     unfiled         filed, and something of it is not where it belongs
+    post_mortems    theirs, the pressing ones first; `missing` what is still to be written of the first few, and
+                    `cards` where they stand, by their ids
+    pressing        the ids of post-mortems and action items that are due today, or that they were reminded of
     reminded        when the next reminder comes, by the id of the post-mortem or action item
     troubles        why its issue is not as it should be, by the id of the action item
     """
@@ -64,6 +67,9 @@ class Waiting(NamedTuple):
     post_mortems: Sequence[PostMortem] = ()
     unfiled: Sequence[Unfiled] = ()
     actions: Sequence[ActionItem] = ()
+    pressing: frozenset[str] = frozenset()
+    cards: Mapping[str, str] = {}
+    missing: Mapping[str, Sequence[SectionName]] = {}
     reminded: Mapping[str, datetime] = {}
     troubles: Mapping[str, str] = {}
 
@@ -87,7 +93,7 @@ class HomeFacts(NamedTuple):
 def home(facts: HomeFacts, notice: Message | None = None, turn: int = 0) -> Block:
     """The view. `notice` answers the last click; selects forget what was chosen in them when `turn` is another."""
     blocks = [
-        *([*notice.blocks[:_FEW], {"type": "divider"}] if notice else []),
+        *([*notice.blocks[:FEW], {"type": "divider"}] if notice else []),
         *_waiting(facts, turn),
         *_mine(facts.incidents),
         *_afterwards(facts, turn),
@@ -118,20 +124,21 @@ def problem(message: Message) -> Block:
 
 
 def _waiting(facts: HomeFacts, turn: int) -> list[Block]:
-    """What is urgent, and the post-mortems that had their time; what else is to be done afterwards still has some."""
+    """What is urgent, and what presses of what is to be done afterwards."""
     waiting = facts.waiting
-    late = [each for each in waiting.post_mortems if each.is_overdue(facts.now)]
+    written = [each for each in waiting.post_mortems if each.id in waiting.pressing]
+    actions = [each for each in waiting.actions if each.id in waiting.pressing]
     blocks = [
         *_some([[_alert(each)] for each in waiting.alerts]),
         *_some([[_called(each, facts.person)] for each in waiting.called]),
         *_some([_plan(each) for each in waiting.plans]),
         *_some([[_update(each, due, facts.now)] for each, due in waiting.updates]),
-        *_some([_post_mortem(each, facts, turn) for each in late]),
-        *more(len(waiting.alerts) - _FEW, "alert", "alerts"),
-        *more(len(waiting.called) - _FEW, "incident", "list"),
-        *more(len(waiting.plans) - _FEW, "plan", "remediations"),
-        *more(len(waiting.updates) - _FEW, "update", "list"),
-        *more(len(late) - _FEW, "overdue post-mortem", "digest"),
+        *_some([_post_mortem(each, facts, turn) for each in written]),
+        *_some([_action(each, facts, turn) for each in actions]),
+        *more(len(waiting.alerts) - FEW, "alert", "alerts"),
+        *more(len(waiting.called) - FEW, "incident", "list"),
+        *more(len(waiting.plans) - FEW, "plan", "remediations"),
+        *more(len(waiting.updates) - FEW, "update", "list"),
     ]
     is_quiet = not (facts.incidents or waiting.post_mortems or waiting.unfiled or waiting.actions)
     nothing = "Nothing. Enjoy the quiet." if is_quiet else "Nothing."
@@ -139,23 +146,25 @@ def _waiting(facts: HomeFacts, turn: int) -> list[Block]:
 
 
 def _afterwards(facts: HomeFacts, turn: int) -> list[Block]:
-    """Post-mortems and action items, nothing where there are none."""
+    """Post-mortems and action items that have time, and how many of both kinds are not shown; else nothing."""
     waiting = facts.waiting
-    written = [each for each in waiting.post_mortems if not each.is_overdue(facts.now)]
-    room = max(_FEW - (len(waiting.post_mortems) - len(written)), 0)
+    written = [each for each in waiting.post_mortems if each.id not in waiting.pressing]
+    actions = [each for each in waiting.actions if each.id not in waiting.pressing]
+    for_written = max(FEW - (len(waiting.post_mortems) - len(written)), 0)
+    for_actions = max(FEW - (len(waiting.actions) - len(actions)), 0)
     blocks = [
         *_some([[_unfiled(each)] for each in waiting.unfiled[:_RARE]]),
-        *_some([_post_mortem(each, facts, turn) for each in written[:room]]),
-        *_some([_action(each, facts, turn) for each in waiting.actions]),
+        *_some([_post_mortem(each, facts, turn) for each in written[:for_written]]),
+        *_some([_action(each, facts, turn) for each in actions[:for_actions]]),
         *more(len(waiting.unfiled) - _RARE, "filed post-mortem", "postmortem"),
-        *more(len(written) - room, "post-mortem", "digest"),
-        *more(len(waiting.actions) - _FEW, "action item", "actions"),
+        *more(len(waiting.post_mortems) - FEW, "post-mortem", "digest"),
+        *more(len(waiting.actions) - FEW, "action item", "actions"),
     ]
     return [header("After incidents"), *blocks] if blocks else []
 
 
 def _some(lines: Sequence[Sequence[Block]]) -> list[Block]:
-    return [block for line in lines[:_FEW] for block in line]
+    return [block for line in lines[:FEW] for block in line]
 
 
 def _alert(one: Alert) -> Block:
@@ -198,15 +207,19 @@ def _update(incident: Incident, due: datetime, now: datetime) -> Block:
 
 
 def _post_mortem(written: PostMortem, facts: HomeFacts, turn: int) -> list[Block]:
-    number = str(written.incident)
+    """It can be filed once all of it is written."""
+    number, missing = str(written.incident), facts.waiting.missing.get(written.id, ())
+    file = button("File it", Action.POST_MORTEM_FILE, number, confirm=filing(written))
     elements = [
         editing(written),
-        button("File it", Action.POST_MORTEM_FILE, number, confirm=filing(written)),
+        button("Open it", Action.POST_MORTEM, number) if missing else file,
         button("Filed elsewhere", Action.POST_MORTEM_ELSEWHERE, number),
         *_later(written.id),
     ]
     how: Line = [own(written.status.value), *_due(written, facts.now), *_reminder(written.id, facts)]
-    return [rich(_about(written), how), _row(f"{written.id}-{turn}", elements)]
+    left: list[Line] = [[own(f"Still to be written: {', '.join(name.label.lower() for name in missing)}")]]
+    about = _about(written, facts.waiting.cards.get(written.id, ""))
+    return [rich(about, how, *(left if missing else [])), _row(f"{written.id}-{turn}", elements)]
 
 
 def _unfiled(one: Unfiled) -> Block:
@@ -217,8 +230,9 @@ def _unfiled(one: Unfiled) -> Block:
     return said(f"{title}\n{clip(one_line(one.why), 200)}", f"⚠ {what} · {again}", show)
 
 
-def _about(written: PostMortem) -> Line:
-    return [bold(f"Post-mortem of {written.about} "), own("("), words(written.service, NAMES), own(")")]
+def _about(written: PostMortem, card_at: str) -> Line:
+    name = f"Post-mortem of {written.about}"
+    return [url(card_at, name) if card_at else bold(name), own(" ("), words(written.service, NAMES), own(")")]
 
 
 def _due(written: PostMortem, now: datetime) -> Line:
@@ -234,7 +248,7 @@ def _due(written: PostMortem, now: datetime) -> Line:
 def _action(item: ActionItem, facts: HomeFacts, turn: int) -> list[Block]:
     name: Piece = url(item.url, item.id) if item.url else bold(item.id)
     is_late = item.is_overdue(facts.today)
-    due = own(f"{'was due' if is_late else 'due'} {item.due:%d %b %Y}", bold=is_late)
+    due = own(f"{'was due' if is_late else 'due'} {item.due:%a %d %b %Y}", bold=is_late)
     how: Line = [own(f"{item.about} · P{item.priority} · "), due, *_reminder(item.id, facts)]
     trouble = facts.waiting.troubles.get(item.id)
     wrong = [[own("⚠ its issue is not there yet, or out of date: "), words(trouble, 200)]] if trouble else []

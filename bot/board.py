@@ -5,18 +5,30 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from blocks.home import HomeFacts, Unfiled, Waiting
+from blocks.home import FEW, HomeFacts, Unfiled, Waiting
 from blocks.standing import Connection, Rota
 from bot import digest, oncall, periods
 from bot.access import Right
 from bot.casefile import CaseFile
 from bot.config import Config, Maintenance
 from bot.errors import NotAllowed, PagerError, Refused
-from bot.models import Alert, Duty, Incident, OwedKind, Person, PostMortemStatus, Remediation, Role, Silence
+from bot.models import (
+    ActionItem,
+    Alert,
+    Duty,
+    Incident,
+    OwedKind,
+    Person,
+    PostMortem,
+    PostMortemStatus,
+    Remediation,
+    Role,
+    Silence,
+)
 from bot.models.digest import Digest
 from bot.oncall import Policy
 from bot.ports import Roster
@@ -60,7 +72,8 @@ class Common(NamedTuple):
 
 @dataclass(frozen=True)
 class Board:
-    """Reads; changes nothing. `connections` says how the integrations stand, `policy` when updates are due."""
+    """Reads; changes nothing. `connections` says how the integrations stand, `policy` when updates are due, `link`
+    where the cards of `INC-n` and `PM-n` are; empty: nowhere."""
 
     store: Store
     records: Records
@@ -70,6 +83,7 @@ class Board:
     config: Config
     policy: Policy
     connections: Callable[[], Sequence[Connection]]
+    link: Callable[[str], str] = lambda subject: ""
 
     def reader(self, caller: Caller) -> Person:
         """Raises NotAllowed."""
@@ -159,8 +173,12 @@ class Board:
         )
 
     def _waiting(self, common: Common, person: Person, mine: Sequence[Incident]) -> Waiting:
-        written = self.store.post_mortems_owned_by(person.id)
-        actions = self.store.action_items_owned_by(person.id)
+        owned, actions = self.store.post_mortems_owned_by(person.id), self.store.action_items_owned_by(person.id)
+        zone = self.case.zone_of(person.id, "")
+        today = common.at.astimezone(zone).date()
+        pressing = {one.id for one in owned if _presses(one, one.due_at and one.due_at.astimezone(zone).date(), today)}
+        pressing |= {one.id for one in actions if _presses(one, one.due, today)}
+        written = sorted(owned, key=lambda one: one.id not in pressing)
         known = {one.number for one in mine}
         called = [one for one in common.incidents if one.number not in known and _was_paged(person, one)]
         return Waiting(
@@ -171,6 +189,9 @@ class Board:
             post_mortems=written,
             unfiled=[one for one in common.unfiled if person.id in (one.written.owner, one.written.ended_by)],
             actions=actions,
+            pressing=frozenset(pressing),
+            cards={one.id: self.link(one.id) or self.link(one.about) for one in written[:FEW]},
+            missing={one.id: self.case.missing(one) for one in written[:FEW]},
             troubles={
                 item.id: each.error
                 for item in actions
@@ -197,6 +218,11 @@ class Board:
             due = oncall.update_due(self.policy, one.severity, heard)
             if one.commander == person.id and not one.awaits and due and due - now <= min(_SOON, (due - heard) / 3):
                 yield one, due
+
+
+def _presses(one: PostMortem | ActionItem, due: date | None, today: date) -> bool:
+    """Is it due by the end of the day, or was its owner reminded of it? None: it waits for its incident."""
+    return due is not None and (due <= today or one.reminded_at is not None)
 
 
 def _end(silence: Silence) -> datetime:

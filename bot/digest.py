@@ -9,12 +9,13 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from enum import Enum
 from math import ceil
 from statistics import median
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from bot.models import Remediation, RemediationStatus, Severity, Status
+from bot.models import PostMortem, PostMortemStatus, Remediation, RemediationStatus, Severity, Status
 from bot.models.digest import (
     AlarmCount,
     AlarmDetail,
@@ -35,6 +36,7 @@ from bot.models.digest import (
     Sla,
     Times,
     WeekTime,
+    Written,
 )
 from bot.periods import WEEKS, last_day
 from bot.proposals import propose
@@ -62,6 +64,7 @@ class Rows(NamedTuple):
 
     declared  incidents of the period and the one before; `resolved` those that ended since `first_week`
     alarms    of the period; `alerts_before` how many alerts there were in the one before
+    written   post-mortems that were filed or waived in the period
     """
 
     declared: Iterable[IncidentFact] = ()
@@ -70,6 +73,7 @@ class Rows(NamedTuple):
     alerts_before: int = 0
     fixes: Iterable[Remediation] = ()
     pages: Iterable[PageFact] = ()
+    written: Iterable[PostMortem] = ()
     overdue: Sequence[Overdue] = ()
 
 
@@ -91,6 +95,7 @@ def digest(rows: Rows, period: Period, terms: Terms, service: str = "") -> Diges
         flapping=alarms.flapping(),
         automation=_automation(rows.fixes, period, terms.manual),
         load=_load(rows.pages, terms),
+        written=_written(rows.written),
         overdue=tuple(rows.overdue),
         weeks=resolved.weeks(),
         **declared.numbers(),
@@ -136,6 +141,16 @@ def _p90(values: Sequence[float]) -> float:
     return sorted(values)[ceil(len(values) * 0.9) - 1]
 
 
+class _Clock(Enum):
+    """How an incident's acknowledgement stands against its limit; the values are the fields of `Sla`."""
+
+    KEPT = "kept"
+    MISSED = "missed"
+    WITHOUT = "without"
+    WAITING = "waiting"
+    FREE = "free"
+
+
 class _Declared:
     """Incidents by when they were declared."""
 
@@ -146,7 +161,8 @@ class _Declared:
         self._severities: tuple[Counter[Severity], Counter[Severity]] = (Counter(), Counter())
         self._services: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
         self._days: Counter[tuple[date, int]] = Counter()
-        self._open, self._kept = 0, 0
+        self._open = 0
+        self._clock: Counter[_Clock] = Counter()
         self._missed: Counter[str] = Counter()
         self._worst: list[IncidentFact] = []
 
@@ -170,9 +186,9 @@ class _Declared:
         self._open += one.resolved_at is None
         self._worst = sorted([*self._worst, one], key=self._badness)[:TOP]
         self._days[one.declared_at.astimezone(self._zone).date(), int(one.severity)] += 1
-        is_kept = self._is_kept(one)
-        self._kept += is_kept is True
-        if is_kept is False:
+        how = self._acknowledged(one)
+        self._clock[how] += 1
+        if how is _Clock.MISSED:
             self._missed[one.service] += 1
 
     def _badness(self, one: IncidentFact) -> tuple[int, float, int]:
@@ -184,30 +200,31 @@ class _Declared:
         name = self._terms.name(one.service)
         return Named(number=one.number, service=name, severity=one.severity, lasted=lasted)
 
-    def _is_kept(self, one: IncidentFact) -> bool | None:
-        """None: there is still time, or no time was set."""
+    def _acknowledged(self, one: IncidentFact) -> _Clock:
         due = one.due_at
         if due is None:
             within = self._terms.within.get(one.severity)
             due = None if within is None else one.began_at + within
         if due is None:
-            return None
+            return _Clock.FREE
         if one.acknowledged_at is not None:
-            return one.acknowledged_at <= due
-        return False if due < self._period.until else None
+            return _Clock.KEPT if one.acknowledged_at <= due else _Clock.MISSED
+        if one.resolved_at is not None and one.resolved_at <= due:
+            return _Clock.WITHOUT
+        return _Clock.MISSED if due < self._period.until else _Clock.WAITING
 
     def numbers(self) -> dict[str, object]:
-        now, before = self._severities
+        (now, before), clock = self._severities, self._clock
         services = sorted({*self._services[0]}, key=lambda name: (-self._services[0][name], name))
         return {
             "incidents": Count(now=now.total(), before=before.total()),
             "severities": {
                 each: Count(now=now[each], before=before[each]) for each in Severity if now[each] or before[each]
             },
-            "services": tuple(self._service(name) for name in services[:TOP]),
+            "services": tuple(map(self._service, services)),
             "worst": tuple(map(self._named, self._worst)),
             "still_open": self._open,
-            "sla": Sla(kept=self._kept, missed=self._missed.total(), services=self._late()),
+            "sla": Sla(**{each.value: clock[each] for each in _Clock}, services=self._late()),
             **self._bars(),
         }
 
@@ -336,7 +353,7 @@ def _keep(best: list[AlarmCount], one: AlarmCount, by: Callable[[AlarmCount], in
 
 
 def _automation(fixes: Iterable[Remediation], period: Period, manual: timedelta) -> Automation:
-    runs, before, verified, failed, alone, saved = 0, 0, 0, 0, 0, 0.0
+    runs, before, verified, failed, pending, alone, saved = 0, 0, 0, 0, 0, 0, 0.0
     for one in fixes:
         if one.started_at is None:
             continue
@@ -346,11 +363,12 @@ def _automation(fixes: Iterable[Remediation], period: Period, manual: timedelta)
         runs += 1
         alone += bool(one.approval)
         failed += one.status in _FAILED
+        pending += not one.status.is_over
         if one.status is RemediationStatus.VERIFIED:
             verified += 1
             saved += max(manual.total_seconds() - _took(one), 0.0)
     count = Count(now=runs, before=before)
-    return Automation(runs=count, verified=verified, failed=failed, by_itself=alone, saved=saved)
+    return Automation(runs=count, verified=verified, failed=failed, pending=pending, by_itself=alone, saved=saved)
 
 
 _FAILED = (RemediationStatus.FAILED, RemediationStatus.TIMED_OUT, RemediationStatus.NOT_RECOVERED)
@@ -360,6 +378,11 @@ def _took(fix: Remediation) -> float:
     if fix.started_at is None or fix.finished_at is None:
         return 0.0
     return (fix.finished_at - fix.started_at).total_seconds()
+
+
+def _written(ended: Iterable[PostMortem]) -> Written:
+    counts = Counter(one.status for one in ended)
+    return Written(filed=counts[PostMortemStatus.FILED], waived=counts[PostMortemStatus.WAIVED])
 
 
 def _load(pages: Iterable[PageFact], terms: Terms) -> tuple[Load, ...]:

@@ -20,7 +20,7 @@ from bot.errors import InvalidInput, SettingsError, StoreError
 from bot.settings import existing_database, load_config
 
 EXIT_ASKED, EXIT_STORE = 2, 4
-KINDS = ("incidents", "alerts", "audit", "timeline")
+KINDS = ("incidents", "alerts", "post-mortems", "action-items", "audit", "timeline")
 
 
 def add(commands: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import logging
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,22 +14,20 @@ from bot import digest as pure
 from bot import periods
 from bot.access import Right
 from bot.config import Config, same_service
-from bot.errors import ChatError, InvalidInput
+from bot.errors import InvalidInput
 from bot.ledger import Ledger
-from bot.models import Change, Posted, Severity
+from bot.models import Change, Owed, Posted, Severity, permalink
 from bot.models.digest import AlarmCount, Digest, Overdue, Period
 from bot.owed import Target
 from bot.owed import digests as owed
-from bot.ports import Chat
 from bot.rights import Caller, Rights
 from bot.store import Records, Store
-
-log = logging.getLogger(__name__)
 
 MOST_DAYS = 366
 DAYS = 7
 _DETAILS = timedelta(days=14)  # what proposals are made from
 _DAYS = re.compile(r"(\d{1,4})(?:d|days?)?|(\d{0,3})(w|weeks?|months?)", re.IGNORECASE)
+_NAMED = 20  # services that somebody may have meant
 _LONG = {"w": 7, "m": 30}
 
 Late = Callable[[datetime], Sequence[Overdue]]
@@ -67,18 +64,18 @@ def _apart(text: str) -> str:
     return re.sub(r"\b(\d+)\s+(d|w|days?|weeks?|months?)\b", r"\1\2", text, flags=re.IGNORECASE)
 
 
-def _no_link(number: int) -> str:
+def _no_link(subject: str) -> str:
     return ""
 
 
 class Sources(NamedTuple):
-    """Where a digest comes from. `link` leads to an incident's card; empty: nobody can say where that is."""
+    """Where a digest comes from. `link` leads to the card of `INC-n` or `PM-n`; empty: it stands nowhere."""
 
     records: Records
     config: Config
     within: Mapping[Severity, timedelta]
     late: Late
-    link: Callable[[int], str] = _no_link
+    link: Callable[[str], str] = _no_link
 
     @property
     def zone(self) -> ZoneInfo:
@@ -104,21 +101,29 @@ def gather(sources: Sources, period: Period, service: str = "") -> Digest:
         alerts_before=sum(count for name, count in before.items() if wanted.fits(name)),
         fixes=wanted.of(records.remediations_started(period.since_before, period.until), lambda one: one.order.service),
         pages=wanted.of(records.pages(period.since, period.until), lambda one: one.service),
-        overdue=() if service else sources.late(period.until),
+        written=wanted.of(records.post_mortems_ended(period.since, period.until), lambda one: one.service),
+        overdue=tuple(wanted.of(sources.late(period.until), lambda one: one.service)),
     )
     made = pure.digest(rows, period, terms, terms.name(service))
-    worst = tuple(one.model_copy(update={"link": sources.link(one.number)}) for one in made.worst)
+    worst = tuple(one.model_copy(update={"link": sources.link(one.id)}) for one in made.worst)
+    overdue = tuple(_linked(one, sources.link) for one in made.overdue)
     since = max(period.since, period.until - _DETAILS)
     keys = [one.key for one in (*made.noisy, *made.flapping)]
     details = {key: detail for key in keys if (detail := records.alarm_detail(key, since, period.until))}
-    return pure.proposed(made.model_copy(update={"worst": worst}), details)
+    return pure.proposed(made.model_copy(update={"worst": worst, "overdue": overdue}), details)
+
+
+def _linked(one: Overdue, link: Callable[[str], str]) -> Overdue:
+    """To its issue, else its own card, else that of its incident."""
+    found = one.link or link(one.subject) or link(f"INC-{one.about}")
+    return one.model_copy(update={"link": found})
 
 
 def asked_for(sources: Sources, asked: Asked, now: datetime) -> Digest:
     """The digest of the last days. Raises InvalidInput for a service that nobody ever heard of."""
     found = gather(sources, periods.last_days(asked.days, now, sources.zone), asked.service)
     if asked.service and found.is_empty and not sources.config.known_service(asked.service):
-        raise InvalidInput("service", _unknown(asked.service, list(sources.config.services)))
+        raise InvalidInput("service", _unknown(asked.service, sorted(sources.config.services)))
     return found
 
 
@@ -176,15 +181,21 @@ class Digests:
     def post(self, caller: Caller, period: Period, service: str) -> bool:
         """Owe it to the channel; False where somebody has already, and nothing in it is different now."""
         person = self._rights.need(caller, Right.RESPOND)
-        key = f"{owed.subject(period, service)}:{_mark(self.of(period, service))}"
+        row = owed.digest(self.channel, period, service, by=person.id)
+        key = self._numbers(row, period, service)
 
         def step(now: datetime) -> tuple[bool, Change | None]:
-            if self._store.was_requested(key):
-                return False, None
-            row = owed.digest(self.channel, period, service, by=person.id)
-            return True, Change(claims=(key,), owed=(row,))
+            change = self._once(row, key)
+            return change is not None, change
 
         return self._ledger.decide(step, "the digest")
+
+    def _numbers(self, row: Owed, period: Period, service: str) -> str:
+        """What the digest says now, as a key: whoever posts it claims that, so that it is not posted twice."""
+        return f"{row.subject}:{_mark(self.of(period, service))}"
+
+    def _once(self, row: Owed, key: str) -> Change | None:
+        return None if self._store.was_requested(key) else Change(claims=(key,), owed=(row,))
 
     def posted(self, period: Period, service: str) -> Posted | None:
         """Where the newest one of these days stands."""
@@ -193,54 +204,59 @@ class Digests:
     def weekly(self) -> bool:
         """Owe the digest of the last week where it is due and nobody has yet; did this call?
 
-        However long nobody looked, only the newest is owed; none where the bot was not there yet when it was due.
+        However long nobody looked, only the newest is owed; none where the bot was not there yet when it was due, nor
+        where somebody posted it with the same numbers.
         """
         settings, zone = self._config.digest, self._sources.zone
         if not settings.weekly:
             return False
         due = periods.last_due(settings.day, settings.at, zone, self._ledger.clock())
-        key = f"digest:{periods.week_of(due, zone)}"
-        if key == self._done:
+        week = f"digest:{periods.week_of(due, zone)}"
+        if week == self._done:
             return False
+        is_mine = self._is_due(week, due) and self._owe_week(week, due)
+        self._done = week
+        return is_mine
+
+    def _is_due(self, week: str, due: datetime) -> bool:
+        was_there = self._born <= due or self._sources.records.is_older_than(due)
+        return was_there and not self._store.was_requested(week)
+
+    def _owe_week(self, week: str, due: datetime) -> bool:
+        settings, zone = self._config.digest, self._sources.zone
+        period = periods.week_before(due, zone) if settings.until == "midnight" else periods.last_days(DAYS, due, zone)
+        row = owed.digest(self.channel, period, "")
+        key = self._numbers(row, period, "")
 
         def step(now: datetime) -> tuple[bool, Change | None]:
-            was_there = self._born <= due or self._sources.records.is_older_than(due)
-            if self._store.was_requested(key) or not was_there:
+            if self._store.was_requested(week):
                 return False, None
-            period = (
-                periods.week_before(due, zone) if settings.until == "midnight" else periods.last_days(DAYS, due, zone)
-            )
-            row = owed.digest(self.channel, period, "")
-            return True, Change(claims=(key,), owed=(row,))
+            change = self._once(row, key)
+            return change is not None, (change or Change()) + Change(claims=(week,))
 
-        is_mine = self._ledger.decide(step, key)
-        self._done = key
-        return is_mine
+        return self._ledger.decide(step, week)
 
 
 def _mark(digest: Digest) -> str:
     """The same for digests that say the same: when they were asked for, and their links, are no part of it."""
-    worst = tuple(one.model_copy(update={"link": ""}) for one in digest.worst)
-    said = digest.model_copy(update={"worst": worst}).model_dump_json(exclude={"period"})
+    links = {"__all__": {"link"}}
+    said = digest.model_dump_json(exclude={"period": True, "worst": links, "overdue": links})
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
 def _unknown(service: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(service, known, n=1)
-    hint = f"Did you mean {close[0]}?" if close else "Write days, a service, or both: /incident digest 30d checkout-api"
+    named = ", ".join(known[:_NAMED]) + (f" and {len(known) - _NAMED} more" if len(known) > _NAMED else "")
+    hint = f"Did you mean {close[0]}?" if close else f"The services are {named}." if known else "No alarm named it."
     return f"I know nothing about “{service[:80]}”. {hint}"
 
 
-def links(store: Store, chat: Chat) -> Callable[[int], str]:
-    """Where incidents' cards stand; a digest is worth having without."""
+def links(store: Store, workspace: str) -> Callable[[str], str]:
+    """Where the cards of incidents and post-mortems stand, by their ids; `workspace`: its address."""
 
-    def link(number: int) -> str:
-        place = store.posted(f"INC-{number}", Target.OPS)
-        try:
-            return chat.link(place.channel_id, place.ts) if place is not None else ""
-        except ChatError as error:
-            log.warning("no permalink for the card of INC-%s: %s", number, error)
-            return ""
+    def link(subject: str) -> str:
+        place = store.posted(subject, Target.OPS)
+        return permalink(workspace, place.channel_id, place.ts) if place is not None and workspace else ""
 
     return link
 
@@ -250,12 +266,27 @@ def late(store: Store) -> Late:
 
     def look(now: datetime) -> list[Overdue]:
         found = [
-            Overdue(what=f"post-mortem {one.about}", days=(now - one.due_at).days, owner=one.owner)
+            Overdue(
+                what=f"post-mortem {one.about}",
+                days=(now - one.due_at).days,
+                owner=one.owner,
+                subject=one.id,
+                about=one.incident,
+                service=one.service,
+            )
             for one in store.open_post_mortems()
             if one.due_at is not None and one.is_overdue(now)
         ]
         found += [
-            Overdue(what=f"{one.id} {one.title}", days=(now.date() - one.due).days, owner=one.owner)
+            Overdue(
+                what=f"{one.id} {one.title}",
+                days=(now.date() - one.due).days,
+                owner=one.owner,
+                subject=one.id,
+                about=one.incident,
+                service=store.incident(one.incident).service,
+                link=one.url,
+            )
             for one in store.open_action_items()
             if one.is_overdue(now.date())
         ]

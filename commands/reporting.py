@@ -41,6 +41,4 @@ def post(desk: Desk, request: Request) -> Reply:
         return Answer(answers.say(f"It is on its way to {where} already."))
     at = when(datetime.fromtimestamp(float(place.ts), UTC), "{date_short_pretty} {time}")
     found = link(desk.replies.permalink(place.channel_id, place.ts), "Here it is")
-    return Answer(
-        answers.say(f"It was posted to {where} on {at} already, and nothing in it is different now. {found}.")
-    )
+    return Answer(answers.say(f"It is in {where} already ({at}), and nothing in it is different now. {found}."))

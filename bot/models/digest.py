@@ -154,10 +154,18 @@ class Named(Value):
 
 
 class Sla(Value):
-    """Acknowledged in time or not; `services` are those that missed it, the worst first."""
+    """Acknowledged in time or not; `services` are those that missed it, the worst first.
+
+    without  over before it was due, and nobody had acknowledged
+    waiting  nobody has, and there is still time
+    free     of a severity that has no limit
+    """
 
     kept: int = 0
     missed: int = 0
+    without: int = 0
+    waiting: int = 0
+    free: int = 0
     services: tuple[str, ...] = ()
 
 
@@ -199,13 +207,20 @@ class AlertNumbers(Value):
 
 
 class Automation(Value):
-    """Changes to AWS by the bot; `saved` against doing it by hand, for those that helped."""
+    """Changes to AWS by the bot; `saved` against doing it by hand, for those that helped; of the `pending` ones nobody
+    knows yet."""
 
     runs: Count = Count()
     verified: int = 0
     failed: int = 0
+    pending: int = 0
     by_itself: int = 0
     saved: float = 0.0
+
+    @property
+    def undone(self) -> int:
+        """Those that were taken back before anybody could know."""
+        return max(self.runs.now - self.verified - self.failed - self.pending, 0)
 
 
 class Load(Value):
@@ -218,11 +233,25 @@ class Load(Value):
 
 
 class Overdue(Value):
-    """Something to be done after an incident that is late: `what` it is, whose, and for how many days."""
+    """Something to be done after an incident that is late: `what` it is, whose, and for how many days.
+
+    `subject` is the id of its row, `about` the incident's number; `link` leads to its issue or card.
+    """
 
     what: str
     days: int
     owner: str | None = None
+    subject: str = ""
+    about: int = 0
+    service: str = ""
+    link: str = ""
+
+
+class Written(Value):
+    """How many post-mortems came to an end: filed, and waived."""
+
+    filed: int = 0
+    waived: int = 0
 
 
 class Point(Value):
@@ -257,6 +286,7 @@ class Digest(Value):
     flapping: tuple[NoisyAlarm, ...] = ()
     automation: Automation = Automation()
     load: tuple[Load, ...] = ()
+    written: Written = Written()
     overdue: tuple[Overdue, ...] = ()
     bar: Bar = Bar.DAY
     points: tuple[Point, ...] = ()
@@ -266,4 +296,5 @@ class Digest(Value):
     def is_empty(self) -> bool:
         """Nothing happened, and nothing is late."""
         happened = self.incidents.now, self.alerts.alerts.now, self.automation.runs.now, len(self.load)
-        return not any(happened) and not self.overdue and not self.resolve.count
+        ended = self.resolve.count, self.written.filed, self.written.waived
+        return not any((*happened, *ended)) and not self.overdue

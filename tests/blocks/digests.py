@@ -24,6 +24,7 @@ from bot.models.digest import (
     ServiceCount,
     Sla,
     Times,
+    Written,
 )
 from tests.blocks.texts import texts
 from tests.bot.make import ANA
@@ -32,6 +33,7 @@ MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEK = periods.week_before(MONDAY, BERLIN)
 _EMPTY = pure.digest(pure.Rows(), WEEK, pure.Terms(str, lambda _: BERLIN, {}, timedelta(minutes=30)))
+HERE = "https://acme.slack.com/archives/C0OPS"
 SEV1, SEV2, SEV3 = Severity.SEV1, Severity.SEV2, Severity.SEV3
 
 
@@ -67,8 +69,8 @@ def digest(**values: Any) -> Digest:
         ),
         "still_open": 1,
         "acknowledge": Times(count=9, median=180, p90=720, median_before=240),
-        "resolve": Times(count=8, median=2460, p90=7500, median_before=2100),
-        "sla": Sla(kept=8, missed=1, services=("search",)),
+        "resolve": Times(count=10, median=2460, p90=7500, median_before=2100),
+        "sla": Sla(kept=7, missed=1, without=1, services=("search",)),
         "alerts": AlertNumbers(alerts=Count(now=214, before=180), messages=626, cards=37),
         "noisy": (noisy(), noisy("prod-mail-queue-medium", "")),
         "automation": Automation(runs=Count(now=7, before=5), verified=6, failed=1, by_itself=2, saved=7800),
@@ -76,7 +78,11 @@ def digest(**values: Any) -> Digest:
             Load(service="search", pages=9, at_night=4),
             Load(service="checkout-api", pages=5, at_night=1),
         ),
-        "overdue": (Overdue(what="post-mortem INC-39", days=2, owner=ANA), Overdue(what="AI-7 alarm on depth", days=9)),
+        "written": Written(filed=3, waived=2),
+        "overdue": (
+            Overdue(what="post-mortem INC-39", days=2, owner=ANA, link=f"{HERE}/p39"),
+            Overdue(what="AI-7 alarm on depth", days=9),
+        ),
         "points": tuple(points),
         "weeks": tuple(weeks),
     }
@@ -91,7 +97,13 @@ _proposals = st.none() | st.builds(Proposal, change=texts, saves=_many, of=_many
 _alarms = st.builds(
     NoisyAlarm, key=texts, name=texts, service=texts, firings=_many, flaps=_many, short=_many, proposal=_proposals
 )
-_overdue = st.builds(Overdue, what=texts, days=st.integers(0, 10**5), owner=st.sampled_from([None, ANA]))
+_overdue = st.builds(
+    Overdue,
+    what=texts,
+    days=st.integers(0, 10**5),
+    owner=st.sampled_from([None, ANA]),
+    link=st.sampled_from(["", f"{HERE}/p1"]),
+)
 _periods = st.builds(
     periods.last_days, st.sampled_from([1, 2, 7, 14, 15, 126, 127, 366]), st.just(MONDAY), st.just(BERLIN)
 ) | st.just(WEEK)
@@ -110,11 +122,21 @@ def digests(draw: st.DrawFn) -> Digest:
             "service": draw(texts),
             "incidents": draw(_counts),
             "severities": draw(st.dictionaries(st.sampled_from(Severity), _counts)),
-            "services": draw(st.lists(st.builds(ServiceCount, service=texts, incidents=_counts), max_size=5)),
+            "services": draw(st.lists(st.builds(ServiceCount, service=texts, incidents=_counts), max_size=9)),
             "still_open": draw(_many),
             "acknowledge": draw(_times),
             "resolve": draw(_times),
-            "sla": draw(st.builds(Sla, kept=_many, missed=_many, services=st.lists(texts, max_size=9).map(tuple))),
+            "sla": draw(
+                st.builds(
+                    Sla,
+                    kept=_many,
+                    missed=_many,
+                    without=_many,
+                    waiting=_many,
+                    free=_many,
+                    services=st.lists(texts, max_size=9).map(tuple),
+                )
+            ),
             "alerts": AlertNumbers(alerts=draw(_counts), messages=draw(_many), cards=draw(_many)),
             "noisy": draw(st.lists(_alarms, max_size=5)),
             "flapping": draw(st.lists(_alarms, max_size=5)),
@@ -122,6 +144,7 @@ def digests(draw: st.DrawFn) -> Digest:
                 st.builds(Automation, runs=_counts, verified=_many, failed=_many, saved=st.floats(0, 1e9))
             ),
             "load": draw(st.lists(st.builds(Load, service=texts, pages=_many, at_night=_many), max_size=9)),
+            "written": draw(st.builds(Written, filed=_many, waived=_many)),
             "overdue": draw(st.lists(_overdue, max_size=9)),
             "points": tuple(points),
             "weeks": tuple(weeks),
@@ -133,7 +156,7 @@ def saying(typed: str) -> Digest:
     """One that says this everywhere."""
     return digest(
         service=typed,
-        services=tuple(ServiceCount(service=typed, incidents=Count(now=1)) for _ in range(5)),
+        services=tuple(ServiceCount(service=typed, incidents=Count(now=1)) for _ in range(9)),
         sla=Sla(kept=1, missed=9, services=(typed,) * 9),
         noisy=(noisy(typed, typed or "x"),) * 5,
         flapping=(noisy(typed, typed or "x"),) * 5,

@@ -9,8 +9,8 @@ import pytest
 from blocks import digest as built
 from bot import periods
 from bot.models import Message
-from bot.models.digest import Automation, Count, Period
-from tests.blocks.digests import BERLIN, MONDAY, WEEK, digest, empty, saying
+from bot.models.digest import AlertNumbers, Automation, Count, Load, Period, ServiceCount, Sla
+from tests.blocks.digests import BERLIN, HERE, MONDAY, WEEK, digest, empty, saying
 from tests.blocks.texts import NASTY, angled, elements, shown
 from tests.bot.make import ANA, BOB
 
@@ -25,8 +25,8 @@ def test_it_begins_with_the_week_and_the_four_numbers() -> None:
     fields = [field["text"] for field in message.blocks[1]["fields"]]
     assert fields == [
         "*Incidents*\n*9* (▼3)\n1 SEV-1 · 3 SEV-2 · 5 SEV-3 · 1 still open",
-        "*Acknowledged in time*\n*8 of 9*\nlate: search",
-        "*Time to acknowledge*\n*3 min* typically (▼1 min)\n9 of 10 within 12 min",
+        "*Acknowledged in time*\n*7 of 8* · 1 resolved without\nlate: search",
+        "*Time to acknowledge*\n*3 min* typically (▼1 min)\nthe slowest 12 min",
         "*Time to resolve*\n*41 min* typically (▲6 min)\n9 of 10 within 2 h 05 min",
     ]
 
@@ -35,13 +35,51 @@ def test_a_lock_screen_says_it_in_one_line() -> None:
     assert built.posted(digest()).text == (
         "Incident digest · 16–22 Nov 2026 (week 47): 9 incidents (▼3) · time to acknowledge 3 min (▼1 min) · "
         "to resolve 41 min (▲6 min) · "
-        "8 of 9 acknowledged in time"
+        "7 of 8 acknowledged in time"
     )
 
 
+@pytest.mark.parametrize(
+    ("sla", "said"),
+    [
+        (Sla(kept=5, missed=3, without=1), "*5 of 8* · 1 resolved without"),
+        (Sla(kept=1, waiting=2, free=3), "*1 of 1* · 2 still waited for · 3 without a limit"),
+        (Sla(free=1), "*none was due* · 1 without a limit"),
+        (Sla(), "*none was due*"),
+    ],
+)
+def test_those_in_time_add_up_to_the_incidents(sla: Sla, said: str) -> None:
+    assert built.numbers(digest(sla=sla))[1] == f"*Acknowledged in time*\n{said}"
+
+
+def test_lists_say_how_many_more_there_are() -> None:
+    services = tuple(ServiceCount(service=f"s{each}", incidents=Count(now=1)) for each in range(7))
+    load = tuple(Load(service=f"s{each}", pages=1, at_night=0) for each in range(6))
+    said = shown(built.posted(digest(services=services, load=load)))
+    assert "s4\n 1 (▲1)\n and 2 more" in said
+    assert "s4\n 1\n and 1 more" in said
+    assert "and" not in shown(built.posted(digest(services=services[:5], load=load[:5], overdue=())))
+
+
+def test_nothing_overdue_is_said_and_what_is_leads_to_where_it_is() -> None:
+    assert "Nothing overdue." in shown(built.posted(digest(overdue=())))
+    message = built.posted(digest())
+    assert "Nothing overdue." not in shown(message)
+    assert [each["url"] for each in elements(message.blocks, "link")] == [f"{HERE}/p39"]
+
+
+def test_messages_and_cards_are_told_where_something_was_suppressed() -> None:
+    told = [
+        shown(built.posted(digest(alerts=AlertNumbers(alerts=Count(now=5), messages=5, cards=cards))))
+        for cards in (4, 5)
+    ]
+    assert "5 alerts (▲5); 5 messages became 4 cards, 20% suppressed" in told[0]
+    assert "messages became" not in told[1]
+
+
 def test_a_run_that_is_not_verified_yet_is_not_told_as_no_help() -> None:
-    said = shown(built.posted(digest(automation=Automation(runs=Count(now=2, before=0)))))
-    assert "2 runs (▲2), 2 not known yet" in said
+    said = shown(built.posted(digest(automation=Automation(runs=Count(now=3, before=0), pending=2))))
+    assert "3 runs (▲3), 2 not known yet, 1 taken back" in said
 
 
 def test_what_is_behind_the_numbers_and_what_to_do() -> None:
@@ -52,8 +90,10 @@ def test_what_is_behind_the_numbers_and_what_to_do() -> None:
         "  61×, 58 over within 5 min, came back 12×",
         "3 of 5 datapoints instead of 1 of 1\n, saves 55 of 61",
         "7 runs (▲2), 6 helped, 1 did not, 2 without a click, about 2 h 10 min saved",
+        "3 filed, 2 waived",
         "14 calls, 5 at night: \nsearch\n 9 (4 at night)",
-        "post-mortem INC-39\n (\n, \n2 days)",
+        " (\n, \n2 days)",
+        "AI-7 alarm on depth\n (\n9 days)",
         "▲▼ compared with 9–15 Nov · time zone Europe/Berlin",
     ):
         assert words in said

@@ -10,7 +10,7 @@ from blocks.home import HomeFacts, Unfiled, Waiting, home, problem, refused, wit
 from blocks.rich import own, rich
 from blocks.standing import Connection, Rota
 from bot.config import Maintenance
-from bot.models import Duty, Message, Role
+from bot.models import Duty, Message, Role, SectionName
 from bot.models.digest import Count, Sla
 from sandbox.slack.validate import view_errors
 from tests.blocks import digests
@@ -39,6 +39,9 @@ def crowded(text: str = HOSTILE) -> HomeFacts:
         post_mortems=[post_mortem(number, service=text, due_at=after(60 * (number % 2 or -1))) for number in many],
         unfiled=[Unfiled(post_mortem(number, service=text), "pull request", text) for number in range(50, 90)],
         actions=[action_item(number, title=text, url="https://github.example/1") for number in many],
+        pressing=frozenset(f"{kind}-{number}" for kind in ("PM", "AI") for number in range(1, 40, 2)),
+        missing={f"PM-{number}": list(SectionName) for number in many},
+        cards={"PM-2": "https://acme.slack.com/archives/C0OPS/p2"},
         reminded={f"{kind}-{number}": after(60) for kind in ("PM", "AI") for number in many},
     )
     return facts(
@@ -82,8 +85,7 @@ def test_what_is_too_much_is_counted() -> None:
     for rest in (
         "34 alerts",
         "34 plans",
-        "14 overdue post-mortems",
-        "20 post-mortems",
+        "34 post-mortems",
         "38 filed post-mortems",
         "34 action items",
         "31 incidents",
@@ -150,12 +152,32 @@ def test_the_other_views_are_ones_that_slack_takes() -> None:
     assert view_errors(problem(Message("no", [rich([own("no")])]))) == []
 
 
-def test_a_post_mortem_that_is_overdue_waits_on_top_and_the_others_below() -> None:
-    late, early = post_mortem(1, due_at=after(-60)), post_mortem(2, due_at=after(60))
-    words = said(home(facts(waiting=Waiting(post_mortems=[late, early]))))
-    places = [words.index(each) for each in ("Waiting for you", "INC-1", "File it", "After incidents", "INC-2")]
+def test_what_presses_waits_on_top_and_what_has_time_below() -> None:
+    waiting = Waiting(
+        post_mortems=[post_mortem(1), post_mortem(2)],
+        actions=[action_item(1), action_item(2)],
+        pressing=frozenset({"PM-1", "AI-1"}),
+    )
+    words = said(home(facts(waiting=waiting)))
+    found = ("Waiting for you", "home-PM-1", "home-AI-1", "After incidents", "home-PM-2", "home-AI-2")
+    places = [words.index(each) for each in found]
     assert places == sorted(places)
     assert "Nothing." not in words
+
+
+def test_a_post_mortem_leads_to_its_card_and_is_filed_once_it_is_written() -> None:
+    waiting = Waiting(
+        post_mortems=[post_mortem(1), post_mortem(2)],
+        cards={"PM-1": "https://acme.slack.com/archives/C0OPS/p1"},
+        missing={"PM-1": [SectionName.IMPACT, SectionName.ROOT_CAUSE]},
+    )
+    blocks = home(facts(waiting=waiting))["blocks"]
+    first, second = ([b for b in blocks if b.get("block_id") == f"home-PM-{number}-0"] for number in (1, 2))
+    assert next(each["text"]["text"] for each in elements(first, "button")) == "Open it"
+    assert next(each["text"]["text"] for each in elements(second, "button")) == "File it"
+    [link] = elements(blocks, "link")
+    assert (link["text"], link["url"][-3:]) == ("Post-mortem of INC-1", "/p1")
+    assert said({"blocks": blocks}).count("Still to be written: impact, root cause") == 1
 
 
 def test_what_was_filed_and_is_not_there_says_why_and_whether_it_is_tried_again() -> None:

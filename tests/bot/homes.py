@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from bot.board import Board
@@ -68,7 +69,7 @@ class Publisher:
         raise AssertionError
 
 
-def board(store: SqliteStore, config: Config | None = None) -> Board:
+def board(store: SqliteStore, config: Config | None = None, link: Callable[[str], str] = lambda _: "") -> Board:
     known, people = config or Config(), People()
     case, rights = CaseFile(store, known, people), Rights(people, known)
-    return Board(store, store, rights, ConfigRoster(known), case, known, Policy(), lambda: [])
+    return Board(store, store, rights, ConfigRoster(known), case, known, Policy(), lambda: [], link)

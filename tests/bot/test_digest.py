@@ -12,10 +12,21 @@ from hypothesis import strategies as st
 
 from bot import digest as pure
 from bot import periods
-from bot.models import Action, Order, Plan, Remediation, RemediationStatus, Severity, Status, Target
+from bot.models import (
+    Action,
+    Order,
+    Plan,
+    PostMortemStatus,
+    Remediation,
+    RemediationStatus,
+    Severity,
+    Status,
+    Target,
+)
 from bot.models.digest import AlarmCount, AlarmDetail, Bar, Digest, Firing, IncidentFact, PageFact, Period
 from bot.oncall import ACKNOWLEDGE_WITHIN
 from bot.signals import Alarm
+from tests.bot.make import post_mortem
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
@@ -151,7 +162,28 @@ def test_what_was_late_is_named_by_service_and_what_still_has_time_is_neither() 
         fact(took=100, due_at=at(17, 12, 1), service="mail"),
     )
     assert (found.sla.kept, found.sla.missed, found.sla.services) == (1, 3, ("Search", "Mail"))
+    assert (found.sla.waiting, found.sla.free) == (1, 1)
     assert found.still_open == 2
+
+
+def test_one_that_was_over_in_time_needed_no_acknowledgement_and_one_that_went_on_did() -> None:
+    """Also weeks later, when the time to acknowledge is long over."""
+    found = of(fact(took=None, resolved=899), fact(took=None, resolved=901, service="mail"), fact())
+    assert (found.sla.kept, found.sla.missed, found.sla.without) == (1, 1, 1)
+    assert found.sla.services == ("Mail",)
+
+
+def test_all_services_are_counted() -> None:
+    found = of(*(fact(service=name) for name in "abcdefg"))
+    assert sum(one.incidents.now for one in found.services) == found.incidents.now == 7
+
+
+def test_post_mortems_are_counted_by_how_they_ended() -> None:
+    status = PostMortemStatus
+    ended = [post_mortem(status=each) for each in (status.FILED, status.WAIVED, status.WAIVED)]
+    found = made(written=ended)
+    assert (found.written.filed, found.written.waived) == (1, 2)
+    assert not found.is_empty
 
 
 def test_the_line_has_eight_weeks_that_end_with_the_period_and_gaps() -> None:

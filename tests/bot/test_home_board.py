@@ -25,6 +25,8 @@ from bot.models import (
     Remediation,
     RemediationStatus,
     Role,
+    Section,
+    SectionName,
     Severity,
     Shown,
     Status,
@@ -33,7 +35,21 @@ from bot.rights import Caller
 from bot.store.sqlite import SqliteStore
 from tests.bot.fixing import remediation
 from tests.bot.homes import GROUP, board
-from tests.bot.make import ANA, BOB, CY, NOW, action_item, after, alert, incident, post_mortem, row, silence, timer
+from tests.bot.make import (
+    ANA,
+    BOB,
+    CY,
+    NOW,
+    action_item,
+    after,
+    alert,
+    event,
+    incident,
+    post_mortem,
+    row,
+    silence,
+    timer,
+)
 from tests.bot.storing import claim, owe
 
 
@@ -156,6 +172,7 @@ def test_what_i_own_waits_until_it_is_done(store: SqliteStore) -> None:
     filed = post_mortem(3, status=PostMortemStatus.FILED)
     keep(
         store,
+        incidents=tuple(incident(number, status=Status.RESOLVED, resolved_at=NOW) for number in range(1, 5)),
         post_mortems=(post_mortem(1), post_mortem(2, owner=BOB), filed, post_mortem(4, due_at=NOW)),
         action_items=(
             action_item(1, owner=ANA),
@@ -171,10 +188,59 @@ def test_what_i_own_waits_until_it_is_done(store: SqliteStore) -> None:
     assert waiting.reminded == {"AI-1": after(60)}
 
 
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("values", "presses"),
+    [
+        ({"due_at": NOW + DAY}, False),
+        ({"due_at": NOW + timedelta(hours=20)}, True),
+        ({"due_at": NOW - DAY}, True),
+        ({"due_at": NOW + 2 * DAY, "reminded_at": NOW}, True),
+        ({"due_at": None, "reminded_at": NOW}, False),
+    ],
+    ids=["tomorrow", "today", "overdue", "reminded of", "waits for its incident"],
+)
+def test_a_post_mortem_presses_on_its_day_or_once_its_owner_was_reminded(
+    store: SqliteStore, values: dict[str, Any], *, presses: bool
+) -> None:
+    over = tuple(incident(number, status=Status.RESOLVED, resolved_at=NOW) for number in (1, 2))
+    keep(store, incidents=over, post_mortems=(post_mortem(1, **values), post_mortem(2, due_at=NOW + DAY * 9)))
+    assert facts(store, ANA).waiting.pressing == ({"PM-1"} if presses else set())
+
+
+@pytest.mark.parametrize(
+    ("values", "presses"),
+    [({"due": (NOW + DAY).date()}, False), ({"due": NOW.date()}, True), ({"reminded_at": NOW}, True)],
+    ids=["tomorrow", "today", "reminded of"],
+)
+def test_so_does_an_action_item(store: SqliteStore, values: dict[str, Any], *, presses: bool) -> None:
+    keep(store, action_items=(action_item(1, owner=ANA, **values), action_item(2, owner=ANA)))
+    assert facts(store, ANA).waiting.pressing == ({"AI-1"} if presses else set())
+
+
+def test_a_post_mortem_has_its_card_and_what_is_to_be_written(store: SqliteStore) -> None:
+    over = tuple(incident(number, status=Status.RESOLVED, resolved_at=NOW) for number in (1, 2))
+    section = Section(name=SectionName.ROOT_CAUSE, text="a leak", by=ANA, at=NOW)
+    every = tuple(section.model_copy(update={"name": name}) for name in SectionName)
+    keep(
+        store,
+        incidents=over,
+        post_mortems=(post_mortem(1, sections=(section,)), post_mortem(2, sections=every)),
+        timeline=(event(1),),
+    )
+    known = board(store, link=lambda subject: {"PM-1": "card", "INC-2": "incident"}.get(subject, ""))
+    waiting = known.facts(known.read(NOW), known.reader(Caller(ANA))).waiting
+    assert waiting.cards == {"PM-1": "card", "PM-2": "incident"}
+    assert {one: list(left) for one, left in waiting.missing.items()} == {"PM-1": [SectionName.FACTORS], "PM-2": []}
+
+
 def test_what_was_filed_and_is_not_there_is_shown_to_who_owns_or_filed_it(store: SqliteStore) -> None:
     filed = {"status": PostMortemStatus.FILED, "ended_at": NOW, "ended_by": BOB}
     there = post_mortem(2, url="https://git.example.com/7", **filed)
-    keep(store, post_mortems=(post_mortem(1, owner=CY, **filed), there, post_mortem(3)))
+    over = tuple(incident(number, status=Status.RESOLVED, resolved_at=NOW) for number in (1, 2, 3))
+    keep(store, incidents=over, post_mortems=(post_mortem(1, owner=CY, **filed), there, post_mortem(3)))
     kinds = {OwedKind.PULL_REQUEST: (1, 2, 3), OwedKind.POST_MORTEM: (1,)}
     owe(store, *(row(f"{kind}{n}", kind=kind, subject=f"PM-{n}") for kind, found in kinds.items() for n in found))
     for one in claim(store):

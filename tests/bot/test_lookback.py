@@ -17,9 +17,13 @@ from pathlib import Path
 import pytest
 
 from bot.__main__ import main
-from bot.models import Change, Severity, Status
+from bot.lookback import KINDS
+from bot.models import Change, Posted, RemediationStatus, Severity, Status
+from bot.store.records import COLUMNS
 from bot.store.sqlite import SqliteStore
-from tests.bot.make import alert, event, incident
+from tests.bot.fixing import remediation
+from tests.bot.make import action_item, alert, event, incident, post_mortem, row
+from tests.bot.storing import claim, owe
 
 Said = Callable[..., tuple[int, str, str]]
 ROOT = Path(__file__).parents[2]
@@ -82,12 +86,41 @@ def test_a_digest_as_markdown_and_csv(said: Said) -> None:
     assert ["firings", alert(1).alarm.name, "4", ""] in rows
 
 
+def test_what_is_not_known_yet_is_no_failure_and_incidents_lead_to_their_cards(said: Said) -> None:
+    at = datetime.now(UTC) - timedelta(minutes=5)
+    with closing(SqliteStore("var/aiops.db")) as store:
+        store.keep_workspace("https://acme.slack.com/")
+        running = remediation(1, status=RemediationStatus.VERIFYING, started_at=at)
+        item = action_item(
+            1, title="a [link\\](x)", due=(at - timedelta(days=3)).date(), url="https://git.example.com/1"
+        )
+        written = post_mortem(1, due_at=at - timedelta(days=1))
+        store.save(Change(remediations=(running,), action_items=(item,), post_mortems=(written,)), at)
+        place = Posted(subject="INC-1", target="ops", channel_id="C0OPS", ts="1763.0001")
+        owe(store, row("ops"))
+        [delivery] = claim(store)
+        store.settle(delivery, at, posted=(place,))
+    _, markdown, _ = said("digest")
+    assert "| Remediations | 1 | 0 |\n| … of them not known yet | 1 | |\n" in markdown
+    assert "helped" not in markdown
+    card = "https://acme.slack.com/archives/C0OPS/p17630001"
+    assert f"- SEV-1 [INC-1]({card}) checkout-api: 41 min" in markdown
+    assert f"- [post-mortem INC-1]({card}): 1 day" in markdown
+    assert r"- [AI-1 a \[link\\\](x)](https://git.example.com/1): 3 days" in markdown
+    rows = list(csv.reader(io.StringIO(said("digest", "--format", "csv")[1])))
+    assert ["remediations", "not known yet", "1", ""] in rows
+    assert ["overdue", "", "2", ""] in rows
+    assert "- nothing" in said("digest", "--service", "shop")[1], "of another service"
+
+
 def test_an_empty_one_says_so_and_a_service_that_nobody_knows_is_refused(said: Said) -> None:
     Path("config.yml").write_text("services:\n  search: {}\n", encoding="utf-8")
     assert "No incidents, no alerts" in said("digest", "--service", "search")[1]
     code, out, err = said("digest", "--service", "serch")
     assert (code, out) == (2, "")
     assert "--service: I know nothing about “serch”. Did you mean search?" in err
+    _, _, err = said("digest", "--service", "nope")
+    assert err == "error: --service: I know nothing about “nope”. The services are search.\n"
 
 
 def test_an_export_is_a_line_a_row(said: Said) -> None:
@@ -100,13 +133,19 @@ def test_an_export_is_a_line_a_row(said: Said) -> None:
     assert json.loads(said("export", "audit")[1])["did"] == "note"
 
 
-@pytest.mark.parametrize("what", ["incidents", "alerts", "audit", "timeline"])
+@pytest.mark.parametrize("what", KINDS)
 def test_an_export_as_csv_has_a_header_and_no_formulas(said: Said, what: str) -> None:
+    with closing(SqliteStore("var/aiops.db")) as store:
+        at = datetime.now(UTC)
+        written, item = post_mortem(1, begun_at=at, reason="=cmd()"), action_item(1, title="=cmd()", created_at=at)
+        store.save(Change(post_mortems=(written,), action_items=(item,)), at)
     rows = list(csv.DictReader(io.StringIO(said("export", what, "--format", "csv")[1])))
     assert rows
+    assert not any(cell in ("True", "False", "None") for row in rows for cell in row.values())
     assert not any(str(cell)[:1] in ("=", "+", "@") for row in rows for cell in row.values())
     if what == "incidents":
         assert rows[0]["impact"] == '\'=HYPERLINK("https://evil.example")'
+        assert rows[0]["is_closed_by_alarm"] == "false"
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
@@ -175,3 +214,11 @@ def test_who_stops_reading_is_no_failure() -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=True)
     assert len(done.stdout.splitlines()) == 1
     assert done.stderr == ""
+
+
+def test_the_columns_of_exports_are_documented() -> None:
+    lines = (ROOT / "docs/operations.md").read_text(encoding="utf-8").splitlines()
+    for what, columns in COLUMNS.items():
+        [row] = [line for line in lines if line.startswith(f"| `{what}` |")]
+        named = " ".join(re.findall(r"`([^`]+)`", row.split("|")[2]))
+        assert tuple(named.split()) == columns

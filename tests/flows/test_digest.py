@@ -14,11 +14,11 @@ from slack_sdk.webhook import WebhookClient, WebhookResponse
 from bot import periods
 from bot.app import Bot
 from bot.config import Config, Digests
-from bot.models import Change, Severity, Status
+from bot.models import Change, PostMortemStatus, Severity, Status
 from bot.reporting import parse
 from jobs import intake
 from tests.blocks.texts import elements
-from tests.bot.make import ANA, alert, incident
+from tests.bot.make import ANA, action_item, alert, incident, post_mortem
 from tests.bot.storing import at_once
 from tests.flows.aws import queue
 from tests.workspace import Channel, Message, Workspace, wait_for
@@ -106,7 +106,7 @@ def test_somebody_looks_at_the_week_and_posts_it(world: Workspace) -> None:
     assert posted.buttons == []
     world.ana.click(shown, "Post to channel")
     told = world.ana.told("nothing in it is different now").text
-    assert "It was posted to #ops-incidents on " in told
+    assert "It is in #ops-incidents already (" in told
     assert f"/p{posted.ts.replace('.', '')}|Here it is" in told
     world.advance(3)
     world.bob.run("/incident digest")
@@ -135,6 +135,27 @@ def test_its_worst_incidents_are_named_and_lead_to_their_cards(world: Workspace)
     assert "INC-6" not in shown.text
 
 
+def test_what_is_overdue_leads_to_where_it_is_and_belongs_to_its_service(world: Workspace) -> None:
+    world.ana.run("/incident declare sev1 checkout-api payments fail")
+    above = world.ops.expect("INC-1 · SEV-1")
+    world.ana.run('/incident resolve INC-1 "rolled back"')
+    card = world.ops.expect("Post-mortem of INC-1", thread_ts=above.ts)
+    world.advance(4 * 86_400)
+    happened(world, timedelta(days=1), 3, service="search")
+    now = world.clock()
+    item = action_item(1, due=(now - timedelta(days=1)).date(), url="https://git.example.com/7")
+    filed = post_mortem(3, status=PostMortemStatus.FILED, ended_at=now)
+    bot_of(world).store.save(Change(post_mortems=(filed,), action_items=(item,)), now)
+    world.ana.run("/incident digest checkout-api")
+    shown = world.ana.told("Overdue")
+    found = {each["text"]: each["url"] for each in elements(shown.raw["blocks"], "link")}
+    assert found["post-mortem INC-1"].endswith(f"/p{card.ts.replace('.', '')}")
+    assert found["AI-1 alarm on the pool"] == "https://git.example.com/7"
+    assert "1 filed" in shown.text
+    world.ana.run("/incident digest search")
+    world.ana.sees().expect("Nothing overdue.", ephemeral=True)
+
+
 @pytest.mark.parametrize(
     ("typed", "days"), [("2w", 14), ("week", 7), ("2 weeks", 14), ("month", 30), ("1 day", 1), ("30d", 30), ("", 7)]
 )
@@ -159,7 +180,7 @@ def test_of_one_service_and_of_more_days(world: Workspace) -> None:
         ("0d", "I can look back 1 to 366 days"),
         ("7d 30d", "Which one: 7d or 30d? One period at a time"),
         ("100 weeks", "I can look back 1 to 366 days"),
-        ("chekout", "I know nothing about “chekout”"),
+        ("chekout", "I know nothing about “chekout”. No alarm named it."),
     ],
 )
 def test_what_can_not_be_shown_is_said(world: Workspace, typed: str, told: str) -> None:
@@ -195,6 +216,36 @@ def test_two_bots_post_one_digest_when_it_is_due(world: Workspace) -> None:
     assert "(week " in posted.plain, "the whole week, Monday to Sunday"
     world.advance(7 * 86_400)
     assert bot_of(world).digests.weekly(), "and the next one a week later"
+
+
+def test_the_weekly_one_and_one_by_hand_of_the_same_days_are_the_same(world: Workspace) -> None:
+    world.advance(until_due(world) - 3600)
+    world.restart_bot(Config(time_zone="Europe/Berlin", digest=Digests(at="09:00", until="now")))
+    happened(world, timedelta(minutes=50))
+    world.advance(3600)
+    assert bot_of(world).digests.weekly()
+    world.ops.expect("▲▼ compared with")
+    world.advance(12)
+    world.ana.run("/incident digest")
+    world.ana.click(world.ana.told("▲▼ compared with"), "Post to channel")
+    world.ana.told("nothing in it is different now")
+    happened(world, timedelta(minutes=3), 2)
+    world.ana.click(world.ana.told("▲▼ compared with"), "Post to channel")
+    world.ana.told("Posted to #ops-incidents.")
+    wait_for(lambda: len(digests(world.ops)) == 2, "the one with what happened since")
+
+
+def test_the_weekly_one_is_not_posted_where_somebody_was_faster(world: Workspace) -> None:
+    world.advance(until_due(world) - 60)
+    world.restart_bot(Config(time_zone="Europe/Berlin", digest=Digests(at="09:00", until="now")))
+    happened(world, timedelta(minutes=50))
+    world.ana.run("/incident digest")
+    world.ana.click(world.ana.told("▲▼ compared with"), "Post to channel")
+    world.ana.told("Posted to #ops-incidents.")
+    world.advance(60)
+    assert not bot_of(world).digests.weekly()
+    world.settled()
+    assert len(digests(world.ops)) == 1
 
 
 def test_one_that_ends_when_it_is_due_tells_of_that_day_too(world: Workspace) -> None:
