@@ -45,7 +45,8 @@ def listing(items: Sequence[ActionItem], today: date) -> Message:
         blocks.append(_entry(item, today))
     if len(items) > _LISTED:
         blocks.append(plain_context(f"… and {len(items) - _LISTED:,} more"))
-    blocks.append(context(f"`/incident actions due {items[0].id} friday` changes when one is due"))
+    more = f"`/incident actions due {items[0].id} friday` changes when one is due, `reopen` opens one that was done"
+    blocks.append(context(more))
     return Message(head, blocks)
 
 
@@ -245,8 +246,24 @@ def became(subject: Subject, told: str, until: datetime | None) -> Message:
 def moved(before: ActionItem, after: ActionItem, by: str) -> Message:
     """For the owner, when somebody else said that it is due on another day."""
     when = f" is due {after.due:%a %d %b %Y}, not {before.due:%d %b %Y}"
-    line: Line = [own("📅 "), bold(after.id + when), own(": "), words(after.title, 250), own(" · says "), user(by)]
-    return Message(clip_markup(flat(line), MESSAGE_TEXT), [rich(line)])
+    return _notice(
+        after, [own("📅 "), bold(after.id + when), own(": "), words(after.title, 250), own(" · says "), user(by)]
+    )
+
+
+def reopened(item: ActionItem, by: str | None, via: str) -> Message:
+    """For the owner, when somebody else says that it is not done. `via`: where, when not here."""
+    who: Line = [own(f" · {via}")] if via else [own(" · says "), user(by)]
+    told = bold(f"{item.id} is open again, due {item.due:%a %d %b %Y}")
+    return _notice(item, [own("↩ "), told, own(": "), words(item.title, 250), *who])
+
+
+def _notice(item: ActionItem, line: Line) -> Message:
+    """With the way to its issue and its incident."""
+    issue: list[Line] = [[url(item.url, "its issue")]] if item.url else []
+    see = button(f"Show {item.about}", Action.SHOW, str(item.incident))
+    blocks = [rich(line, *issue), {"type": "actions", "elements": [see]}]
+    return Message(clip_markup(flat(line), MESSAGE_TEXT), blocks)
 
 
 def unowned(found: Sequence[Unowned]) -> Message:

@@ -24,7 +24,7 @@ from blocks.text import (
     plain_context,
     plain_section,
 )
-from bot.models import ActionItem, Incident, Message, PostMortem, PostMortemStatus, Section, SectionName
+from bot.models import ActionItem, Incident, Message, PostMortem, PostMortemStatus, Section, SectionName, Status
 
 _S = PostMortemStatus
 _ICONS = {_S.DRAFT: "📝", _S.IN_REVIEW: "👀", _S.FILED: "📗", _S.WAIVED: "⚪"}
@@ -108,7 +108,8 @@ def _ended(written: PostMortem) -> list[Line]:
         return [[own("Waived by "), *who, own(": "), words(written.reason, 600)]]
     where: Line = [own(" · "), url(written.url, _where(written))] if written.url else []
     file: Line = [] if written.is_elsewhere else [own(" · the file is in the thread of the incident's card")]
-    return [[own("Filed by "), *who, *where, *file]]
+    declined = [[own("⚠ The pull request was closed without merging.")]] if written.is_declined else []
+    return [[own("Filed by "), *who, *where, *file], *declined]
 
 
 def _trouble(what: str, state: str, facts: Facts) -> Line:
@@ -138,7 +139,7 @@ def _buttons(facts: Facts) -> list[list[Block]]:
     look = button("Preview", Action.POST_MORTEM_PREVIEW, number)
     item = button("Add action item", Action.ACTION_ITEM, number)
     if not written.is_open:
-        return [[look, item]]
+        return [[look, item, *_again(facts)]]
     file, write = _file(written), []
     if facts.missing:
         name = facts.missing[0]
@@ -153,6 +154,16 @@ def _buttons(facts: Facts) -> list[list[Block]]:
         button("Waive", Action.POST_MORTEM_WAIVE, number),
     ]
     return [[*write, editing(written), look, *ready, file], [item, *more]]
+
+
+def _again(facts: Facts) -> list[Block]:
+    """What can be done about one that has ended: another address, or after all a draft."""
+    written = facts.written
+    if written.status is _S.FILED and written.is_elsewhere:
+        return [button("Change the address", Action.POST_MORTEM_ELSEWHERE, str(written.incident))]
+    if written.status is _S.WAIVED and facts.incident.status is Status.RESOLVED:
+        return [button("Begin it after all", Action.POST_MORTEM_BEGIN, str(written.incident))]
+    return []
 
 
 def _file(written: PostMortem) -> Block:
@@ -192,11 +203,11 @@ def preview(incident: Incident, page: str) -> Block:
 
 
 def section(
-    incident: Incident, name: SectionName, text: str, carried: dict[str, Any], *, mine: Section | None
+    incident: Incident, name: SectionName, text: str, carried: dict[str, Any], *, mine: Section | None, zone: str
 ) -> Block:
     """The form of one section. A text that is too long for it keeps standing: what is typed comes ahead of it.
 
-    `mine` is what somebody wrote; None: all of it is drafted.
+    `mine` is what somebody wrote; None: all of it is drafted. `zone`: in which its times are.
     """
     parts = sections.split(text)
     is_ahead = len(parts.pieces) >= sections.PARTS or (mine is not None and mine.is_added)
@@ -209,13 +220,15 @@ def section(
     spare = [""] * max(_INPUTS - len(parts.pieces), 1)
     pieces = [*parts.pieces, *spare][: sections.PARTS]
     more = {**carried, "section": name.value, "seams": list(parts.seams)}
-    return _form(incident, name, pieces, more, [], hint=_hint(text, mine))
+    return _form(incident, name, pieces, more, [], hint=_hint(name, text, mine, zone))
 
 
-def _hint(text: str, mine: Section | None) -> str:
+def _hint(name: SectionName, text: str, mine: Section | None, zone: str) -> str:
     drafted = "" if mine else "Drafted from what is known. " if text else "Nothing is known of it yet. "
     again = "Empty: it is drafted anew." if text else ""
-    return f"Markdown. An input takes 3,000 characters; what is longer goes on in the next. {drafted}{again}".strip()
+    times = f"The times are in the time zone {zone}. " if name is SectionName.TIMELINE else ""
+    long = "Markdown. An input takes 3,000 characters; what is longer goes on in the next."
+    return f"{times}{long} {drafted}{again}".strip()
 
 
 def overtaken(
@@ -262,20 +275,56 @@ def waive(incident: Incident, carried: dict[str, Any]) -> Block:
     return fields.modal(View.POST_MORTEM_WAIVE, "Waive the post-mortem", "Waive", blocks, carried)
 
 
-def elsewhere(incident: Incident, carried: dict[str, Any]) -> Block:
-    field = fields.field(Input.LINK, "Where was it filed?", fields.text(2000, "", "https://wiki.example.com/…"))
+def elsewhere(incident: Incident, url: str, carried: dict[str, Any]) -> Block:
+    """`url`: the address so far."""
+    field = fields.field(Input.LINK, "Where was it filed?", fields.text(2000, url, "https://wiki.example.com/…"))
     blocks = [forms.about(incident), field]
     return fields.modal(View.POST_MORTEM_ELSEWHERE, "Filed elsewhere", "Save", blocks, carried)
 
 
-def reassign(subject: str, owner: str | None, carried: dict[str, Any]) -> Block:
-    """Who owns a post-mortem (`PM-n`) or action item (`AI-n`)."""
-    what = f"the post-mortem of INC-{subject[3:]}" if subject.startswith("PM-") else subject
-    element: Block = {"type": "users_select", "action_id": fields.VALUE}
-    if owner:
-        element["initial_user"] = owner
-    field = fields.field(Input.OWNER, f"Who takes {what}?", element)
-    return fields.modal(View.REASSIGN, "Assign", "Assign", [field], {**carried, "subject": subject})
+def reassign(subject: PostMortem | ActionItem, carried: dict[str, Any]) -> Block:
+    """Who is to own it."""
+    if isinstance(subject, ActionItem):
+        what: Line = [bold(subject.id), own(f" of {subject.about}: "), words(subject.title, 250)]
+    else:
+        what = [bold(f"The post-mortem of {subject.about}"), own(" ("), words(subject.service, 80), own(")")]
+    now: Line = [user(subject.owner), own(" owns it.")] if subject.owner else [own("Nobody owns it.")]
+    element: Block = {"type": "users_select", "action_id": fields.VALUE, "placeholder": label("Choose somebody")}
+    field = fields.field(Input.OWNER, "Who takes it?", element)
+    blocks = [rich(what, now), field]
+    return fields.modal(View.REASSIGN, "Give it to…", "Give it", blocks, {**carried, "subject": subject.id})
+
+
+def waived(written: PostMortem) -> Message:
+    """For its owner, when somebody else decided that there will be none."""
+    line: Line = [user(written.ended_by), own(" waived "), *_yours(written), own(": "), words(written.reason, 600)]
+    return _notice(_ICONS[_S.WAIVED], line, written)
+
+
+def revived(after: PostMortem, before: PostMortem, by: str) -> Message:
+    """For its owner, when somebody else wants it all the same."""
+    due: Line = [own(" It is due "), moment(after.due_at, _AT), own(".")] if after.due_at else []
+    why: Line = [own(", which was waived: "), words(before.reason, 300), own(".")]
+    return _notice(_ICONS[_S.DRAFT], [user(by), own(" brought back "), *_yours(after), *why, *due], after)
+
+
+def taken(before: PostMortem, owner: str, by: str) -> Message:
+    """For whoever owned it, when somebody else gave it away."""
+    if owner == by:
+        return _notice("→", [user(by), own(" took over "), *_yours(before), own(".")], before)
+    return _notice("→", [user(by), own(" gave "), *_yours(before), own(" to "), user(owner), own(".")], before)
+
+
+def _yours(written: PostMortem) -> Line:
+    return [own("your "), bold(f"post-mortem of {written.about}"), own(" ("), words(written.service, 80), own(")")]
+
+
+def _notice(icon: str, line: Line, written: PostMortem) -> Message:
+    """With the way to its card."""
+    told: Line = [own(f"{icon} "), *line]
+    see = button("Open it", Action.POST_MORTEM, str(written.incident))
+    blocks = [rich(told), {"type": "actions", "elements": [see]}]
+    return Message(clip_markup(flat(told), MESSAGE_TEXT), blocks)
 
 
 def replaced(before: Section, incident: Incident, by: str) -> Message:

@@ -40,8 +40,10 @@ _VERBS = {
 }
 
 
-def decide(person: Person, right: Right, permissions: Permissions, incident: Incident | None = None) -> Decision:
-    """May this person use this right (on this incident)?
+def decide(
+    person: Person, right: Right, permissions: Permissions, incident: Incident | None = None, *, doing: str = ""
+) -> Decision:
+    """May this person use this right (on this incident)? `doing`: what they want, where the right says it too widely.
 
     A person whom Slack could not be asked about (`unknown`) counts as a member: at 3 a.m. a failing users.info must
     not lock the on-call engineer out. But nobody changes AWS whom Slack does not vouch for.
@@ -56,13 +58,14 @@ def decide(person: Person, right: Right, permissions: Permissions, incident: Inc
     for grant in grants:
         if _applies(grant, person, incident):
             return Decision(True, f"granted to {grant}")
-    return Decision(False, f"You can't {_VERBS[right]}: config.yml grants it to {_named(grants)}.")
+    return Decision(False, f"You can't {doing or _VERBS[right]}: config.yml grants it to {_named(grants)}.")
 
 
 def _named(grants: tuple[str, ...]) -> str:
     """The grants for people: ids mean nothing to them."""
     words = {"U": "named people", "W": "named people", "S": "a user group"}
-    return ", ".join(dict.fromkeys(words.get(grant[0], f"the {grant}") for grant in grants))
+    named = list(dict.fromkeys(words.get(grant[0], f"the {grant}") for grant in grants))
+    return " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:])))
 
 
 def _applies(grant: str, person: Person, incident: Incident | None) -> bool:

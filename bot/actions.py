@@ -1,12 +1,12 @@
 """Action items: what has to be done so that it does not happen again, by whom and by when.
 
-Where GitHub is configured each becomes an issue, once, by a row of the outbox. Done on one side, it is done on the
-other.
+Where GitHub is configured each becomes an issue, once, by a row of the outbox. Done or reopened on one side, it is so
+on the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from bot.dates import due_day
 from bot.draft import fixed_by, inert
 from bot.errors import InvalidInput
 from bot.ledger import Ledger
-from bot.models import ActionItem, Change, Incident, Owed
+from bot.models import ActionItem, Change, Incident, Owed, PostMortemStatus
 from bot.owed import aftermath as owed
 from bot.owed import alerts as owed_to_alert
 from bot.ports import Ticket
@@ -30,6 +30,7 @@ from bot.steps.reminders import daily
 LABEL = "incident-action-item"
 _TITLE = 250
 _CLOSED_THERE = "its issue was closed"
+_REOPENED_THERE = "its issue was reopened"
 
 
 class Asked(NamedTuple):
@@ -50,13 +51,13 @@ class Done(NamedTuple):
 
 
 class Actions:
-    """`is_tracked`: they become issues."""
+    """`is_tracked`: they become issues, at which is looked so often."""
 
     def __init__(self, ledger: Ledger, rights: Rights, config: Config, case: CaseFile, *, is_tracked: bool) -> None:
         self._ledger = ledger
         self._store = ledger.store
         self._rights = rights
-        self._look_every = config.action_items.look
+        self.look_every = config.action_items.look
         self._case = case
         self.is_tracked = is_tracked
 
@@ -100,7 +101,7 @@ class Actions:
         rhythm = self._case.rhythm_of(owner, incident.service)
         change = steps.added(item, incident, now, rhythm, is_tracked=self.is_tracked)
         morning = daily(now, self._case.rhythm_of(None, ""))
-        self._ledger.save(change + self.shown(number) + morning, now)
+        self._ledger.save(change + self._changed(number) + morning, now)
         return item
 
     def close(self, caller: Caller, number: int) -> Done:
@@ -109,6 +110,30 @@ class Actions:
         def step(now: datetime) -> tuple[Done, Change | None]:
             item, _ = self._authorised(caller, number)
             return self._closed(item, now, caller.user_id)
+
+        return self._ledger.decide(step, f"AI-{number}")
+
+    def reopen(self, caller: Caller, number: int) -> Done:
+        """It is not done after all."""
+
+        def step(now: datetime) -> tuple[Done, Change | None]:
+            item, _ = self._authorised(caller, number)
+            return self._reopened(item, now, caller.user_id)
+
+        return self._ledger.decide(step, f"AI-{number}")
+
+    def give(self, caller: Caller, number: int, owner: str) -> Done:
+        """To somebody else."""
+        self._rights.need_owner(owner)
+        service = self._store.incident(self._store.action_item(number).incident).service
+        rhythm = self._case.rhythm_of(owner, service)
+
+        def step(now: datetime) -> tuple[Done, Change | None]:
+            item, incident = self._authorised(caller, number)
+            change = steps.given(item, incident, now, owner, caller.user_id, rhythm)
+            if change is None:
+                return Done(item, changed=False), None
+            return Done(change.action_items[0]), change + self._changed(item.incident)
 
         return self._ledger.decide(step, f"AI-{number}")
 
@@ -126,7 +151,7 @@ class Actions:
             if caller.user_id != item.owner:
                 told = look.moved(item, after, caller.user_id)
                 change += Change(owed=(owed_to_alert.post(item.owner, told),))
-            return Done(after), change + self.shown(item.incident)
+            return Done(after), change + self._changed(item.incident)
 
         return self._ledger.decide(step, f"AI-{number}")
 
@@ -145,7 +170,19 @@ class Actions:
         change = steps.closed(item, self._store.incident(item.incident), now, by, via)
         if change is None:
             return Done(item, changed=False), None
-        return Done(change.action_items[0]), change + self.shown(item.incident)
+        return Done(change.action_items[0]), change + self._changed(item.incident)
+
+    def _reopened(self, item: ActionItem, now: datetime, by: str | None, via: str = "") -> tuple[Done, Change | None]:
+        """Its owner is told, unless they did it; its issue is followed again."""
+        incident = self._store.incident(item.incident)
+        rhythm = self._case.rhythm_of(item.owner, incident.service)
+        change = steps.reopened(item, incident, now, by, rhythm, via)
+        if change is None:
+            return Done(item, changed=False), None
+        (after,) = change.action_items
+        rows = [self._look(now)] if after.ticket is not None else []
+        rows += [owed_to_alert.post(after.owner, look.reopened(after, by, via))] if by != after.owner else []
+        return Done(after), change + Change(owed=tuple(rows)) + self._changed(item.incident)
 
     def shown(self, incident: int) -> Change:
         """The card of the post-mortem lists them."""
@@ -153,6 +190,14 @@ class Actions:
         if written is None:
             return Change()
         return Change(owed=owed.cards(written, self._store.incident(incident)))
+
+    def _changed(self, incident: int) -> Change:
+        """Of a post-mortem that was filed, the pull request's text follows too; the file in Slack is as of filing."""
+        written = self._store.post_mortem_of(incident)
+        if written is None or not self.is_tracked:
+            return self.shown(incident)
+        is_proposed = written.status is PostMortemStatus.FILED and written.url and not written.is_elsewhere
+        return self.shown(incident) + Change(owed=(owed.pull_request(written),) if is_proposed else ())
 
     # -- the tracker
 
@@ -177,35 +222,52 @@ class Actions:
         return {"Owner": owner, "Due": f"{item.due}", "Priority": f"P{item.priority}"}
 
     def tracked(self, shown: ActionItem, ticket: Ticket) -> Change | None:
-        """It has an issue, opened as it was `shown`: that is followed from now on, or closed where one of both was done
-        meanwhile, and says what changed meanwhile."""
+        """It has an issue, opened as it was `shown`: that is followed from now on. Where one of both was done
+        meanwhile, the other is too, and the issue says what changed meanwhile."""
         item, now = self._store.action_item(shown.number), self._ledger.clock()
-        after = item.changed(ticket=ticket.number, url=ticket.url)
+        after = item.changed(ticket=ticket.number, url=ticket.url, is_ticket_open=ticket.is_open)
+        followed = Change(owed=(self._look(now),))
         if not ticket.is_open and after.is_open:
-            return self._closed(after, now, None, _CLOSED_THERE)[1]
-        rows = [self._look(now) if after.is_open else owed.ticket(after, "close")]
+            return followed + (self._closed(after, now, None, _CLOSED_THERE)[1] or Change())
+        rows = [owed.ticket(after, "state")] if ticket.is_open and not after.is_open else []
         rows += [owed.ticket(after, "revise")] if (after.owner, after.due) != (shown.owner, shown.due) else []
-        if item == after:
-            return Change(owed=tuple(rows))
-        return Change(action_items=(after,), owed=tuple(rows)) + self.shown(item.incident)
+        followed += Change(owed=tuple(rows))
+        return followed if item == after else followed + Change(action_items=(after,)) + self._changed(item.incident)
 
-    def open_tickets(self) -> dict[int, int]:
-        """The open action items that have an issue: their numbers by its number."""
-        return {one.ticket: one.number for one in self._store.open_action_items() if one.ticket is not None}
+    def left(self, number: int, *, is_ticket_open: bool) -> Change:
+        """Its issue was closed or reopened from here, or is gone."""
+        item = self._store.action_item(number)
+        return Change(action_items=(item.changed(is_ticket_open=is_ticket_open),)) + self.shown(item.incident)
 
-    def seen(self, closed: Sequence[int], looked_at: datetime) -> Callable[[], Change | None]:
-        """Which issues are closed, as of when: their items are done; the others are looked at again later."""
+    def followed(self) -> dict[int, ActionItem]:
+        """The action items by their issues: the open ones, and for a while those that are done."""
+        since = self._ledger.clock() - steps.FOLLOWED
+        done = [one for one in self._store.done_action_items() if one.closed_at is not None and one.closed_at > since]
+        return {one.ticket: one for one in (*self._store.open_action_items(), *done) if one.ticket is not None}
 
-        def follow() -> Change | None:
-            open_tickets, change = self.open_tickets(), Change()
-            for ticket in closed:
-                number = open_tickets.pop(ticket, None)
-                if number is not None:
-                    item = self._store.action_item(number)
-                    change += self._closed(item, self._ledger.clock(), None, _CLOSED_THERE)[1] or Change()
-            return change + Change(owed=(self._look(looked_at),)) if open_tickets else change
+    def seen(self, before: Mapping[int, ActionItem], found: Mapping[int, bool]) -> tuple[Change, bool]:
+        """What the issues that were `found` to be open or closed mean for their items, which stood as `before`; and
+        whether that was all. An item that changed during the look has to be looked at again."""
+        change, is_all = Change(), True
+        for ticket, is_open in found.items():
+            shown = before.get(ticket)
+            if shown is None or shown.is_ticket_open == is_open:
+                continue
+            item = self._store.action_item(shown.number)
+            if item.version == shown.version:
+                change += self._as_there(item.changed(is_ticket_open=is_open))
+            else:
+                is_all = False
+        return change, is_all
 
-        return follow
+    def _as_there(self, item: ActionItem) -> Change:
+        """Done, or open again, as its issue is."""
+        now = self._ledger.clock()
+        if item.is_ticket_open:
+            change = self._reopened(item, now, None, _REOPENED_THERE)[1]
+        else:
+            change = self._closed(item, now, None, _CLOSED_THERE)[1]
+        return change or Change(action_items=(item,))
 
     def _look(self, since: datetime) -> Owed:
-        return owed.look_at_tickets(self._ledger.clock() + self._look_every, since)
+        return owed.look_at_tracker(self._ledger.clock() + self.look_every, since)

@@ -15,9 +15,15 @@ _HOW = "Write it like 2026-12-01, tomorrow, friday or in 2 weeks."
 LONGEST = timedelta(days=730)
 
 
+def is_day(text: str) -> bool:
+    """Is some day meant, whichever it is?"""
+    words = _plain(text)
+    return _named(words, date(2026, 1, 1)) is not None or _ISO.fullmatch(words) is not None
+
+
 def due_day(text: str, today: date) -> date:
     """The day that is meant; raises InvalidInput for none, for one that is past, and for one years away."""
-    words = " ".join(text.strip().lower().split()).removeprefix("by ").removeprefix("on ").rstrip(".,")
+    words = _plain(text)
     found = _named(words, today) or _numbered(words)
     if found is None:
         raise InvalidInput("due", f"I don't understand the due date “{text.strip()[:40]}”. {_HOW}")
@@ -28,8 +34,12 @@ def due_day(text: str, today: date) -> date:
     return found
 
 
+def _plain(text: str) -> str:
+    return " ".join(text.strip().lower().split()).removeprefix("by ").removeprefix("on ").rstrip(".,")
+
+
 def _named(words: str, today: date) -> date | None:
-    fixed = {"today": 0, "tomorrow": 1, "next week": 7 - today.weekday()}
+    fixed = {"yesterday": -1, "today": 0, "tomorrow": 1, "next week": 7 - today.weekday()}
     if words in fixed:
         return today + timedelta(days=fixed[words])
     relative = _IN.fullmatch(words)

@@ -7,7 +7,7 @@ people who write the same section meet at its version: the second is told, and k
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,11 +18,12 @@ from bot import draft
 from bot.access import Right
 from bot.casefile import CaseFile
 from bot.config import Config
-from bot.errors import InvalidInput, Refused
+from bot.errors import InvalidInput, NotAllowed, Refused
 from bot.ledger import Ledger
 from bot.models import (
     Change,
     Incident,
+    Message,
     OwedKind,
     PostMortem,
     PostMortemStatus,
@@ -30,11 +31,13 @@ from bot.models import (
     SectionName,
     Status,
 )
+from bot.owed import aftermath as owed
 from bot.owed import alerts as owed_to_alert
 from bot.owed import incidents as owed_to_incident
 from bot.page_template import Template
 from bot.rights import Caller, Rights
 from bot.steps import aftermath as steps
+from bot.steps.aftermath import FOLLOWED
 from bot.steps.reminders import daily
 
 LONGEST = 60_000  # characters of a section: twenty inputs of a form
@@ -82,6 +85,7 @@ class PostMortems:
         self._store = ledger.store
         self._rights = rights
         self._policy = config.post_mortems
+        self._look_every = config.action_items.look
         self._case = case
         self._template = template
         self._proposes = proposes
@@ -128,7 +132,7 @@ class PostMortems:
 
     def writing(self, caller: Caller, number: int, name: SectionName) -> tuple[Incident, PostMortem, str]:
         """The incident, its post-mortem (begun where there is none yet) and the section as it stands."""
-        written = self.begin(caller, number).written
+        written = self.begun(caller, number).written
         incident = self._store.incident(number)
         self._need(caller, written, incident)
         steps.need_open(written)
@@ -138,7 +142,42 @@ class PostMortems:
     # -- beginning
 
     def begin(self, caller: Caller, number: int) -> Kept:
-        """On request, for an incident of any severity that is over."""
+        """On request, for an incident of any severity that is over. One that was waived is a draft again."""
+        kept = self.begun(caller, number)
+        return self._revived(caller, number) if kept.written.status is PostMortemStatus.WAIVED else kept
+
+    def _revived(self, caller: Caller, number: int) -> Kept:
+        """Whoever may command the incident decides that, or who owned it. It is due as if it had begun now."""
+        before = self._store.post_mortem(number)
+        who = f" by {self._case.name_of(before.ended_by)}" if before.ended_by else ""
+        was = f"The post-mortem of {before.about} was waived{who}: {before.reason.rstrip('.')}."
+        rhythm = self._case.rhythm_of(before.owner or caller.user_id, self._store.incident(number).service)
+
+        def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            if incident.status is not Status.RESOLVED:
+                raise Refused(f"{was} {incident.id} is {incident.status}, so it stays waived.")
+            need = Right.READ if caller.user_id == written.owner else Right.COMMAND
+            try:
+                self._rights.need(caller, need, incident, doing="bring it back")
+            except NotAllowed as error:
+                raise NotAllowed(f"{was} {error}") from None
+            due_at = now + self._policy.due
+            change = steps.revived(written, incident, now, caller.user_id, due_at=due_at, rhythm=rhythm)
+            if change is None:
+                return None
+            told = look.revived(change.post_mortems[0], written, caller.user_id)
+            return change + self._told(written.owner, caller, told) + daily(now, self._case.rhythm_of(None, ""))
+
+        return self._step(number, step)
+
+    def _told(self, owner: str | None, caller: Caller, message: Message) -> Change:
+        """The owner hears of what somebody else did with what is theirs."""
+        if owner is None or owner == caller.user_id or not self._is_there(owner):
+            return Change()
+        return Change(owed=(owed_to_alert.post(owner, message),))
+
+    def begun(self, caller: Caller, number: int) -> Kept:
+        """As it stands; begun where there is none."""
         incident, written = self.find(caller, number)
         if written is not None:
             return Kept(written, changed=False)
@@ -218,13 +257,16 @@ class PostMortems:
     def assign(self, caller: Caller, number: int, owner: str) -> Kept:
         """Nobody's goes to whoever takes it; somebody's is given by them, or by who may command the incident."""
         self._rights.need_owner(owner)
-        self.begin(caller, number)
+        self.begun(caller, number)
         rhythm = self._case.rhythm_of(owner, self._store.incident(number).service)
 
         def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
             if written.owner not in (owner, caller.user_id) and self._is_there(written.owner):
-                self._rights.need(caller, Right.COMMAND, incident)
-            return steps.assigned(written, incident, now, caller.user_id, owner=owner, rhythm=rhythm)
+                self._rights.need(caller, Right.COMMAND, incident, doing="take the post-mortem from its owner")
+            change = steps.assigned(written, incident, now, caller.user_id, owner=owner, rhythm=rhythm)
+            if change is None:
+                return None
+            return change + self._told(written.owner, caller, look.taken(written, owner, caller.user_id))
 
         return self._change(caller, number, step)
 
@@ -260,6 +302,7 @@ class PostMortems:
         return self._change(caller, number, step)
 
     def file_elsewhere(self, caller: Caller, number: int, url: str) -> Kept:
+        """Where it was filed; a second address takes the place of the first."""
         address = url.strip()
         if not _ADDRESS.fullmatch(address) or clean(address) != address:
             raise InvalidInput("link", "Where was it filed? An address starts with https:// and has no spaces.")
@@ -272,16 +315,49 @@ class PostMortems:
         why = clean(reason)
         if not why:
             raise InvalidInput("reason", "Say why there is no post-mortem: /incident postmortem waive INC-42 because …")
+        self._may_waive(caller, self._store.incident(number))
+
+        def step(written: PostMortem, incident: Incident, now: datetime) -> Change | None:
+            change = steps.waived(written, incident, now, caller.user_id, why=why[:1000])
+            if change is None:
+                return None
+            return change + self._told(written.owner, caller, look.waived(change.post_mortems[0]))
+
+        return self._step(number, step)
+
+    def waiving(self, caller: Caller, number: int) -> Incident:
+        """The incident, where this person may waive its post-mortem now."""
         incident = self._store.incident(number)
-        person = self._rights.need(caller, Right.COMMAND, incident)
-        return self._step(number, lambda one, of, now: steps.waived(one, of, now, person.id, why=why[:1000]))
+        self._may_waive(caller, incident)
+        steps.need_open(self._store.post_mortem(number))
+        return incident
+
+    def _may_waive(self, caller: Caller, incident: Incident) -> None:
+        self._rights.need(caller, Right.COMMAND, incident, doing="waive the post-mortem")
 
     def proposed(self, number: int, url: str) -> Change | None:
         """The pull request is open."""
         written = self._store.post_mortem(number)
         if written.status is not PostMortemStatus.FILED:
             return None
-        return steps.proposed(written, self._store.incident(number), url, self._ledger.clock())
+        now = self._ledger.clock()
+        change = steps.proposed(written, self._store.incident(number), url, now)
+        return change + Change(owed=(owed.look_at_tracker(now + self._look_every, now),)) if change else None
+
+    def proposals(self) -> dict[str, PostMortem]:
+        """By the addresses of their pull requests, which are followed for a while."""
+        since = self._ledger.clock() - FOLLOWED
+        return {one.url: one for one in self._store.ended_post_mortems() if _is_proposed(one, since)}
+
+    def answered(self, declined: Mapping[str, bool]) -> Change:
+        """Which pull requests were closed without merging."""
+        found, now, change = self.proposals(), self._ledger.clock(), Change()
+        for url, is_declined in declined.items():
+            written = found.get(url)
+            if written is not None:
+                incident = self._store.incident(written.incident)
+                change += steps.answered(written, incident, now, is_declined=is_declined) or Change()
+        return change
 
     # -- how a step is taken
 
@@ -311,6 +387,11 @@ class PostMortems:
             return Kept(change.post_mortems[0]), change
 
         return self._ledger.decide(taken, f"the post-mortem of INC-{number}")
+
+
+def _is_proposed(written: PostMortem, since: datetime) -> bool:
+    is_filed_here = written.status is PostMortemStatus.FILED and bool(written.url) and not written.is_elsewhere
+    return is_filed_here and written.ended_at is not None and written.ended_at > since
 
 
 def _why(incident: Incident) -> str:

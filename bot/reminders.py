@@ -199,22 +199,6 @@ class Reminders:
         if not found.is_open:
             raise Refused(f"{look.named(found)} is done; nobody is reminded any more.")
 
-    def give(self, caller: Caller, number: int, owner: str) -> ActionItem:
-        """An action item to somebody else."""
-        self._rights.need_owner(owner)
-        service = self._store.incident(self._store.action_item(number).incident).service
-        rhythm = self._case.rhythm_of(owner, service)
-
-        def step(now: datetime) -> tuple[ActionItem, Change | None]:
-            item = self._store.action_item(number)
-            self._need_open(item)
-            if caller.user_id != item.owner:
-                self._rights.need(caller, Right.RESPOND, self._store.incident(item.incident))
-            change = steps.given(item, now, owner, caller.user_id, rhythm)
-            return (change.action_items[0] if change else item), change
-
-        return self._ledger.decide(step, f"AI-{number}")
-
     def _is_here(self, user: str) -> bool:
         return self._rights.person(Caller(user)).kind is not PersonKind.GONE
 

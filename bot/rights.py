@@ -25,14 +25,14 @@ class Rights:
         self._directory = directory
         self._permissions = config.permissions
 
-    def need(self, caller: Caller, right: Right, incident: Incident | None = None) -> Person:
-        """The person, if they have the right (on this incident)."""
+    def need(self, caller: Caller, right: Right, incident: Incident | None = None, *, doing: str = "") -> Person:
+        """The person, if they have the right (on this incident). `doing`: what they want it for, said in a refusal."""
         person = self.person(caller)
-        self.check(person, right, incident)
+        self.check(person, right, incident, doing=doing)
         return person
 
-    def check(self, person: Person, right: Right, incident: Incident | None = None) -> None:
-        decision = decide(person, right, self._permissions, incident)
+    def check(self, person: Person, right: Right, incident: Incident | None = None, *, doing: str = "") -> None:
+        decision = decide(person, right, self._permissions, incident, doing=doing)
         if not decision.allowed:
             raise NotAllowed(decision.reason)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from blocks import answers, postmortem, sections
 from blocks.ids import Input
-from blocks.text import clip, escape, when
+from blocks.text import clip, escape, foreign, when
 from bot.errors import InvalidInput, Overtaken
 from bot.models import SectionName, Status
 from bot.postmortems import Kept, Typed
@@ -49,14 +49,22 @@ def show(desk: Desk, request: Request, number: int, rest: str = "") -> Reply:
 
 
 def begin(desk: Desk, request: Request, number: int, rest: str = "") -> Reply:
+    """One that was waived is a draft again, and that is said."""
+    _, before = desk.post_mortems.find(request.caller, number)
     kept = desk.post_mortems.begin(request.caller, number)
     verb = "has a draft now" if kept.changed else "has a post-mortem already"
-    return Answer(answers.say(f"*INC-{number}* {verb}; its card is in the thread. <@{kept.written.owner}> owns it."))
+    was = ""
+    if before is not None and kept.changed:
+        verb = "has its draft again"
+        by = f" by <@{before.ended_by}>" if before.ended_by else ""
+        was = f" It was waived{by}: {foreign(before.reason, 300)}."
+    owner = f"<@{kept.written.owner}>" if kept.written.owner else "Nobody"
+    return Answer(answers.say(f"*INC-{number}* {verb}; its card is in the thread. {owner} owns it.{was}"))
 
 
 def edit(desk: Desk, request: Request, number: int, rest: str = "") -> Reply:
     if not rest.strip():
-        desk.post_mortems.begin(request.caller, number)
+        desk.post_mortems.begun(request.caller, number)
         return show(desk, request, number)
     name = SectionName.parse(rest)
     if request.trigger_id is None:
@@ -68,7 +76,8 @@ def section_form(desk: Desk, request: Request, number: int, name: SectionName) -
     incident, written, text = desk.post_mortems.writing(request.caller, number, name)
     mine = written.section(name)
     taken = carried(request, number, seen=mine.version if mine is not None else 0)
-    return postmortem.section(incident, name, text, taken, mine=mine)
+    zone = f"{desk.config.zone(incident.service)}"
+    return postmortem.section(incident, name, text, taken, mine=mine, zone=zone)
 
 
 def assign(desk: Desk, request: Request, number: int, rest: str) -> Reply:
@@ -81,20 +90,22 @@ def assign(desk: Desk, request: Request, number: int, rest: str) -> Reply:
 
 
 def _assigned(kept: Kept) -> Reply:
-    verb = "owns" if kept.changed else "already owns"
-    return Answer(answers.say(f"<@{kept.written.owner}> {verb} the post-mortem of *{kept.written.about}*."))
+    verb, more = ("owns", "") if kept.changed else ("already owns", " Nothing changed.")
+    return Answer(answers.say(f"<@{kept.written.owner}> {verb} the post-mortem of *{kept.written.about}*.{more}"))
 
 
 def review(desk: Desk, request: Request, number: int, rest: str = "") -> Reply:
     kept = desk.post_mortems.submit(request.caller, number)
     verb = "is" if kept.changed else "was already"
-    return Answer(answers.say(f"The post-mortem of *INC-{number}* {verb} ready for review."))
+    missing = ", ".join(name.label.lower() for name in desk.post_mortems.show(request.caller, number).missing)
+    more = f" Still to be written before it can be filed: {missing}." if missing else ""
+    return Answer(answers.say(f"The post-mortem of *INC-{number}* {verb} ready for review.{more}"))
 
 
 def file(desk: Desk, request: Request, number: int, rest: str = "") -> Reply:
     if rest.strip():
-        address, _ = words.link(rest.strip())
-        return elsewhere(desk, request, number, address)
+        address, behind = words.link(rest.strip())
+        return elsewhere(desk, request, number, f"{address} {behind}")
     return _filed(desk.post_mortems.file(request.caller, number))
 
 
@@ -117,7 +128,7 @@ def waive(desk: Desk, request: Request, number: int, rest: str) -> Reply:
 
 
 def open_waive(desk: Desk, request: Request, number: int) -> Reply:
-    incident = desk.incidents.show(request.caller, number)
+    incident = desk.post_mortems.waiving(request.caller, number)
     return OpenForm(postmortem.waive(incident, carried(request, number)))
 
 
@@ -153,8 +164,9 @@ def click_elsewhere(desk: Desk, request: Request) -> Reply:
     """From a reminder only by who is reminded: it may be somebody else's by now."""
     if request.is_direct:
         desk.reminders.need_own(request.caller, f"PM-{request.number}")
-    incident = desk.incidents.show(request.caller, request.number)
-    return OpenForm(postmortem.elsewhere(incident, carried(request, request.number)))
+    incident, written = desk.post_mortems.find(request.caller, request.number)
+    url = written.url if written is not None and written.is_elsewhere else ""
+    return OpenForm(postmortem.elsewhere(incident, url, carried(request, request.number)))
 
 
 def save_section(desk: Desk, request: Request) -> Reply:
@@ -203,9 +215,8 @@ def _snoozed(desk: Desk, request: Request, subject: str, how: str) -> Reply:
 
 
 def click_reassign(desk: Desk, request: Request) -> Reply:
-    found = desk.reminders.subject(request.value)
     taken = {"channel": request.channel_id, "thread": request.thread_ts}
-    return OpenForm(postmortem.reassign(request.value, found.owner, taken))
+    return OpenForm(postmortem.reassign(desk.reminders.subject(request.value), taken))
 
 
 def save_reassign(desk: Desk, request: Request) -> Reply:
@@ -215,5 +226,6 @@ def save_reassign(desk: Desk, request: Request) -> Reply:
     found = desk.reminders.subject(subject)
     if subject.startswith("PM-"):
         return _assigned(desk.post_mortems.assign(request.caller, found.incident, owner))
-    item = desk.reminders.give(request.caller, int(subject[3:]), owner)
-    return Answer(answers.say(f"*{item.id}* is <@{item.owner}>'s now."))
+    done = desk.actions.give(request.caller, int(subject[3:]), owner)
+    told = "'s now." if done.changed else "'s already. Nothing changed."
+    return Answer(answers.say(f"*{done.item.id}* is <@{done.item.owner}>{told}"))

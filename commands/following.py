@@ -9,7 +9,8 @@ from blocks import action_items, answers
 from blocks.ids import Input
 from blocks.text import escape, foreign
 from bot.actions import Asked
-from bot.errors import InvalidInput
+from bot.dates import is_day
+from bot.errors import InvalidInput, UserError
 from bot.models import Incident
 from commands import words
 from commands.desk import Desk
@@ -19,18 +20,23 @@ from commands.request import Request
 if TYPE_CHECKING:
     from blocks.text import Block
 
-_PRIORITY = re.compile(r"(?i)(?:^|\s)p([1-9])(?=\s|$)")
+_PRIORITY = re.compile(r"(?i)(?:^|\s)p(\d{1,3})(?=\s|$)")
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^>]*)?>")
 _ME = re.compile(r"(?i)(?:^|\s)@?me(?=\s|$)")
+_AT = re.compile(r"(?:^|\s)(@\S+)")
 _ITEM = re.compile(r"(?i)(?:ai-)?(\d{1,9})")
+_LIKE = '/incident action "alarm on the pool" @bob friday'
 
 
 def action(desk: Desk, request: Request, number: int, rest: str) -> Reply:
     if not rest.strip():
         if request.trigger_id is None:
-            raise InvalidInput("action", 'Say what, who and by when: /incident action "alarm on the pool" @bob friday')
+            raise InvalidInput("action", f"Say what, who and by when: {_LIKE}")
         return OpenForm(_item_form(desk, request, desk.incidents.show(request.caller, number), ""))
-    return _added(desk, request, number, typed(rest))
+    try:
+        return _added(desk, request, number, typed(rest))
+    except UserError as error:
+        return Answer(answers.problem(str(error), error.who, typed=words.readable(request.text)), is_problem=True)
 
 
 def typed(rest: str) -> Asked:
@@ -41,16 +47,45 @@ def typed(rest: str) -> Asked:
     elif owner is not None:
         title, behind = words.phrase(rest[: owner.start()]), rest[owner.start() :]
     else:
-        raise InvalidInput(
-            "action", 'Put what is to be done in quotes: /incident action "alarm on the pool" @bob friday'
-        )
+        raise InvalidInput("action", _unquoted(rest))
     named = _MENTION.search(behind)
     behind = _MENTION.sub(" ", behind, count=1)
     priority = _PRIORITY.search(behind)
-    day = _ME.sub(" ", _PRIORITY.sub(" ", behind))
-    if not day.strip():
+    day = " ".join(_ME.sub(" ", _PRIORITY.sub(" ", behind)).split())
+    stranger = _AT.search(day)
+    if stranger is not None:
+        raise InvalidInput("owner", _unknown(stranger[1]))
+    if not day:
         raise InvalidInput("due", "By when? End with a day: 2026-12-01, tomorrow, friday or in 2 weeks.")
+    _need_day_alone(day)
     return Asked(title, named[1] if named else None, day, int(priority[1]) if priority else 2)
+
+
+def _unquoted(rest: str) -> str:
+    """Without quotes and owner it can't be told where the title ends."""
+    said = _ME.sub(" ", _PRIORITY.sub(" ", rest))
+    stranger = _AT.search(said)
+    if stranger is not None:
+        return _unknown(stranger[1])
+    parts = said.split()
+    if any(is_day(" ".join(parts[start:])) for start in range(len(parts))):
+        return f"Put what is to be done in quotes: {_LIKE}"
+    none = "no day" if _ME.search(rest) else "no owner and no day"
+    return f"There is {none}. Say what, who and by when: {_LIKE}"
+
+
+def _unknown(name: str) -> str:
+    return f"I don't know who {words.readable(name)[:40]} is. Choose them from the list after @."
+
+
+def _need_day_alone(day: str) -> None:
+    """Raises InvalidInput for what stands beside a day and is no priority."""
+    parts = [] if is_day(day) else day.split()
+    for cut in range(1, len(parts)):
+        head, tail = " ".join(parts[:cut]), " ".join(parts[cut:])
+        beside = tail if is_day(head) else head if is_day(tail) else ""
+        if beside:
+            raise InvalidInput("priority", f"I don't understand “{beside[:40]}”. The priority is P1, P2, P3 or P4.")
 
 
 def _added(desk: Desk, request: Request, number: int, asked: Asked) -> Reply:
@@ -109,9 +144,13 @@ def actions(desk: Desk, request: Request, rest: str) -> Reply:
     found, verb = _ITEM.fullmatch(named), word.lower()
     if found is not None and verb == "due":
         return due(desk, request, int(found[1]), day)
+    if found is not None and verb == "reopen" and not day:
+        return _reopened(desk, request, int(found[1]))
     if found is None or verb not in ("close", "done") or day:
         raise InvalidInput(
-            "action", "That is /incident actions, /incident actions close AI-3 or /incident actions due AI-3 friday"
+            "action",
+            "That is /incident actions, /incident actions close AI-3, /incident actions reopen AI-3"
+            " or /incident actions due AI-3 friday",
         )
     return _closed(desk, request, int(found[1]))
 
@@ -141,9 +180,19 @@ def save_due(desk: Desk, request: Request) -> Reply:
 def _moved(desk: Desk, request: Request, number: int, day: str) -> Reply:
     done = desk.actions.move(request.caller, number, day)
     item = done.item
-    verb = "is due" if done.changed else "was due already"
+    verb = "is due" if done.changed else "is already due on"
     issue = f" Its issue will say so: {escape(item.url)}" if done.changed and item.url else ""
     return Answer(answers.say(f"*{item.id}* {verb} {item.due:%a %d %b %Y}: {foreign(item.title, 250)}.{issue}"))
+
+
+def _reopened(desk: Desk, request: Request, number: int) -> Reply:
+    done = desk.actions.reopen(request.caller, number)
+    item = done.item
+    if not done.changed:
+        return Answer(answers.say(f"*{item.id}* is open already."))
+    issue = f" Its issue is being reopened: {escape(item.url)}" if item.url else ""
+    told = f"*{item.id}* is open again, due {item.due:%a %d %b %Y}: {foreign(item.title, 250)}.{issue}"
+    return Answer(answers.say(told))
 
 
 def click_close(desk: Desk, request: Request) -> Reply:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from blocks import postmortem as look
 from bot.actions import LABEL, Actions
 from bot.carriers.common import Messenger, Settlement
 from bot.errors import ChatError, DeliveryError, TrackerError
-from bot.models import Change, Delivery, EventKind, Incident, MessageRef, Owed, OwedKind, Posted, TimelineEvent
+from bot.models import (
+    ActionItem,
+    Change,
+    Delivery,
+    EventKind,
+    Incident,
+    MessageRef,
+    Owed,
+    OwedKind,
+    Posted,
+    TimelineEvent,
+)
 from bot.owed import Target
+from bot.owed import aftermath as owed
 from bot.owed import incidents as owed_to_incident
-from bot.ports import Chat, Clock, Tracker
+from bot.ports import Changed, Chat, Clock, Tracker
 from bot.postmortems import PostMortems
 from bot.reminders import Reminder, Reminders
 from bot.store import Store
@@ -73,10 +86,13 @@ class AftermathCarriers:
         if not subject:
             return None  # a look at all issues: the next one sees the same
         what = {OwedKind.FILE: "file", OwedKind.PULL_REQUEST: "pull request"}.get(delivery.owed.kind, "issue")
-        still = {"close": "closed", "revise": "up to date"}.get(delivery.owed.body.get("what", ""), "there")
         number = _number(subject)
-        incident = self._store.action_item(number).incident if subject.startswith("AI-") else number
-        text = f"the {what} for {subject.replace('PM-', 'the post-mortem of INC-')} is not {still} yet: {error}"
+        item = self._store.action_item(number) if subject.startswith("AI-") else None
+        incident = item.incident if item is not None else number
+        stated = "open again" if item is not None and item.is_open else "closed"
+        still = {"state": stated, "revise": "up to date"}.get(delivery.owed.body.get("what", ""), "there")
+        about = subject.replace("PM-", "the post-mortem of INC-")
+        text = f"the {what} for {about} is not {still} yet: {error}; it is tried again"
         event = TimelineEvent(incident=incident, at=self._clock(), kind=EventKind.TROUBLE, text=text)
         cards = owed_to_incident.cards(self._store.incident(incident))  # and of its post-mortem, where it is listed
         return Change(timeline=(event,), owed=cards) + self._after.actions.shown(incident)
@@ -113,7 +129,7 @@ class AftermathCarriers:
         path, text = self._after.written.page(number)
         card = self._above(self._store.incident(number))
         name = path.rsplit("/", 1)[-1]
-        self._chat.upload(card.channel_id, card.ts, name, f"Post-mortem of INC-{number}", text.encode())
+        self._chat.upload(card.channel_id, card.ts, name, f"Post-mortem of INC-{number}, as of filing", text.encode())
         return Settlement(follow=lambda: self._after.actions.shown(number))
 
     def _pull_request(self, delivery: Delivery) -> Settlement:
@@ -133,41 +149,63 @@ class AftermathCarriers:
             return self._looked(datetime.fromisoformat(delivery.owed.body["since"]))
         number = _number(delivery.owed.subject)
         if what != "open":
-            return self._changed(number, is_done=what == "close")
+            return self._revised(number) if what == "revise" else self._stated(number)
         link = self._link(self._store.incident(self._store.action_item(number).incident).id)
         item, title, body = self._after.actions.issue(number, link)
         ticket = self._after.tracker.open_issue(self._key(item.id), title, body, [LABEL])
         return Settlement(follow=lambda: self._after.actions.tracked(item, ticket))
 
     def _looked(self, since: datetime) -> Settlement:
-        """One look at all issues. Where it fails, the next one looks at what this one would have seen."""
-        now = self._clock()
-        if not self._after.actions.open_tickets():
+        """One look at all issues and pull requests. Where it fails, or something changed here meanwhile, the next one
+        looks from the same moment on."""
+        now, before = self._clock(), self._after.actions.followed()
+        if not before and not self._after.written.proposals():
             return Settlement()
         try:
-            closed = self._after.tracker.closed_issues(since)
+            found = self._after.tracker.changed(since)
         except TrackerError as error:
             if error.code == "ratelimited":
                 raise
-            log.warning("can't see which issues were closed: %s", error)
-            return Settlement(follow=self._after.actions.seen([], since))
-        return Settlement(follow=self._after.actions.seen(closed, now))
+            log.warning("can't see what changed at the tracker: %s", error)
+            return Settlement(follow=lambda: self._look_again(since))
+        return Settlement(follow=lambda: self._seen(before, found, since, now))
 
-    def _changed(self, number: int, *, is_done: bool) -> Settlement:
-        """An issue that was deleted is as good as closed."""
+    def _seen(self, before: Mapping[int, ActionItem], found: Changed, since: datetime, now: datetime) -> Change:
+        change, is_all = self._after.actions.seen(before, found.issues)
+        return change + self._after.written.answered(found.declined) + self._look_again(now if is_all else since)
+
+    def _look_again(self, since: datetime) -> Change:
+        return Change(owed=(owed.look_at_tracker(self._clock() + self._after.actions.look_every, since),))
+
+    def _revised(self, number: int) -> Settlement:
+        """Its issue says what changed."""
         item = self._store.action_item(number)
+        if item.ticket is not None:
+            facts = self._after.actions.issue_facts(item)
+            self._takes(item, partial(self._after.tracker.revise_issue, item.ticket, facts))
+        return Settlement(follow=lambda: self._after.actions.shown(item.incident))
+
+    def _stated(self, number: int) -> Settlement:
+        """Its issue is closed or reopened, as the item is by now. One that was deleted is as good as closed."""
+        item, tracker = self._store.action_item(number), self._after.tracker
         if item.ticket is None:
             return Settlement()
+        is_there = self._takes(
+            item, partial(tracker.reopen_issue if item.is_open else tracker.close_issue, item.ticket)
+        )
+        is_open = is_there and item.is_open
+        return Settlement(follow=lambda: self._after.actions.left(number, is_ticket_open=is_open))
+
+    def _takes(self, item: ActionItem, call: Callable[[], None]) -> bool:
+        """False where its issue was deleted."""
         try:
-            if is_done:
-                self._after.tracker.close_issue(item.ticket)
-            else:
-                self._after.tracker.revise_issue(item.ticket, self._after.actions.issue_facts(item))
+            call()
         except TrackerError as error:
             if error.code != "gone":
                 raise
             log.info("the issue of %s is gone: %s", item.id, error)
-        return Settlement(follow=lambda: self._after.actions.shown(item.incident))
+            return False
+        return True
 
     def _key(self, what: str) -> str:
         """Other installations have an AI-1 too, perhaps in the same repository."""

@@ -187,7 +187,7 @@ def _suspect(known: Known, at: datetime, what: str, reasons: Sequence[str]) -> s
 
 def _timeline(known: Known) -> str:
     lines = [_event(known, each) for each in known.events if each.kind not in _LEFT_OUT]
-    return "\n".join(lines) if lines else TO_WRITE
+    return "\n".join(dict.fromkeys(lines)) if lines else TO_WRITE  # two alerts page the same person in one second
 
 
 def _event(known: Known, event: TimelineEvent) -> str:

@@ -36,12 +36,12 @@ def remediations(known: Known) -> str:
 def _remediation(known: Known, fix: Remediation) -> str:
     asked = f"asked for by {name_of(known, fix.requested_by)}"
     approved = ", ".join(name_of(known, who) for who in fix.approved_by)
+    why = "; ".join(each for each in (fix.problem, *fix.verdict) if each)
     facts = [
         f"{fix.id}: {inert(fix_words.what(fix))}, {inert(fix_words.change(fix))}",
         f"{asked}{f', approved by {approved}' if approved else ''}",
         f"began {at_of(known, fix.started_at)}" if fix.started_at else "",
-        inert(fix.status.value) + (f": {inert(fix.problem)}" if fix.problem else ""),
-        f"verified: {inert('; '.join(fix.verdict))}" if fix.verdict else "",
+        f"{inert(fix.status.value)}{f': {inert(why)}' if why else ''}",
         f"taken back by FIX-{fix.undone_by}" if fix.undone_by else "",
     ]
     return "- " + "; ".join(fact for fact in facts if fact)

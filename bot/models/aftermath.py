@@ -64,7 +64,7 @@ class PostMortem(Stored):
     due_at       None while its incident is open again
     sections     those that somebody wrote; the others are drafted from what is known
     ended_at     when it was filed or waived, and by whom; `reason` why it was waived
-    url          where it was filed: the pull request, or elsewhere
+    url          where it was filed: the pull request, or elsewhere; `is_declined`: that was closed without merging
     given_by     who gave it to its owner, where somebody else did
     reminded_at  when its owner was last reminded; None: not since it is theirs
     version      the store's: it guards every write (0: not stored yet)
@@ -87,6 +87,7 @@ class PostMortem(Stored):
     reason: str = ""
     url: str = ""
     is_elsewhere: bool = False
+    is_declined: bool = False
     reminded_at: datetime | None = None
     version: int = 0
 
@@ -121,7 +122,7 @@ class ActionItem(Stored):
     due            the day, as calendars show it to its owner
     source         permalink of the message it was made from
     given_by       who gave it to its owner, where somebody else did
-    ticket, url    its issue at the tracker
+    ticket, url    its issue at the tracker; `is_ticket_open` as it was last seen or left there
     """
 
     number: int
@@ -136,6 +137,7 @@ class ActionItem(Stored):
     source: str = ""
     ticket: int | None = None
     url: str = ""
+    is_ticket_open: bool = True
     is_open: bool = True
     closed_by: str | None = None
     closed_at: datetime | None = None

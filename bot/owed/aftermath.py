@@ -34,24 +34,26 @@ def cards(written: PostMortem, incident: Incident, *, is_first: bool = False) ->
 
 
 def file(written: PostMortem) -> Owed:
-    """The Markdown, as a file in the thread."""
+    """The Markdown as it was filed, as a file in the thread."""
     lane = f"file:{written.incident}"
     return Owed(kind=OwedKind.FILE, lane=lane, pace="post:ops", subject=written.id)
 
 
 def pull_request(written: PostMortem) -> Owed:
+    """Opened, or revised while it is open."""
     lane = f"pull-request:{written.incident}"
-    return Owed(kind=OwedKind.PULL_REQUEST, lane=lane, pace="tracker", subject=written.id)
+    return Owed(kind=OwedKind.PULL_REQUEST, lane=lane, coalesce=lane, pace="tracker", subject=written.id)
 
 
 def ticket(item: ActionItem, what: str) -> Owed:
-    """The issue of an action item: `open` it, `revise` what it says, or `close` it; each in its own lane."""
+    """The issue of an action item: `open` it, `revise` what it says, or close or reopen it (`state`), each as
+    the item is by then and in its own lane."""
     lane = f"ticket:{item.number}" if what == "open" else f"ticket:{item.number}:{what}"
     return Owed(kind=OwedKind.TICKET, lane=lane, pace=lane, subject=item.id, coalesce=lane, body={"what": what})
 
 
-def look_at_tickets(due: datetime, since: datetime) -> Owed:
-    """Which issues were closed since: one look at all of them."""
+def look_at_tracker(due: datetime, since: datetime) -> Owed:
+    """What changed there since: one look at all issues and pull requests."""
     return Owed(
         kind=OwedKind.TICKET,
         lane="tickets",

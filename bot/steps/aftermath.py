@@ -5,7 +5,7 @@ Each returns the Change, or None where it is so already; it raises Refused where
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from blocks.text import one_line
 from bot.errors import Overtaken, Refused
@@ -26,6 +26,7 @@ from bot.owed import aftermath as owed
 from bot.owed import incidents as owed_to_incident
 from bot.steps.reminders import REMIND, Rhythm
 
+FOLLOWED = timedelta(days=30)  # after it was done or filed, what GitHub has of it
 _S = PostMortemStatus
 
 
@@ -56,6 +57,20 @@ def due_again(
         values |= {"status": _S.DRAFT, "ended_at": None, "ended_by": None, "reason": "", "reminded_at": None}
     after = written.changed(**values)
     return Change(post_mortems=(after,), owed=owed.cards(after, incident)) + reminded_next(after, now, rhythm)
+
+
+def revived(
+    written: PostMortem, incident: Incident, now: datetime, by: str, *, due_at: datetime, rhythm: Rhythm
+) -> Change | None:
+    """Waived, and wanted all the same. `rhythm` is its owner's; a waived one that nobody owned is theirs who asked."""
+    if written.is_open:
+        return None
+    if written.status is not _S.WAIVED:
+        need_open(written)
+    fresh = {"status": _S.DRAFT, "ended_at": None, "ended_by": None, "reason": "", "reminded_at": None}
+    after = written.changed(**fresh, due_at=due_at, owner=written.owner or by)
+    event = _line(incident, now, f"post-mortem begun again, which was waived: {one_line(written.reason)}", by)
+    return _change(after, incident, event, *owed.cards(after, incident)) + reminded_next(after, now, rhythm)
 
 
 def edited(written: PostMortem, incident: Incident, section: Section, *, seen: int, now: datetime) -> Change | None:
@@ -116,14 +131,20 @@ def filed(written: PostMortem, incident: Incident, now: datetime, by: str, *, pr
     if written.status is _S.FILED:
         return None
     need_open(written)
-    after = written.changed(status=_S.FILED, ended_by=by, ended_at=now, url="", is_elsewhere=False)
+    fresh = {"url": "", "is_elsewhere": False, "is_declined": False}
+    after = written.changed(status=_S.FILED, ended_by=by, ended_at=now, **fresh)
     rows = [owed.file(after), *([owed.pull_request(after)] if proposes else []), *owed.cards(after, incident)]
     return _ended(after, incident, _line(incident, now, "post-mortem filed", by), *rows)
 
 
 def filed_elsewhere(written: PostMortem, incident: Incident, now: datetime, by: str, *, url: str) -> Change | None:
+    """Another address takes the place of one that was wrong."""
     if written.status is _S.FILED and written.url == url:
         return None
+    if written.status is _S.FILED and written.is_elsewhere:
+        after = written.changed(url=url)
+        event = _line(incident, now, f"post-mortem is filed at {url}, not at {written.url}", by)
+        return _change(after, incident, event, *owed.cards(after, incident))
     need_open(written)
     after = written.changed(status=_S.FILED, ended_by=by, ended_at=now, url=url, is_elsewhere=True)
     event = _line(incident, now, f"post-mortem filed elsewhere: {url}", by)
@@ -145,6 +166,16 @@ def proposed(written: PostMortem, incident: Incident, url: str, now: datetime) -
         return None
     after = written.changed(url=url)
     event = _line(incident, now, f"pull request for the post-mortem: {url}", None)
+    return _change(after, incident, event, *owed.cards(after, incident))
+
+
+def answered(written: PostMortem, incident: Incident, now: datetime, *, is_declined: bool) -> Change | None:
+    """Its pull request was closed without merging, or that was taken back."""
+    if written.is_declined == is_declined:
+        return None
+    after = written.changed(is_declined=is_declined)
+    state = "closed without merging" if is_declined else "open again, or merged"
+    event = _line(incident, now, f"the pull request for the post-mortem is {state}", None)
     return _change(after, incident, event, *owed.cards(after, incident))
 
 
@@ -187,7 +218,7 @@ def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, 
     if not item.is_open:
         return None
     after = item.changed(is_open=False, closed_by=by, closed_at=now, via=via)
-    issue = (owed.ticket(after, "close"),) if after.ticket is not None and not via else ()
+    issue = (owed.ticket(after, "state"),) if after.ticket is not None and not via else ()
     event = _line(incident, now, f"{item.id} is done: {item.title}" + (f" ({via})" if via else ""), by)
     return Change(
         action_items=(after,),
@@ -197,16 +228,32 @@ def closed(item: ActionItem, incident: Incident, now: datetime, by: str | None, 
     )
 
 
-def given(item: ActionItem, now: datetime, owner: str, by: str, rhythm: Rhythm) -> Change | None:
+def reopened(
+    item: ActionItem, incident: Incident, now: datetime, by: str | None, rhythm: Rhythm, via: str = ""
+) -> Change | None:
+    """It was not done after all. `via` says where it was reopened, when not here; else its issue is still to be."""
+    if item.is_open:
+        return None
+    after = item.changed(is_open=True, closed_by=None, closed_at=None, via="")
+    issue = (owed.ticket(after, "state"),) if after.ticket is not None and not via else ()
+    event = _line(incident, now, f"{item.id} is open again: {item.title}" + (f" ({via})" if via else ""), by)
+    shown = owed.reminded(after, after.owner, rhythm.next_for(after, now))
+    rows = (*owed_to_incident.cards(incident), *issue, shown)
+    return Change(action_items=(after,), timeline=(event,), owed=rows) + reminded_next(after, now, rhythm)
+
+
+def given(item: ActionItem, incident: Incident, now: datetime, owner: str, by: str, rhythm: Rhythm) -> Change | None:
+    """`rhythm` is the new owner's."""
     if not item.is_open:
         raise Refused(f"{item.id} is done already.", who=item.closed_by)
     if item.owner == owner:
         return None
     after = item.changed(owner=owner, given_by=_giver(by, owner), reminded_at=None)
+    event = _line(incident, now, f"{item.id} ({item.title}) given to", by).model_copy(update={"about": owner})
     told = (owed.reminder(after),) if by != owner else ()
     issue = (owed.ticket(after, "revise"),) if after.ticket is not None else ()
-    rows = (*told, *issue, owed.reminded(after, item.owner))
-    return Change(action_items=(after,), owed=rows) + reminded_next(after, now, rhythm)
+    rows = (*owed_to_incident.cards(incident), *told, *issue, owed.reminded(after, item.owner))
+    return Change(action_items=(after,), timeline=(event,), owed=rows) + reminded_next(after, now, rhythm)
 
 
 def moved(item: ActionItem, incident: Incident, now: datetime, due: date, by: str, rhythm: Rhythm) -> Change | None:

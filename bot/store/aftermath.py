@@ -38,6 +38,9 @@ class AftermathRows:
     def open_post_mortems(self, limit: int = 500) -> list[PostMortem]:
         return self._post_mortems("WHERE is_open = 1 ORDER BY due_at LIMIT ?", [limit])
 
+    def ended_post_mortems(self, limit: int = 200) -> list[PostMortem]:
+        return self._post_mortems("WHERE is_open = 0 ORDER BY incident DESC LIMIT ?", [limit])
+
     def post_mortems_owned_by(self, owner: str, limit: int = 50) -> list[PostMortem]:
         return self._post_mortems("WHERE owner = ? AND is_open = 1 ORDER BY due_at LIMIT ?", [owner, limit])
 
@@ -54,6 +57,9 @@ class AftermathRows:
     def open_action_items(self, limit: int = 1000) -> list[ActionItem]:
         return self._items("WHERE is_open = 1 ORDER BY due, number LIMIT ?", [limit])
 
+    def done_action_items(self, limit: int = 500) -> list[ActionItem]:
+        return self._items("WHERE is_open = 0 ORDER BY number DESC LIMIT ?", [limit])
+
     def action_items_owned_by(self, owner: str, limit: int = 50) -> list[ActionItem]:
         return self._items("WHERE owner = ? AND is_open = 1 ORDER BY due, number LIMIT ?", [owner, limit])
 
@@ -68,8 +74,12 @@ class AftermathRows:
 
     def _save_aftermath(self, change: Change) -> None:
         for one in change.post_mortems:
-            due = stamp(one.due_at) if one.due_at else None
-            values: Row = {"is_open": int(one.is_open), "owner": one.owner, "due_at": due}
+            times: Row = {
+                "begun_at": stamp(one.begun_at),
+                "due_at": stamp(one.due_at) if one.due_at else None,
+                "ended_at": stamp(one.ended_at) if one.ended_at else None,
+            }
+            values: Row = {"is_open": int(one.is_open), "owner": one.owner, **times}
             self._put_after("post_mortems", "incident", one.incident, one, values)
         for item in change.action_items:
             values = {
@@ -77,6 +87,7 @@ class AftermathRows:
                 "incident": item.incident,
                 "owner": item.owner,
                 "due": item.due.isoformat(),
+                "created_at": stamp(item.created_at),
             }
             self._put_after("action_items", "number", item.number, item, values)
 

@@ -68,7 +68,9 @@ class Shapes:
 
     def issue(self, issue: Issue) -> Json:
         """A pull request is an issue too, and says so."""
-        own = {"pull_request": {"html_url": self._address(issue)}} if isinstance(issue, Pull) else {}
+        own: Json = {}
+        if isinstance(issue, Pull):
+            own = {"pull_request": {"html_url": self._address(issue), "merged_at": time_of(issue.merged)}}
         return self._thread(issue) | {
             "url": f"{self.api}/issues/{issue.number}",
             "comments": len(issue.comments),

@@ -39,6 +39,7 @@ written = st.builds(
     reason=texts,
     url=st.sampled_from(["", URL]),
     is_elsewhere=st.booleans(),
+    is_declined=st.booleans(),
 )
 items = st.builds(
     ActionItem,

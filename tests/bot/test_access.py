@@ -96,7 +96,7 @@ def test_a_refusal_says_what_is_refused_and_to_whom_it_is_granted() -> None:
     )
     refusal = decide(Person(id=CY), Right.DECLARE, NARROW).reason
     assert "declare incidents" in refusal
-    assert "named people, a user group" in refusal
+    assert "named people and a user group" in refusal
 
 
 def test_a_right_that_is_granted_to_nobody_is_nobodys() -> None:

@@ -32,7 +32,7 @@ from bot.outbox import LEASE_SECONDS, Outbox
 from bot.owed import Target
 from bot.owed import aftermath as owed
 from bot.page_template import Template
-from bot.ports import Ticket
+from bot.ports import Changed, Ticket
 from bot.postmortems import PostMortems, Typed
 from bot.reminders import Reminders
 from bot.rights import Rights
@@ -70,6 +70,7 @@ class FakeTracker:
         self.issues: dict[str, tuple[str, str, Sequence[str]]] = {}
         self.files: dict[str, tuple[str, str]] = {}
         self.closed: set[int] = set()
+        self.is_declined = False
         self.looks: list[datetime] = []
         self.revised: dict[int, dict[str, str]] = {}
         self.fail: TrackerError | None = None
@@ -83,10 +84,12 @@ class FakeTracker:
         self._end()
         return Ticket(number, f"https://github.example/issues/{number}", is_open=number not in self.closed)
 
-    def closed_issues(self, since: datetime) -> list[int]:
+    def changed(self, since: datetime) -> Changed:
         self.looks.append(since)
         self._begin()
-        return sorted(self.closed)
+        ours = range(12, 12 + len(self.issues))
+        pulls = {"https://github.example/pull/7": self.is_declined, "https://github.example/pull/8": True}
+        return Changed({number: number not in self.closed for number in (*ours, 99)}, pulls)
 
     def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
         self._begin()
@@ -96,6 +99,11 @@ class FakeTracker:
     def close_issue(self, number: int) -> None:
         self._begin()
         self.closed.add(number)
+        self._end()
+
+    def reopen_issue(self, number: int) -> None:
+        self._begin()
+        self.closed.discard(number)
         self._end()
 
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
@@ -304,7 +312,151 @@ def test_rights(tmp_path: Path) -> None:
         desk.written.waive(CY, 1, "no")
 
 
+# -- waiving, and taking that back
+
+
+def posts(desk: Desk, user: str) -> list[str]:
+    """What the bot owes somebody as direct messages."""
+    return [row.body["text"] for row in desk.others.of(OwedKind.POST) if row.body["channel"] == user]
+
+
+def test_a_waived_one_is_brought_back_with_what_was_written_and_a_new_time(desk: Desk) -> None:
+    desk.resolved()
+    desk.writes(IMPACT)
+    desk.written.waive(BOB, 1, "same as INC-7")
+    desk.clock.move(days=9)
+    desk.written.begin(CY, 1)
+    desk.deliver()
+    again = desk.store.post_mortem(1)
+    assert (again.status, again.owner, again.reason, again.ended_by) == (PostMortemStatus.DRAFT, ANA.user_id, "", None)
+    assert again.due_at == desk.clock() + timedelta(hours=48)
+    assert again.section(IMPACT) is not None
+    assert desk.store.timers_due("remind", ["PM-1"])
+    lines = [event.text for _, event in desk.store.timeline(1, limit=50)]
+    assert "post-mortem begun again, which was waived: same as INC-7" in lines
+    waived, revived = posts(desk, ANA.user_id)
+    assert "<@U0BOB> waived your *post-mortem of INC-1* (checkout-api): same as INC-7" in waived
+    assert "<@U0CY> brought back your *post-mortem of INC-1*" in revived
+
+
+def test_whoever_owns_it_knows_what_they_did_themselves(desk: Desk) -> None:
+    desk.resolved()
+    desk.written.waive(ANA, 1, "known")
+    assert desk.written.begin(ANA, 1).changed
+    assert not desk.written.begin(ANA, 1).changed
+    desk.written.assign(ANA, 1, CY.user_id)
+    desk.deliver()
+    assert posts(desk, ANA.user_id) == []
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_whoever_it_is_taken_from_is_told_unless_they_have_left(desk: Desk, *, is_gone: bool) -> None:
+    desk.resolved()
+    if is_gone:
+        desk.people.gone.add(ANA.user_id)
+    desk.written.assign(BOB, 1, CY.user_id)
+    desk.deliver()
+    told = [] if is_gone else ["→ <@U0BOB> gave your *post-mortem of INC-1* (checkout-api) to <@U0CY>."]
+    assert posts(desk, ANA.user_id) == told
+
+
+def test_only_its_owner_and_who_may_waive_bring_it_back_and_others_hear_who_waived_it_and_why(tmp_path: Path) -> None:
+    desk = Desk(SqliteStore(tmp_path / "w.db"), permissions={"command": ["commander", "U0XYZ"]})
+    desk.resolved()
+    desk.written.assign(ANA, 1, CY.user_id)
+    desk.written.waive(ANA, 1, "known")
+    with pytest.raises(NotAllowed) as refused:
+        desk.written.begin(BOB, 1)
+    assert str(refused.value) == (
+        "The post-mortem of INC-1 was waived by Ana: known. "
+        "You can't bring it back: config.yml grants it to the commander and named people."
+    )
+    assert desk.written.begin(CY, 1).changed
+
+
+def test_what_was_no_incident_after_all_stays_waived(desk: Desk) -> None:
+    desk.resolved()
+    desk.changes(status=Status.INVESTIGATING, resolved_at=None)
+    desk.changes(status=Status.CANCELLED, resolved_at=desk.clock())
+    with pytest.raises(Refused, match=r"was waived: INC-1 was cancelled\. INC-1 is cancelled, so it stays waived"):
+        desk.written.begin(ANA, 1)
+
+
+def test_looking_at_a_waived_one_brings_nothing_back(desk: Desk) -> None:
+    desk.resolved()
+    desk.written.waive(ANA, 1, "known")
+    for act in (lambda: desk.written.writing(ANA, 1, IMPACT), lambda: desk.written.assign(ANA, 1, BOB.user_id)):
+        with pytest.raises(Refused, match="is waived already: known"):
+            act()
+    assert desk.store.post_mortem(1).status is PostMortemStatus.WAIVED
+
+
+def test_who_may_not_waive_or_comes_too_late_is_told_before_they_write_why(tmp_path: Path) -> None:
+    desk = Desk(SqliteStore(tmp_path / "v.db"), permissions={"command": ["commander"]})
+    desk.resolved()
+    with pytest.raises(NotAllowed, match=r"You can't waive the post-mortem: config\.yml grants it to the commander"):
+        desk.written.waiving(BOB, 1)
+    assert desk.written.waiving(ANA, 1).number == 1
+    desk.files()
+    with pytest.raises(Refused, match="is filed already"):
+        desk.written.waiving(ANA, 1)
+
+
 # -- filing
+
+
+def test_a_wrong_address_is_replaced_and_the_timeline_says_so(desk: Desk) -> None:
+    desk.resolved()
+    desk.written.file_elsewhere(ANA, 1, "https://docs.example.com/a")
+    filed = desk.store.post_mortem(1)
+    assert desk.written.file_elsewhere(BOB, 1, "https://docs.example.com/b").changed
+    assert not desk.written.file_elsewhere(BOB, 1, "https://docs.example.com/b").changed
+    again = desk.store.post_mortem(1)
+    assert (again.url, again.ended_by, again.ended_at) == ("https://docs.example.com/b", ANA.user_id, filed.ended_at)
+    (_, line) = desk.store.timeline(1, limit=1)[-1]
+    assert line.text == "post-mortem is filed at https://docs.example.com/b, not at https://docs.example.com/a"
+    assert line.actor == BOB.user_id
+
+
+def test_one_that_was_filed_here_is_not_filed_elsewhere_as_well(desk: Desk) -> None:
+    desk.resolved()
+    desk.files()
+    with pytest.raises(Refused, match="is filed already"):
+        desk.written.file_elsewhere(ANA, 1, "https://docs.example.com/a")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda desk: desk.actions.add(ANA, 1, Asked("a second one", None, "2026-12-24")),
+        lambda desk: desk.actions.close(ANA, 1),
+        lambda desk: desk.actions.move(ANA, 1, "2026-12-31"),
+        lambda desk: desk.actions.give(ANA, 1, CY.user_id),
+    ],
+)
+def test_what_becomes_of_action_items_after_filing_stands_in_the_pull_request(
+    desk: Desk, act: Callable[[Desk], object]
+) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm on the pool", None, "2026-12-01"))
+    desk.files()
+    ((_, before),) = desk.tracker.files.values()
+    act(desk)
+    desk.deliver()
+    ((_, after_),) = desk.tracker.files.values()
+    assert after_ != before
+    assert after_ == desk.written.page(1)[1]
+    assert len(desk.chat.uploads) == 1, "the file in Slack is as of filing"
+
+
+def test_what_was_filed_elsewhere_has_no_pull_request(desk: Desk) -> None:
+    desk.resolved()
+    desk.written.file_elsewhere(ANA, 1, "https://github.example/pull/8")
+    desk.actions.add(ANA, 1, Asked("alarm", None, "2026-12-01"))
+    desk.deliver()
+    desk.tick(minutes=5)
+    assert desk.tracker.files == {}
+    assert not desk.store.post_mortem(1).is_declined, "that one is somebody else's"
 
 
 def test_filed_it_is_a_file_in_the_thread_and_a_pull_request(desk: Desk) -> None:
@@ -393,6 +545,7 @@ def test_what_is_closed_there_is_closed_here(desk: Desk) -> None:
     desk.tracker.closed.add(12)
     desk.tick(minutes=20)
     assert not desk.store.action_item(1).is_open
+    desk.tick(days=31)
     calls = desk.tracker.calls
     desk.tick(hours=3)
     assert desk.tracker.calls == calls, "nobody looks any more"
@@ -409,6 +562,7 @@ def test_what_is_done_here_is_closed_there_and_not_heard_of_again(desk: Desk, fa
     desk.deliver()
     desk.tick(minutes=5)
     assert desk.tracker.closed == {12}
+    desk.tick(days=31)
     calls = desk.tracker.calls
     desk.tick(hours=3)
     assert desk.tracker.calls == calls, "nobody looks any more"
@@ -435,7 +589,7 @@ def test_what_is_closed_there_is_not_closed_there_again(desk: Desk) -> None:
     desk.tracker.closed.add(12)
     desk.tick(minutes=20)
     assert not desk.store.action_item(1).is_open
-    assert not [each for each in desk.store._db.rows("SELECT body FROM outbox") if '"close"' in each["body"]]
+    assert not [each for each in desk.store._db.rows("SELECT body FROM outbox") if '"state"' in each["body"]]
 
 
 @pytest.mark.parametrize(("code", "said"), [("gone", False), ("forbidden", True)])
@@ -461,6 +615,122 @@ def test_an_issue_that_can_not_be_looked_at_is_looked_at_later(desk: Desk) -> No
     desk.tracker.closed.add(12)
     desk.tick(minutes=20)
     assert not desk.store.action_item(1).is_open
+
+
+def test_an_issue_that_was_reopened_there_opens_its_item_again_and_its_owner_hears_of_it(desk: Desk) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.tracker.closed.add(12)
+    desk.tick(minutes=5)
+    assert not desk.store.action_item(1).is_open
+    desk.tracker.closed.clear()
+    desk.tick(minutes=5)
+    item = desk.store.action_item(1)
+    assert (item.is_open, item.closed_at, item.via) == (True, None, "")
+    assert desk.store.timers_due("remind", ["AI-1"])
+    (told,) = posts(desk, BOB.user_id)
+    assert "*AI-1 is open again, due Tue 01 Dec 2026*: alarm · its issue was reopened" in told
+    desk.tick(minutes=5)
+    lines = [event.text for _, event in desk.store.timeline(1, limit=50) if "AI-1 is" in event.text]
+    assert lines == ["AI-1 is done: alarm (its issue was closed)", "AI-1 is open again: alarm (its issue was reopened)"]
+    assert len(posts(desk, BOB.user_id)) == 1
+
+
+def test_reopened_here_its_issue_is_too_and_is_followed_again(desk: Desk) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.actions.close(BOB, 1)
+    desk.deliver()
+    assert desk.tracker.closed == {12}
+    desk.tick(days=40)
+    assert desk.actions.reopen(BOB, 1).changed
+    assert not desk.actions.reopen(BOB, 1).changed
+    desk.deliver()
+    assert desk.tracker.closed == set()
+    assert posts(desk, BOB.user_id) == [], "whoever says it knows it"
+    desk.tracker.closed.add(12)
+    desk.tick(minutes=5)
+    assert not desk.store.action_item(1).is_open
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_a_look_before_the_issue_is_as_the_item_takes_nothing_back(desk: Desk, *, is_done: bool) -> None:
+    """GitHub does not take the change; the issue is as it was, and that is no news."""
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.actions.close(BOB, 1)
+    desk.deliver()
+    if is_done:
+        desk.actions.reopen(BOB, 1)
+        desk.deliver()
+    act = desk.actions.close if is_done else desk.actions.reopen
+    act(BOB, 1)
+    desk.tracker.fail = TrackerError("forbidden", detail="may not")
+    desk.deliver()
+    looks = len(desk.tracker.looks)
+    desk.tick(minutes=4)
+    assert len(desk.tracker.looks) == looks + 1
+    assert desk.store.action_item(1).is_open is not is_done
+    desk.tick(minutes=4)
+    assert desk.tracker.closed == ({12} if is_done else set())
+
+
+def test_what_changed_here_during_a_look_is_looked_at_again(desk: Desk) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    desk.deliver()
+    desk.tracker.closed.add(12)
+    look = desk.tracker.changed
+
+    def meanwhile(since: datetime) -> Changed:
+        desk.tracker.changed = look  # type: ignore[method-assign]
+        desk.actions.move(BOB, 1, "2026-12-24")
+        return look(since)
+
+    desk.tracker.changed = meanwhile  # type: ignore[method-assign]
+    desk.tick(minutes=4)
+    assert desk.store.action_item(1).is_open
+    desk.tick(minutes=4)
+    assert not desk.store.action_item(1).is_open
+    first, second = desk.tracker.looks
+    assert first == second
+
+
+def test_a_pull_request_that_was_closed_without_merging_is_told_on_the_card(desk: Desk) -> None:
+    desk.resolved()
+    desk.files()
+    desk.tick(minutes=5)
+    assert not desk.store.post_mortem(1).is_declined
+    desk.tracker.is_declined = True
+    desk.tick(minutes=5)
+
+    def card() -> str:
+        (said,) = [each for each in desk.chat.said.values() if "Post-mortem of INC-1" in each.message.text]
+        return str(said.message.blocks)
+
+    assert "The pull request was closed without merging." in card()
+    desk.tracker.is_declined = False
+    desk.tick(minutes=5)
+    assert "without merging" not in card()
+    lines = [event.text for _, event in desk.store.timeline(1, limit=50)]
+    assert [line for line in lines if "the pull request for the post-mortem is" in line] == [
+        "the pull request for the post-mortem is closed without merging",
+        "the pull request for the post-mortem is open again, or merged",
+    ]
+    desk.tick(days=31)
+    calls = desk.tracker.calls
+    desk.tick(hours=3)
+    assert desk.tracker.calls == calls, "nobody looks any more"
+
+
+def test_an_item_that_is_given_away_stands_on_the_timeline(desk: Desk) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    assert desk.actions.give(BOB, 1, CY.user_id).changed
+    assert not desk.actions.give(BOB, 1, CY.user_id).changed
+    (_, line) = desk.store.timeline(1, limit=1)[-1]
+    assert (line.text, line.actor, line.about) == ("AI-1 (alarm) given to", BOB.user_id, CY.user_id)
 
 
 # -- reminders

@@ -97,8 +97,17 @@ def test_alarms_come_with_their_values_causes_with_their_evidence_and_fixes_with
     assert "212 exceptions in 10 min" in text
     assert "confidence 0.93, RCA-3" in text
     assert "web:57 → web:56" in text
-    assert "verified: errors: 212 → 0" in text
+    assert "; verified: errors: 212 → 0" in text
+    assert "verified; verified" not in text
     assert "| Time to mitigate | 15 min |" in text
+
+
+def test_one_second_in_which_a_person_is_paged_for_two_alerts_is_one_line() -> None:
+    paged = [
+        event(kind=EventKind.PAGED, actor=None, about=BOB, text="primary, by PagerDuty", at=after(n))
+        for n in (0, 0.4, 1)
+    ]
+    assert page(known(events=paged)).count("paged Bob as primary, by PagerDuty") == 2
 
 
 def test_what_was_verified_after_the_alarms_were_ok_mitigated_no_later_than_that() -> None:

@@ -97,7 +97,7 @@ def test_an_issue_says_what_is_to_do_and_is_followed(here: Here) -> None:
     assert issue["body"] == "For INC-7\n\n<!-- aiops:action:12 -->"
     assert [(label["name"], label["color"]) for label in issue["labels"]] == [(LABEL, "b60205")]
     here.server.control("close", number=1, **{"as": ANA})
-    assert tracker.closed_issues(SINCE) == [1]
+    assert tracker.changed(SINCE).issues == {1: False}
 
 
 def test_the_same_key_is_the_same_issue_however_it_stands(here: Here) -> None:
@@ -133,30 +133,47 @@ def test_an_issue_is_closed_as_done_and_closing_it_again_changes_nothing(here: H
     error = refused(lambda: here.tracker.close_issue(1))
     assert (error.code, error.retryable) == ("connection", True)
     here.tracker.close_issue(1)
-    assert here.tracker.closed_issues(SINCE) == [1]
+    assert here.tracker.changed(SINCE).issues == {1: False}
     (issue,) = here.seen()["issues"]
     assert issue["state_reason"] == "completed"
 
 
-def test_one_call_says_which_issues_were_closed_since(here: Here) -> None:
+def test_an_issue_is_reopened_and_doing_that_again_changes_nothing(here: Here) -> None:
+    here.open()
+    here.tracker.close_issue(1)
+    for _ in range(2):
+        here.tracker.reopen_issue(1)
+        assert here.tracker.changed(SINCE).issues == {1: True}
+
+
+def test_one_call_says_which_issues_changed_since_and_how_they_stand(here: Here) -> None:
     for number in range(1, 4):
         here.open(f"action:{number}")
     here.propose()
     here.server.control("close", number=1)
     here.server.control("close", number=3)
     before = len(here.calls("GET"))
-    assert here.tracker.closed_issues(SINCE) == [1, 3]
+    assert here.tracker.changed(SINCE).issues == {1: False, 2: True, 3: False}
     assert len(here.calls("GET")) == before + 1
-    assert here.tracker.closed_issues(datetime.now(UTC) + timedelta(days=1)) == []
+    assert here.tracker.changed(datetime.now(UTC) + timedelta(days=1)) == ({}, {})
 
 
-def test_more_closed_issues_than_a_page_has(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_call_says_which_pull_requests_were_closed_without_merging(here: Here) -> None:
+    address, other, third = (here.propose(key=f"postmortem:{number}") for number in (7, 8, 9))
+    here.server.control("close", number=1)
+    here.server.control("merge", number=2)
+    before = len(here.calls("GET"))
+    assert here.tracker.changed(SINCE).declined == {address: True, other: False, third: False}
+    assert len(here.calls("GET")) == before + 1
+
+
+def test_more_changed_issues_than_a_page_has(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "PAGE_SIZE", 2)
     monkeypatch.setattr(issues, "PAGE_SIZE", 2)
     for number in range(1, 6):
         here.open(f"action:{number}")
         here.server.control("close", number=number)
-    assert sorted(here.tracker.closed_issues(SINCE)) == [1, 2, 3, 4, 5]
+    assert sorted(here.tracker.changed(SINCE).issues) == [1, 2, 3, 4, 5]
 
 
 def test_an_issue_says_who_has_it_now_and_keeps_what_people_wrote(here: Here) -> None:
@@ -430,7 +447,7 @@ def test_a_permission_that_is_missing_is_named(here: Here, permissions: Json, ac
 def test_issues_may_not_be_created_with_labels_that_are_there(here: Here) -> None:
     here.server.control("access", permissions={"issues": "read"})
     error = refused(lambda: here.tracker.open_issue(KEY, "t", "b", ["bug"]))
-    assert f"the token may not create issues in {REPOSITORY} (403): give it Issues: write" in error.detail
+    assert f"GITHUB_TOKEN may not create issues in {REPOSITORY} (403): give it Issues: write" in error.detail
 
 
 @pytest.mark.parametrize("act", [Here.open, Here.propose])
@@ -439,7 +456,7 @@ class TestFailures:
         here.tracker = here.another("wrong-token")
         error = refused(lambda: act(here))
         assert (error.code, error.retryable) == ("unauthorized", False)
-        assert error.detail == "GITHUB_TOKEN is not accepted (401): Bad credentials"
+        assert error.detail == "GITHUB_TOKEN is not accepted (401): it has expired or is wrong, set another"
         assert "wrong-token" not in str(error)
 
     def test_a_repository_that_is_not_there_or_not_for_us(self, here: Here, act: Any) -> None:
@@ -460,7 +477,8 @@ class TestFailures:
         here.fault(REPO, "ratelimited", method="POST", status=status, retry_after=47)
         error = refused(lambda: act(here))
         assert (error.code, error.retryable, error.retry_after) == ("ratelimited", True, 47.0)
-        assert (error.outcome, "secondary rate limit" in error.detail) == (Outcome.NOT_DONE, True)
+        assert error.outcome is Outcome.NOT_DONE
+        assert str(error) == f"GitHub's limit of calls is reached ({status})"
 
     def test_the_primary_limit_ends_by_githubs_clock(self, here: Here, act: Any) -> None:
         here.server.control("clock", advance=86_400)
@@ -536,6 +554,30 @@ def test_a_change_that_was_turned_into_a_question_is_said() -> None:
     assert error.detail == f"{REPOSITORY} has another name by now: set it in GITHUB_REPOSITORY"
 
 
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (503, "GitHub does not answer (503)"),
+        (401, "GITHUB_TOKEN is not accepted (401): it has expired or is wrong, set another"),
+        (403, f"GITHUB_TOKEN may not read issues in {REPOSITORY} (403): give it Issues: read"),
+        (
+            404,
+            f"GITHUB_TOKEN can't read issues in {REPOSITORY} (404): it is not there, or the token lacks Issues: read",
+        ),
+        (410, f"can't read issues in {REPOSITORY} (410): "),
+        (422, "GitHub does not take it (422): "),
+    ],
+)
+def test_a_refusal_says_what_to_do_and_the_log_has_githubs_words(
+    here: Here, status: int, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    here.fault(f"{REPO}/issues", "error", status=status)
+    with caplog.at_level(logging.INFO, "bot.integrations.github"):
+        error = refused(lambda: here.tracker.changed(SINCE))
+    assert str(error).startswith(said)
+    assert f"GitHub refused to read issues in {REPOSITORY} ({status}): " in caplog.text
+
+
 def test_issues_that_are_turned_off_are_said(here: Here) -> None:
     here.server.control("repository", issues=False)
     error = refused(here.open)
@@ -580,7 +622,7 @@ def test_the_token_is_sent_whatever_netrc_says(here: Here, tmp_path: Any, monkey
     "act",
     [
         lambda tracker: tracker.open_issue(KEY, "t", "b", []),
-        lambda tracker: tracker.closed_issues(SINCE),
+        lambda tracker: tracker.changed(SINCE),
         lambda tracker: tracker.propose("k", "p", "t", "t", "b"),
     ],
 )

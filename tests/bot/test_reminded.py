@@ -279,7 +279,7 @@ def test_an_issue_says_who_has_it_now_also_after_trouble(desk: Desk) -> None:
     desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-20"))
     desk.deliver()
     desk.tracker.fail = DOWN
-    desk.reminders.give(BOB, 1, CY.user_id)
+    desk.actions.give(BOB, 1, CY.user_id)
     desk.deliver()
     assert desk.tracker.revised == {}
     desk.tick(minutes=1)
@@ -290,7 +290,7 @@ def test_given_away_before_its_issue_is_there_that_is_opened_with_the_new_owner(
     desk.tracker.fail = DOWN
     desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-20"))
     desk.deliver()
-    desk.reminders.give(BOB, 1, CY.user_id)
+    desk.actions.give(BOB, 1, CY.user_id)
     desk.tick(minutes=1)
     ((_, body, _),) = desk.tracker.issues.values()
     assert "- Owner: Cy" in body

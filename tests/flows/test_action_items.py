@@ -9,6 +9,8 @@ import pytest
 from bot.models import ActionItem
 from tests.workspace import ANA, BOB, Channel, Message, Workspace, wait_for
 
+BOT = "AIOps Bot"  # what a direct message with it is called
+
 
 @pytest.fixture
 def incident(world: Workspace) -> Message:
@@ -68,13 +70,20 @@ def test_one_line_adds_it_and_the_timeline_keeps_it(world: Workspace, incident: 
         ('"alarm" <@U0BOB> friday P9', "The priority is P1, P2, P3 or P4"),
         ('"alarm" <@U0GUS> friday', "That person can't own this"),
         ('"alarm" <@U0BOT> friday', "That person can't own this"),
+        ('"alarm" <@U0BOB> friday P0', "The priority is P1, P2, P3 or P4"),
+        ('"alarm" <@U0BOB> friday urgent', "I don't understand “urgent”. The priority is P1, P2, P3 or P4"),
+        ('"alarm" <@U0BOB> yesterday', "is past"),
+        ('"alarm" @nobody friday', "I don't know who @nobody is"),
+        ("alarm on the pool @nobody friday", "I don't know who @nobody is"),
+        ("alarm on the pool", "There is no owner and no day"),
+        ("alarm on the pool me", "There is no day"),
         ("alarm friday", "Put what is to be done in quotes"),
         ('"" <@U0BOB> friday', "Say what is to be done"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_added(world: Workspace, incident: Message, typed: str, told: str) -> None:
     world.ana.run(f"/incident action INC-1 {typed}")
-    world.ana.told(told)
+    assert "You typed: \naction INC-1 " in world.ana.told(told).text
     world.ana.run("/incident actions")
     world.ana.told("No action item is open")
 
@@ -98,6 +107,8 @@ def test_its_day_is_changed_by_a_line_or_in_a_form(world: Workspace, incident: M
         (f"AI-1 {day(world, -2)}", f"The due date {day(world, -2)} is past"),
         ("AI-1 soonish", "I don't understand the due date “soonish”"),
         ("AI-9 friday", "There is no AI-9"),
+        ("AI-1 yesterday", "is past"),
+        (f"AI-1 {day(world, 20)}", "*AI-1* is already due on"),
         ("friday", "/incident actions due AI-3 friday"),
     ):
         world.bob.run(f"/incident actions due {typed}")
@@ -108,6 +119,46 @@ def test_its_day_is_changed_by_a_line_or_in_a_form(world: Workspace, incident: M
     assert "is past" in world.bob.submit(form, due=day(world, -2))["errors"]["due"]
     assert world.bob.submit(form, due=day(world, 30))["ok"]
     wait_for(lambda: f"{item(world).due}" == day(world, 30), "another day")
+
+
+def test_what_was_not_done_after_all_is_reopened(world: Workspace, incident: Message) -> None:
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> {day(world, 10)}')
+    world.ana.told("AI-1 for INC-1")
+    world.ana.run("/incident actions reopen AI-1")
+    world.ana.told("*AI-1* is open already")
+    world.bob.run("/incident actions close AI-1")
+    world.bob.told("*AI-1* is done")
+    world.ana.run("/incident actions reopen AI-1")
+    world.ana.told("*AI-1* is open again, due")
+    assert item(world).is_open
+    said = world.bob.sees(BOT).expect("AI-1 is open again")
+    assert f"says \n<@{ANA}>" in said.text or ANA in str(said.raw)
+    world.bob.click(said, "Show INC-1")
+    world.bob.told("INC-1 · SEV-3", BOT)
+
+
+def test_whose_day_was_changed_finds_the_way_from_the_message(world: Workspace, incident: Message) -> None:
+    world.bob.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> {day(world, 10)}')
+    world.bob.told("AI-1 for INC-1")
+    world.ana.run(f"/incident actions due AI-1 {day(world, 20)}")
+    said = world.bob.sees(BOT).expect("📅 ")
+    assert said.buttons == ["Show INC-1"]
+
+
+def test_giving_it_names_it_and_nobody_and_the_same_person_changes_nothing(world: Workspace, incident: Message) -> None:
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> {day(world, 10)}')
+    world.ana.told("AI-1 for INC-1")
+    said = world.bob.sees(BOT).expect("AI-1 of INC-1")
+    world.bob.click(said, "Give it to…")
+    form = world.bob.form("Give it to…")
+    assert "alarm on the pool" in form.text
+    assert "initial_user" not in str(form.raw)
+    assert world.bob.submit(form, owner=BOB)["ok"]
+    world.bob.told(f"*AI-1* is <@{BOB}>'s already. Nothing changed.", BOT)
+    world.bob.click(said, "Give it to…")
+    assert world.bob.submit(world.bob.form("Give it to…"), owner=ANA)["ok"]
+    world.bob.told(f"*AI-1* is <@{ANA}>'s now.", BOT)
+    world.ops.becomes(incident, "AI-1 (alarm on the pool) given to")
 
 
 def test_a_message_becomes_one(world: Workspace, incident: Message) -> None:

@@ -215,12 +215,41 @@ def test_waiving_needs_a_reason_and_the_command(world: Workspace, incident: Mess
     world.stop_bot()
     world.start_bot(Config.model_validate({"permissions": {"command": ["commander"]}}))
     world.bob.run("/incident postmortem waive INC-1 nothing to learn")
-    world.bob.told("You can't command this incident")
+    world.bob.told("You can't waive the post-mortem: config.yml grants it to the commander.")
     world.ana.click(card, "Waive")
     assert world.ana.submit(world.ana.form("Waive the post-mortem"), reason="the same as INC-7")["ok"]
     shown = world.ops.becomes(card, "waived", thread_ts=incident.ts)
     assert "the same as INC-7" in shown.text
-    assert shown.buttons == ["Preview", "Add action item"]
+    assert shown.buttons == ["Preview", "Add action item", "Begin it after all"]
+    world.ana.run("/incident postmortem waive INC-1")
+    world.ana.told("is waived already: the same as INC-7")
+    assert not world.ana.has_form()
+
+
+def test_a_waived_one_is_brought_back_by_its_owner(world: Workspace, incident: Message, card: Message) -> None:
+    world.bob.run("/incident postmortem waive INC-1 the same as INC-7")
+    shown = world.ops.becomes(card, "waived", thread_ts=incident.ts)
+    told = wait_for(lambda: _direct(world, ANA, "waived"), "Ana hears that hers was waived")
+    assert "the same as INC-7" in told
+    world.ana.click(shown, "Begin it after all")
+    again = answered(world.ana, "*INC-1* has its draft again", incident)
+    assert f"It was waived by <@{BOB}>: the same as INC-7." in again.text
+    world.ops.becomes(card, "· draft", thread_ts=incident.ts)
+    world.ana.run("/incident postmortem begin INC-1")
+    world.ana.told("has a post-mortem already")
+
+
+def test_ready_for_review_says_what_is_still_to_be_written(world: Workspace, incident: Message, card: Message) -> None:
+    world.ana.run("/incident postmortem review INC-1")
+    told = world.ana.told("is ready for review")
+    assert "Still to be written before it can be filed: root cause, contributing factors." in told.text
+
+
+def test_the_timelines_form_names_the_zone_of_its_times(world: Workspace, incident: Message, card: Message) -> None:
+    world.ana.choose(card, "1:timeline")
+    assert "The times are in the time zone UTC." in world.ana.form("Timeline").text
+    world.ana.choose(card, "1:impact")
+    assert "time zone" not in world.ana.form("Impact").text
 
 
 def test_it_can_be_filed_elsewhere_and_given_away(world: Workspace, incident: Message, card: Message) -> None:
@@ -233,6 +262,28 @@ def test_it_can_be_filed_elsewhere_and_given_away(world: Workspace, incident: Me
     assert world.bob.submit(world.bob.form("Filed elsewhere"), link="https://wiki.example.com/pm/1")["ok"]
     world.ops.becomes(card, "· filed", thread_ts=incident.ts)
     assert written(world) is PostMortemStatus.FILED
+
+
+def test_an_address_with_words_behind_it_is_refused_and_a_wrong_one_replaced(
+    world: Workspace, incident: Message, card: Message
+) -> None:
+    world.ana.run("/incident postmortem file INC-1 https://docs.example.com/a b")
+    world.ana.told("An address starts with https:// and has no spaces.")
+    assert written(world) is PostMortemStatus.DRAFT
+    world.ana.run("/incident postmortem file INC-1 https://docs.example.com/a")
+    shown = world.ops.becomes(card, "· filed", thread_ts=incident.ts)
+    world.ana.run("/incident postmortem waive INC-1")
+    world.ana.told("is filed already")
+    assert not world.ana.has_form()
+    world.ana.click(shown, "Change the address")
+    form = world.ana.form("Filed elsewhere")
+    assert "'initial_value': 'https://docs.example.com/a'" in str(form.raw)
+    assert world.ana.submit(form, link="https://docs.example.com/b")["ok"]
+    answered(world.ana, "is filed at https://docs.example.com/b", incident)
+    world.ana.run("/incident postmortem file INC-1 https://docs.example.com/c")
+    world.ana.told("is filed at https://docs.example.com/c")
+    assert world.bot is not None
+    assert world.bot.store.post_mortem(1).url == "https://docs.example.com/c"
 
 
 def test_reopened_after_it_was_filed_it_says_so(world: Workspace, incident: Message, card: Message) -> None:
@@ -248,7 +299,7 @@ def test_nobody_takes_it_from_somebody_without_their_word_or_the_command(world: 
     world.stop_bot()
     world.start_bot(Config.model_validate({"permissions": {"command": ["commander"]}}))
     world.bob.run("/incident postmortem assign INC-1 me")
-    world.bob.told("You can't command this incident")
+    world.bob.told("You can't take the post-mortem from its owner: config.yml grants it to the commander.")
     world.ana.run(f"/incident postmortem assign INC-1 <@{BOB}>")
     world.ana.told("owns the post-mortem")
     world.bob.run("/incident postmortem assign INC-1 <@U0CY>")
@@ -403,7 +454,7 @@ def test_a_reminder_can_be_put_off_or_given_away(world: Workspace, incident: Mes
     world.advance(until(world, 1, 12))
     reminded(world, 2)
     world.ana.click(message, "Give it to…")
-    assert world.ana.submit(world.ana.form("Assign"), owner=BOB)["ok"]
+    assert world.ana.submit(world.ana.form("Give it to…"), owner=BOB)["ok"]
     reminded(world, 1, BOB)
     world.ops.becomes(card, f"owner <@{BOB}>", thread_ts=incident.ts)
 
@@ -415,7 +466,7 @@ def test_whoever_left_is_replaced_by_asking_the_channel(world: Workspace, card: 
     world.advance(until(world, 3, 12))
     asked = world.ops.expect("needs an owner")
     world.bob.click(asked, "Give it to…")
-    assert world.bob.submit(world.bob.form("Assign"), owner=BOB)["ok"]
+    assert world.bob.submit(world.bob.form("Give it to…"), owner=BOB)["ok"]
     wait_for(lambda: world.bot and world.bot.store.post_mortem(1).owner == BOB, "Bob owns it")
 
 

@@ -56,6 +56,28 @@ def test_a_filed_post_mortem_is_a_pull_request(empty_world: Workspace, github: G
     assert file["path"].startswith("docs/post-mortems/20")
     assert file["path"].endswith("-INC-1-checkout-api.md")
     assert "A deployment without a currency." in file["text"]
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> in 2 weeks')
+    world.ana.told("Its issue is being opened")
+    wait_for(
+        lambda: "/issues/2" in seen(github)["pulls"][0]["files"][0]["text"], "the item with its issue, in the file"
+    )
+    assert len(seen(github)["pulls"]) == 1
+    github.control("close", number=pull["number"])
+    world.advance(4 * 60)
+    world.ops.becomes(card, "The pull request was closed without merging.", thread_ts=incident.ts)
+
+
+def test_while_github_is_down_the_card_says_so_in_words(
+    empty_world: Workspace, github: GitHubServer, incident: Message
+) -> None:
+    world = empty_world
+    card = world.ops.expect("Post-mortem of INC-1 · draft", thread_ts=incident.ts)
+    github.control("fault", path=f"/repos/{github.repository}", kind="error", status=503, times=99)
+    world.ana.run(f'/incident action INC-1 "alarm on the pool" <@{BOB}> in 2 weeks')
+    world.ana.told("Its issue is being opened")
+    shown = world.ops.becomes(card, "GitHub does not answer (503)", thread_ts=incident.ts)
+    assert "is tried again" in shown.text
+    assert "http_" not in shown.text
 
 
 def test_an_action_item_is_an_issue_and_is_done_when_that_is_closed(
@@ -71,10 +93,15 @@ def test_an_action_item_is_an_issue_and_is_done_when_that_is_closed(
     number = wait_for(lambda: store.action_item(1).ticket, "its number here")
     (issue,) = seen(github)["issues"]
     assert issue["title"] == "AI-1: alarm on the pool"
-    _close(github, number)
+    _set(github, number, "closed")
     world.advance(4 * 60)
     wait_for(lambda: not store.action_item(1).is_open, "it is done here too")
     world.ops.becomes(card, "✓", thread_ts=incident.ts)
+    _set(github, number, "open")
+    world.advance(4 * 60)
+    wait_for(lambda: store.action_item(1).is_open, "it is open again here too")
+    world.ops.becomes(card, "○", thread_ts=incident.ts)
+    world.bob.sees("AIOps Bot").expect("its issue was reopened")
 
 
 def test_an_action_item_that_is_done_closes_its_issue(
@@ -93,6 +120,9 @@ def test_an_action_item_that_is_done_closes_its_issue(
     wait_for(lambda: not store.action_item(1).is_open, "it is done here")
     world.advance(30)
     wait_for(lambda: seen(github)["issues"][0]["state"] == "closed", "and there, at the second try")
+    world.bob.run("/incident actions reopen AI-1")
+    world.bob.told("Its issue is being reopened")
+    wait_for(lambda: seen(github)["issues"][0]["state"] == "open", "it is open there too")
 
 
 def test_another_installations_item_of_the_same_number_is_not_taken_for_ours(
@@ -110,10 +140,10 @@ def test_another_installations_item_of_the_same_number_is_not_taken_for_ours(
     assert wait_for(lambda: store.action_item(1).ticket, "its number here") == 3
 
 
-def _close(github: GitHubServer, number: int) -> None:
+def _set(github: GitHubServer, number: int, state: str) -> None:
     address = f"{github.url}/repos/{github.repository}/issues/{number}"
     headers = {"Authorization": "Bearer github_pat_of_the_bot", "Content-Type": "application/json"}
-    body = json.dumps({"state": "closed"}).encode()
+    body = json.dumps({"state": state}).encode()
     request = urllib.request.Request(address, data=body, headers=headers, method="PATCH")
     with urllib.request.urlopen(request, timeout=20) as answer:
         assert answer.status == 200

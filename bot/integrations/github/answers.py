@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.ports import Ticket
@@ -24,6 +22,12 @@ class Label(_Answer):
     name: str
 
 
+class PullFacts(_Answer):
+    """What the list of issues tells of a pull request."""
+
+    merged_at: str | None = None
+
+
 class Issue(_Answer):
     """Pull requests are listed among the issues; `pull_request` tells them."""
 
@@ -34,11 +38,16 @@ class Issue(_Answer):
     user: Account | None = None
     author_association: str = ""
     labels: list[Label] = Field(default_factory=list)
-    pull_request: Any = None
+    pull_request: PullFacts | None = None
 
     @property
     def ticket(self) -> Ticket:
         return Ticket(self.number, self.html_url, is_open=self.state == "open")
+
+    @property
+    def is_declined(self) -> bool:
+        """A pull request that was closed without merging."""
+        return self.pull_request is not None and self.pull_request.merged_at is None and not self.ticket.is_open
 
     @property
     def is_by_an_insider(self) -> bool:

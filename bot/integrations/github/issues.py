@@ -11,12 +11,12 @@ from bot.integrations.github import words
 from bot.integrations.github.answers import Issue, Label
 from bot.integrations.github.api import PAGE_SIZE, RestApi
 from bot.integrations.github.refusals import Doing
-from bot.ports import Ticket
+from bot.ports import Changed, Ticket
 
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 3
-CLOSED_PAGES = 20
+CHANGED_PAGES = 20
 _CLOCKS_DIFFER = timedelta(minutes=5)
 _READ = Doing("read issues", "Issues: read")
 _OPEN = Doing("create issues", "Issues: write")
@@ -40,17 +40,20 @@ class Issues:
             _say_what_is_missing(found, labels)
         return found.ticket
 
-    def closed(self, since: datetime) -> list[int]:
-        """Without looking at labels, which people take away. An issue counts as of GitHub's clock, ours may differ."""
+    def changed(self, since: datetime) -> Changed:
+        """Issues and pull requests, which GitHub lists together. Without looking at labels, which people take away.
+        What counts is GitHub's clock, ours may differ."""
         moment = f"{(since - _CLOCKS_DIFFER).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        query = {"state": "closed", "sort": "updated", "direction": "asc", "since": moment}
-        closed: list[int] = []
-        for page in range(1, CLOSED_PAGES + 1):
+        query = {"state": "all", "sort": "updated", "direction": "asc", "since": moment}
+        changed = Changed({}, {})
+        for page in range(1, CHANGED_PAGES + 1):
             found = self._api.page(Issue, "/issues", _READ, **query, page=page)
-            closed += [each.number for each in found if each.pull_request is None]
+            issues = {each.number: each.ticket.is_open for each in found if each.pull_request is None}
+            pulls = {each.html_url: each.is_declined for each in found if each.pull_request is not None}
+            changed = Changed({**changed.issues, **issues}, {**changed.declined, **pulls})
             if len(found) < PAGE_SIZE:
                 break
-        return closed
+        return changed
 
     def revise(self, number: int, facts: Mapping[str, str]) -> None:
         """What people wrote into it stays, and a line that they took out stays out."""
@@ -64,6 +67,10 @@ class Issues:
     def close(self, number: int) -> None:
         doing = Doing(f"close issue #{number}", "Issues: write")
         self._api.patch(Issue, f"/issues/{number}", doing, {"state": "closed", "state_reason": "completed"})
+
+    def reopen(self, number: int) -> None:
+        doing = Doing(f"reopen issue #{number}", "Issues: write")
+        self._api.patch(Issue, f"/issues/{number}", doing, {"state": "open"})
 
     def _with(self, key: str, labels: Sequence[str]) -> Issue | None:
         """Among the newest, not by the search: its index is behind by up to minutes."""

@@ -1,4 +1,4 @@
-"""What GitHub refuses, as TrackerErrors that name what is missing.
+"""What GitHub refuses, as TrackerErrors that say what to do; in its own words it goes into the log.
 
 https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
 """
@@ -6,12 +6,15 @@ https://docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api
 from __future__ import annotations
 
 import email.utils
+import logging
 from typing import Any, NamedTuple
 
 import requests
 from urllib3.exceptions import MaxRetryError
 
 from bot.errors import Outcome, TrackerError
+
+log = logging.getLogger(__name__)
 
 DEFAULT_RETRY_AFTER = 60.0  # GitHub: without a header, wait for at least a minute
 _DETAIL = 300
@@ -26,11 +29,14 @@ class Doing(NamedTuple):
 
 def refusal(response: requests.Response, repository: str, doing: Doing) -> TrackerError:
     status, told = response.status_code, _said(response)
+    log.info("GitHub refused to %s in %s (%d): %s", doing.words, repository, status, told)
     wait = _wait(response, told)
     if wait is not None:
-        return TrackerError("ratelimited", retryable=True, retry_after=wait, detail=told)
+        limit = f"GitHub's limit of calls is reached ({status})"
+        return TrackerError("ratelimited", retryable=True, retry_after=wait, detail=limit)
     if status >= 500 or status == 408:
-        return TrackerError(f"http_{status}", retryable=True, outcome=outcome(response.request.method), detail=told)
+        silent, done = f"GitHub does not answer ({status})", outcome(response.request.method)
+        return TrackerError(f"http_{status}", retryable=True, outcome=done, detail=silent)
     code, detail = _reason(status, told, repository, doing)
     return TrackerError(code, retryable=code == "conflict", detail=detail)
 
@@ -47,17 +53,20 @@ def moved(repository: str) -> TrackerError:
 
 
 def unreadable(detail: str, method: str | None) -> TrackerError:
-    return TrackerError("unexpected_answer", retryable=True, outcome=outcome(method), detail=detail)
+    log.info("an answer that can't be read: %s", detail)
+    told = "what answers for GitHub is not GitHub: look at GITHUB_API_URL"
+    return TrackerError("unexpected_answer", retryable=True, outcome=outcome(method), detail=told)
 
 
 def no_answer(error: requests.RequestException, method: str) -> TrackerError:
     """Names the kind of fault only: what else it says may quote the request."""
     code = "timeout" if isinstance(error, requests.Timeout) else "connection"
+    told = "GitHub does not answer" if code == "timeout" else "GitHub can't be reached"
     never_connected = isinstance(error, requests.ConnectTimeout) or (
         isinstance(error, requests.ConnectionError) and bool(error.args) and isinstance(error.args[0], MaxRetryError)
     )
     done = Outcome.NOT_DONE if never_connected else outcome(method)
-    return TrackerError(code, retryable=True, outcome=done, detail=type(error).__name__)
+    return TrackerError(code, retryable=True, outcome=done, detail=f"{told} ({type(error).__name__})")
 
 
 def outcome(method: str | None) -> Outcome:
@@ -73,14 +82,17 @@ def _reason(status: int, told: str, repository: str, doing: Doing) -> tuple[str,
         return "empty", f"{repository} has no commit yet: push a first one, a README say"
     refused = f"{doing.words} in {repository} ({status})"
     known = {
-        401: ("unauthorized", f"GITHUB_TOKEN is not accepted (401): {told}"),
-        403: ("forbidden", f"the token may not {refused}: give it {doing.permission}; GitHub says: {told}"),
-        404: ("not_found", f"can't {refused}: it is not there, or the token lacks {doing.permission} on it"),
-        409: ("conflict", told),
+        401: ("unauthorized", "GITHUB_TOKEN is not accepted (401): it has expired or is wrong, set another"),
+        403: ("forbidden", f"GITHUB_TOKEN may not {refused}: give it {doing.permission}"),
+        404: (
+            "not_found",
+            f"GITHUB_TOKEN can't {refused}: it is not there, or the token lacks {doing.permission} on it",
+        ),
+        409: ("conflict", "somebody else changed the same on GitHub at the same moment (409)"),
         410: ("gone", f"can't {refused}: {told}"),
-        422: ("invalid", told),
+        422: ("invalid", f"GitHub does not take it (422): {told}"),
     }
-    return known.get(status, (f"http_{status}", told))
+    return known.get(status, (f"http_{status}", f"can't {refused}: {told}"))
 
 
 def _wait(response: requests.Response, told: str) -> float | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from bot.integrations.github.api import RestApi
 from bot.integrations.github.issues import Issues
 from bot.integrations.github.proposals import Proposals
-from bot.ports import Ticket
+from bot.ports import Changed, Ticket
 
 
 class GitHub:
@@ -25,14 +25,17 @@ class GitHub:
     def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
         return self._issues.open(key, title, body, labels)
 
-    def closed_issues(self, since: datetime) -> list[int]:
-        return self._issues.closed(since)
+    def changed(self, since: datetime) -> Changed:
+        return self._issues.changed(since)
 
     def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
         self._issues.revise(number, facts)
 
     def close_issue(self, number: int) -> None:
         self._issues.close(number)
+
+    def reopen_issue(self, number: int) -> None:
+        self._issues.reopen(number)
 
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:
         return self._proposals.propose(key, path, text, title, body)
