@@ -82,13 +82,12 @@ def _readings(evidence: Evidence) -> list[Block]:
     table = [_COLUMNS, *((each.name, each.now, each.before, each.expected) for each in numbered)]
     widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
     rows = "\n".join(_padded(row, widths) for row in table)
-    peaks = " · ".join(f"{each.name} {each.peak}{f' (limit {each.limit})' if each.limit else ''}" for each in numbered)
+    worst = " · ".join(f"{each.name} {each.peak}{f' (limit {each.limit})' if each.limit else ''}" for each in numbered)
     span = durations.span(evidence.until - since)
-    note = (
-        f"now: since it began, {span} · before: the hour before (errors and requests: in as long, on average)"
-        " · expected: usual for this hour of the week"
-    )
-    below = rich([own("Peaks: "), words(peaks, 900)])
+    now: Line = [own("now: from "), moment(since, "{time_secs}"), own(f" on, {span}")]
+    compared = "before: the hour before (errors and requests: in as long, on average)"
+    note = f"{compared} · expected: usual for this hour of the week"
+    below = rich([own("At worst: "), words(worst, 900)], now)
     return [_headed("Metrics", len(readings) - _READINGS, _code(own(rows)), below), plain_context(note)]
 
 
@@ -105,26 +104,30 @@ class _Numbers(NamedTuple):
 
 def _numbers(reading: Reading, part: float) -> _Numbers:
     """`part`: how much of the hour before a sum is held against."""
-    earlier = reading.before
-    if earlier is not None and reading.measure in (Measure.ERRORS, Measure.REQUESTS):
+    earlier, is_count = reading.before, reading.measure in (Measure.ERRORS, Measure.REQUESTS)
+    if earlier is not None and is_count:
         earlier *= part
-    given = (reading.now, earlier, reading.expected, reading.peak, reading.threshold, reading.deviation)
-    values = tuple(None if value is None else _rounded(value) for value in given)
+    is_tasks = reading.measure is Measure.TASKS
+    seen, given = (reading.now, earlier, reading.peak), (reading.expected, reading.deviation, reading.threshold)
+    values = (
+        *(None if value is None else _rounded(value, is_whole=is_count or is_tasks) for value in seen),
+        *(None if value is None else _rounded(value, is_whole=is_tasks) for value in given),
+    )
     shown = numbers.quantities(values, _UNITS.get(reading.unit, reading.unit))
-    now, before, expected, peak, limit, deviation = (
+    now, before, peak, expected, deviation, limit = (
         "–" if value is None else said for value, said in zip(values, shown, strict=True)
     )
-    if reading.expected is not None and reading.deviation is not None:
+    if reading.expected is not None and reading.deviation is not None and not is_tasks:
         expected = f"{expected.partition(' ')[0]} ± {deviation}"
-    name = _name(reading)
-    return _Numbers(name, now, before, expected, peak, limit if reading.threshold is not None else "")
+    name, a_minute = _name(reading), "/min" if is_count else ""
+    return _Numbers(name, now, before, expected, peak + a_minute, limit if reading.threshold is not None else "")
 
 
-def _rounded(value: float) -> float:
-    """Three digits, of what is large all before the point: nobody reads `51.86784 %`."""
+def _rounded(value: float, *, is_whole: bool) -> float:
+    """Three digits, of what is large all before the point: nobody reads `51.86784 %`, and nobody has 4.43 tasks."""
     if not isfinite(value) or value == 0:
         return value
-    return float(f"{value:.3g}") if abs(value) < 100 else float(round(value))
+    return float(f"{value:.3g}") if abs(value) < 100 and not is_whole else float(round(value))
 
 
 def _name(reading: Reading) -> str:

@@ -25,6 +25,7 @@ from bot.models import (
 from bot.runbooks import MANUAL
 
 _FINDINGS, _SUSPECTS, _REASONS = 8, 3, 8
+_LISTED = 1500
 _CAUSES: Mapping[Cause, str] = {
     Cause.CPU: "high CPU",
     Cause.CPU_WITH_ERRORS: "high CPU with errors",
@@ -155,7 +156,7 @@ def _piece(text: str, *, is_code: bool) -> Line:
     core = text.strip()
     if not core:
         return [own(" ")]
-    said = {**words(core, 300), "style": {"code": True}} if is_code else words(core, 300)
+    said = {**words(core, _LISTED), "style": {"code": True}} if is_code else words(core, _LISTED)
     return [*([own(" ")] if text[0] == " " else []), said, *([own(" ")] if text[-1] == " " else [])]
 
 
@@ -204,7 +205,7 @@ def _page(diagnosis: Diagnosis, document: str) -> str:
 
 def _by_hand(diagnosis: Diagnosis, document: str) -> str:
     if _is_by_document(diagnosis, document) and diagnosis.cause is Cause.UNKNOWN:
-        return f"What {document} does"
+        return f"Take the steps of {document}"
     return one_line(diagnosis.advice) or "the standard investigation"
 
 
@@ -213,13 +214,17 @@ def _own_page(investigation: Investigation, runbook: str) -> Piece:
 
 
 def recommended(diagnosis: Diagnosis, document: str = "") -> str:
-    """What the bot can do about it: `roll back to web:56`; empty where that is nothing."""
+    """What the bot can do about it: `roll back to web:56`, `roll back from live:3` where nobody knows what was there
+    before; empty where that is nothing."""
     action = diagnosis.action
     if action is Remedy.RUNBOOK or _is_by_document(diagnosis, document):
         return f"run {document or 'the runbook'}"
     step = _STEPS[action][0] if action in _STEPS else ""
-    before = next((each.change.before for each in diagnosis.suspects if each.change.before), "")
-    return one_line(f"{step} to {before}") if action is Remedy.ROLLBACK and before else step
+    if action is not Remedy.ROLLBACK or not diagnosis.suspects:
+        return step
+    likeliest = diagnosis.suspects[0].change
+    where = f" to {likeliest.before}" if likeliest.before else f" from {likeliest.after}" if likeliest.after else ""
+    return one_line(step + where)
 
 
 def _unseen(investigation: Investigation) -> list[str]:
@@ -232,9 +237,12 @@ def _unseen(investigation: Investigation) -> list[str]:
 
 
 def _listed(head: str, reasons: Sequence[str]) -> Line:
-    more = f" · and {len(reasons) - _REASONS} more" if len(reasons) > _REASONS else ""
-    told = " · ".join(one_line(each)[:250] for each in reasons[:_REASONS]) + more
-    return [bold(head), *_coded(told, 1500)]
+    """The first of them, as many as have room whole."""
+    told = [clip(one_line(each), 250) for each in reasons[:_REASONS]]
+    while sum(len(each) + 3 for each in told) > _LISTED - 20:
+        told.pop()
+    more = [f"and {len(reasons) - len(told)} more"] if len(reasons) > len(told) else []
+    return [bold(head), *_coded(" · ".join([*told, *more]), _LISTED)]
 
 
 def _foot(investigation: Investigation) -> list[Block]:
@@ -245,8 +253,9 @@ def _foot(investigation: Investigation) -> list[Block]:
         facts.append(f"looked at {when(evidence.since)} to {when(evidence.until)}")
     if investigation.done_at is not None:
         facts.append(f"took {_took(investigation.done_at - investigation.asked_at, evidence)}")
-    if diagnosis is not None and diagnosis.cause is not Cause.UNKNOWN and diagnosis.severity != investigation.severity:
-        facts.append(f"the response matrix rates this cause {diagnosis.severity.label}")
+    is_known = diagnosis is not None and diagnosis.cause is not Cause.UNKNOWN
+    if diagnosis is not None and is_known and diagnosis.severity < investigation.severity:
+        facts.append(f"the response matrix rates this cause {diagnosis.severity.label}, above the alert's")
     facts.append(f"asked by <@{investigation.by}>" if investigation.by else "began by itself")
     return [context(" · ".join(fact for fact in facts if fact))]
 

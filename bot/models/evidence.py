@@ -64,9 +64,9 @@ class Reading(Stored):
     """One measure in the affected window, against what is usual.
 
     unit       `%`, `s`, or empty for counts
-    now        since the symptom began: the mean of CPU, memory and tasks, the p99 of latency, the sum of errors and
-               requests
-    peak       the worst datapoint since then
+    now        since the symptom began: the mean of CPU and memory, the p99 of latency, the sum of errors and requests;
+               of tasks how many ran in the newest minute
+    peak       the worst datapoint since then; of errors and requests the worst minute
     before     the same as `now` over the hour before the symptom; None where there was no data
     expected   the baseline's mean for that hour of the week, with its deviation; None where there is no baseline
     threshold  the alarm's limit where the alarm is about this measure
@@ -195,6 +195,7 @@ class Evidence(Stored):
     since, until   the affected window
     counted_since  from when on errors, requests and lines are counted: the symptom's beginning, or when an earlier
               trouble's deployment was taken back; None: from `since` on
+    failing   the largest share of one minute's requests that failed, from 0 to 1
     stopped   ECS tasks that stopped since then with a reason that tells of memory (`OutOfMemoryError`, exit 137)
     tasks     where fewer run than should
     wanted    how many tasks an ECS service is to run; 0: nobody told
@@ -214,6 +215,7 @@ class Evidence(Stored):
     traces: Traces | None = None
     changes: tuple[Made, ...] = ()
     health: tuple[HealthNote, ...] = ()
+    failing: float | None = None
     stopped: int = 0
     counted_since: datetime | None = None
     tasks: Tasks | None = None
@@ -301,6 +303,7 @@ class Investigation(Stored):
     number: int
     subject: str
     service: str
+    environment: str = ""
     severity: Severity
     asked_at: datetime
     by: str | None = None

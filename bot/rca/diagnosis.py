@@ -141,9 +141,10 @@ def _nothing(found: Facts) -> Iterator[str]:
 
 
 def _rest(symptom: Symptom, found: Facts) -> Iterator[str]:
-    """The other readings. Errors have a sentence of their own, and what is excluded is said there."""
+    """The other readings. Errors have a sentence of their own, and what is excluded is said there. Where nothing runs,
+    CPU and memory are of what ran."""
     excluded = " ".join(_not_them(symptom, found))
-    for measure in _CONTEXT:
+    for measure in _CONTEXT[2:] if found.gone >= 1 else _CONTEXT:
         is_said = measure is Measure.ERRORS and (found.errors.are_there or symptom is Symptom.ERRORS)
         if measure in found.rises and not is_said and not words.is_empty(found.rises[measure]):
             text = words.reading(found.rises[measure])

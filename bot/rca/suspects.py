@@ -65,11 +65,14 @@ class Beginning(NamedTuple):
 
 
 def beginning(evidence: Evidence) -> Beginning:
-    """The first line of errors that were not there before, where logs have it; else the alarm's first datapoint."""
+    """The first line of errors that were not there before, where logs have it; else the alarm's first datapoint. What
+    was seen before an earlier deployment was back is of an earlier trouble."""
+    back = back_at(evidence)
     first = [
         line.first_seen
         for line in evidence.logs
         if line.first_seen and _is_new(line, evidence) and _is_near(line.first_seen, evidence.began_at)
+        if back is None or line.first_seen > back
     ]
     if first:
         return Beginning(min(first), "the first error", CLOCKS)
@@ -359,7 +362,9 @@ def _merged(kept: Made, other: Made) -> Made:
     # Who called is who carried it out: a person, or the role of what they asked.
     is_carried = bool(_call(other)) and _call(other) != "RegisterTaskDefinition"
     through = other.by if is_carried and other.by else kept.through or other.through
-    if other.before and not kept.before and not _call(other):  # ECS's own name of it tells more
+    is_ecs = other.before and not kept.before and not _call(other)
+    is_alias = _call(other) == "UpdateAlias" and _call(kept) != "" and other.after != ""
+    if is_ecs or is_alias:  # what runs since then tells more
         told |= {"what": other.what, "after": other.after, "before": other.before, "at": other.at}
     return kept.model_copy(update={**told, "through": through, "is_ours": kept.is_ours or other.is_ours})
 

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from bot.durations import about
-from bot.models import LogClass, LogFinding, Made, Measure, Reading, Suspect
+from bot.models import Evidence, LogClass, LogFinding, Made, Measure, Reading, Suspect
 from bot.rca.usual import Basis, Rise, in_hours
 
 if TYPE_CHECKING:
@@ -57,17 +57,30 @@ def reading(rise: Rise) -> str:
 
 
 def tasks(found: Facts) -> str:
-    """`0 of 2 tasks run: CannotPullContainerError: …`, else `running tasks: 0 (expected 4)`."""
+    """`0 of 2 tasks run: CannotPullContainerError: …`, `3 of 4 tasks run; one was killed: …`, else
+    `running tasks: 0 (expected 4)`."""
     known, why = found.evidence.tasks, next(iter(found.evidence.why_stopped), "")
     if known is not None:
-        said = why or known.why
-        return f"{known.running} of {things(known.wanted, 'task')} run" + (f": {_cut(said, REASON)}" if said else "")
-    one = found.evidence.reading(Measure.TASKS)
-    if one is None:
+        told, is_none = f"{known.running} of {things(known.wanted, 'task')} run", not known.running
+        why = why or known.why
+    else:
+        one = found.evidence.reading(Measure.TASKS)
+        if one is None:
+            return ""
+        usual = one.expected if one.expected is not None else one.before
+        told = f"{_name(one)}: {number(one.now)}" + (f" (expected {usual:,.0f})" if usual is not None else "")
+        is_none = not one.now
+    if not why:
+        return told
+    return f"{told}{'' if is_none else _of_another(found.evidence)}: {_cut(why, REASON)}"
+
+
+def _of_another(evidence: Evidence) -> str:
+    """Whose reason it is, where others run: a task's that was killed or stopped; else ECS complains about them all."""
+    if not evidence.why_stopped:
         return ""
-    usual = one.expected if one.expected is not None else one.before
-    told = f"{_name(one)}: {number(one.now)}" + (f" (expected {number(usual)})" if usual is not None else "")
-    return f"{told}: {_cut(why, REASON)}" if why else told
+    killed = "one was" if evidence.stopped == 1 else f"{evidence.stopped:,} were"
+    return f"; {killed} killed" if evidence.stopped else "; one stopped"
 
 
 def other(one: Reading) -> str:
@@ -120,8 +133,12 @@ def errors(found: Facts) -> str:
 
 
 def share(found: Facts) -> str:
+    """Errors that have just begun are but a small part of the minutes that are counted: so the worst minute, too."""
     span = about(timedelta(hours=in_hours(found.evidence)))
-    return f"{number(100 * (found.errors.share or 0.0))} % of the requests in these {span} fail"
+    mean, worst = (number(100 * (each or 0.0)) for each in (found.errors.share, found.evidence.failing))
+    if (found.evidence.failing or 0.0) <= (found.errors.share or 0.0) or worst == mean:
+        return f"{mean} % of the requests in these {span} fail"
+    return f"{worst} % of the requests fail in the worst minute, {mean} % in these {span}"
 
 
 def waits(found: Facts) -> str:
@@ -154,11 +171,11 @@ def taken_back(change: Made, back: Made, began_at: datetime) -> str:
 
 
 def _made(change: Made) -> str:
-    step = f"{change.before} → {change.after}" if change.before and change.after else ""
-    if step and change.after in change.what:
+    step = f"{change.before} → {change.after}".lstrip() if change.after else ""
+    if change.before and step and change.after in change.what:
         what = change.what.replace(change.after, step, 1)
     else:
-        what = f"{change.what} {step}".rstrip()
+        what = change.what if change.after in change.what else f"{change.what} {step}"
     is_said = not change.target or change.target in what or change.target == change.service
     return what if is_said else f"{what} on {change.target}"
 

@@ -9,7 +9,7 @@ with AwsServer() as aws, Shop(aws) as shop:
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -29,7 +29,7 @@ from sandbox.shop.kinds import Metric, Watched
 from sandbox.shop.production import Production
 from sandbox.shop.provision import PERIOD, Clients, Resources
 from sandbox.shop.scenarios import SCENARIOS, Scenario
-from sandbox.shop.world import World, past
+from sandbox.shop.world import Values, World, past
 
 Json = dict[str, Any]
 HISTORY = 60  # minutes of metrics that are there from the start: charts and bands need a past
@@ -55,6 +55,7 @@ class Shop:
         self.world = World(())
         self.scenarios: dict[str, Scenario] = {}
         self._mails: deque[Json] = deque(maxlen=MAILS_KEPT)
+        self._left_over: dict[str, float] = {}
         self._last = 0.0
         self._ready = False
         self._lock = threading.RLock()
@@ -85,6 +86,7 @@ class Shop:
             self.production, self.evidence = Production(), Evidence(self)
             self.scenarios = {kind.id: kind(self) for kind in SCENARIOS}
             self._mails.clear()
+            self._left_over.clear()
             self.made = making.provision(self.aws, self.deployer)
             self._remember()
             self._last = CLOCK.now() - PERIOD / self.speed
@@ -247,7 +249,7 @@ class Shop:
         self._measure(now, step)
         self._queues()
         second = utc(now // 1)  # boto3 rounds to seconds, and up would be the future
-        points = [(m, _counted(m, values, step), second) for m, values in self.world.step(now)]
+        points = [(m, self._counted(m, values, step), second) for m, values in self.world.step(now)]
         making.put_metrics(self.aws, points)
         self.evidence.tick()
 
@@ -271,11 +273,20 @@ class Shop:
         points = []
         for at in (now - PERIOD * minute for minute in range(HISTORY, 0, -1)):
             self._measure(at, PERIOD)
-            points += [(m, _counted(m, values, PERIOD), utc(at)) for m, values in self.world.step(at)]
+            points += [(m, self._counted(m, values, PERIOD), utc(at)) for m, values in self.world.step(at)]
         making.put_metrics(self.aws, points)
         for metric in (m for service in SERVICES for m in service.metrics):
             name = metric.namespace, metric.name, metric.aws_dimensions
             watch.remember(name, partial(past, metric), since=now - PAST)
+
+    def _counted(self, metric: Metric, values: Values, seconds: float) -> list[float]:
+        """Nobody counts half an error: what is left over is counted the next time."""
+        if not metric.per_second:
+            return list(values)
+        due = sum(values) * seconds + self._left_over.get(metric.id, 0.0)
+        whole = float(round(due))
+        self._left_over[metric.id] = due - whole
+        return [whole]
 
     def _mount(self) -> None:
         if self._mounted:
@@ -285,10 +296,6 @@ class Shop:
         self.server.after_reset(self.provision)
         for method, path, turn in controls(self):
             self.server.controls.add(method, path, turn)
-
-
-def _counted(metric: Metric, values: Sequence[float], seconds: float) -> list[float]:
-    return [v * seconds if metric.per_second else v for v in values]
 
 
 def _mail(severity: int, envelope: Json) -> Json:

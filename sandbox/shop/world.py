@@ -94,6 +94,6 @@ def _past_point(metric: Metric, at: float, slot: float, seed: int) -> Point:
     value = metric.normal * (1 + metric.noise * chance) * (rhythm(at) if metric.busy else 1.0)
     value = float(round(value)) if metric.whole else round(value, 4)
     count = slot / SLOT
-    total = value * slot if metric.per_second else value * count
+    total = float(round(value * slot)) if metric.per_second else value * count
     shown = value * SLOT if metric.per_second else value
     return Point(at, total, count, shown, shown, (shown,))

@@ -18,6 +18,7 @@ from bot.models import (
     Cause,
     ChangeKind,
     Investigation,
+    Made,
     Measure,
     Message,
     Reading,
@@ -39,7 +40,7 @@ from tests.blocks.fixes import (
     saying,
 )
 from tests.blocks.texts import NASTY, angled, elements
-from tests.bot.make import ANA, BOB, after
+from tests.bot.make import ANA, BOB, NOW, after
 
 
 def words_of(node: Any) -> str:
@@ -89,7 +90,7 @@ def test_the_report_says_the_cause_what_speaks_for_it_and_what_to_do() -> None:
     linked = shown(investigation(), pages="https://git.example.com/docs/runbooks/")
     assert "see <https://git.example.com/docs/runbooks/errors-many.md|errors-many.md> · <" in linked
     assert "RCA-7 for AL-17 · checkout-api · looked at <!date^" in words
-    assert " · took 12 s · the response matrix rates this cause SEV-1 · asked by <@U0BOB>" in words
+    assert " · took 12 s · the response matrix rates this cause SEV-1, above the alert's · asked by <@U0BOB>" in words
 
 
 def test_what_stands_between_backticks_is_code() -> None:
@@ -160,6 +161,12 @@ def test_many_errors_without_a_deployment_are_no_bad_deployment() -> None:
     assert "Recommended: roll back\n" in shown(one), "the revision is not known yet"
 
 
+def test_where_nobody_knows_what_was_there_before_it_says_from_what_to_roll_back() -> None:
+    pointed = Made(kind=ChangeKind.DEPLOYMENT, what="UpdateAlias", target="charge", at=NOW, after="live:3")
+    one = investigation(diagnosis=diagnosis(suspects=(Suspect(change=pointed, score=0.8),)))
+    assert "Recommended: roll back from live:3\n" in shown(one)
+
+
 def test_without_a_cause_it_says_so_and_there_is_nothing_to_dismiss() -> None:
     nothing = {"findings": (), "suspects": (), "action": None, "advice": "", "confidence": 0.0}
     one = investigation(diagnosis=diagnosis(cause=Cause.UNKNOWN, **nothing))
@@ -168,6 +175,24 @@ def test_without_a_cause_it_says_so_and_there_is_nothing_to_dismiss() -> None:
     assert "Nothing stands out" in words
     assert "By hand: the standard investigation, see docs/runbooks/unknown.md" in words
     assert labels(one) == ["Show evidence", "Look again"]
+
+
+def test_a_long_list_ends_between_its_entries() -> None:
+    entries = tuple(f"number {n}: {'word ' * (n + 30)}".strip() for n in range(12))
+    words = shown(investigation(diagnosis=diagnosis(excluded=entries)))
+    (said,) = (each for each in words.splitlines() if each.startswith("Not it: "))
+    *told, more = said.removeprefix("Not it: ").split(" · ")
+    assert told == list(entries[: len(told)])
+    assert more == f"and {12 - len(told)} more"
+    assert len(told) >= 6
+    two = shown(investigation(diagnosis=diagnosis(excluded=entries[:2])))
+    assert f"Not it: {entries[0]} · {entries[1]}\n" in two
+
+
+def test_the_matrixs_rating_is_told_only_where_it_is_worse() -> None:
+    assert "the response matrix rates" not in shown(investigation(severity=Severity.SEV1))
+    milder = investigation(severity=Severity.SEV1, diagnosis=diagnosis(severity=Severity.SEV3))
+    assert "the response matrix rates" not in shown(milder)
 
 
 def test_sources_that_failed_are_named_even_where_the_diagnosis_is_silent() -> None:
@@ -240,9 +265,9 @@ def test_a_runbook_that_fits_is_recommended_with_its_button(action: Remedy | Non
     assert first["text"]["text"] == "Run AIOps-PurgeSQSDLQ…"
     words = shown(one, document="AIOps-PurgeSQSDLQ")
     assert "Recommended: run AIOps-PurgeSQSDLQ\n" in words
-    assert "By hand: What AIOps-PurgeSQSDLQ does, see docs/runbooks/AIOps-PurgeSQSDLQ.md" in words
+    assert "By hand: Take the steps of AIOps-PurgeSQSDLQ, see docs/runbooks/AIOps-PurgeSQSDLQ.md" in words
     mail = for_mail(one, "AIOps-PurgeSQSDLQ")
-    assert "Recommended: run AIOps-PurgeSQSDLQ\nBy hand: What AIOps-PurgeSQSDLQ does" in mail
+    assert "Recommended: run AIOps-PurgeSQSDLQ\nBy hand: Take the steps of AIOps-PurgeSQSDLQ" in mail
 
 
 def test_what_the_alarm_measures_heads_a_report_without_a_cause() -> None:
@@ -311,7 +336,23 @@ def test_sums_of_the_hour_before_are_of_as_long_and_numbers_have_three_digits() 
     assert table[3].startswith("average latency")
     assert table[4].split()[:2] == ["SpoolLength", "412"]
     assert table[5].split()[:2] == ["errors", "136"]
-    assert "now: since it began, 2 min" in words_of(view["blocks"])
+    said = words_of(view["blocks"])
+    since = int(found.counted_since.timestamp()) if found.counted_since else 0
+    assert f"now: from <!date^{since}^{{time_secs}}|" in said
+    assert "> on, 2 min\n" in said
+
+
+def test_what_is_counted_is_whole_and_the_worst_is_of_a_minute() -> None:
+    readings = (
+        Reading(measure=Measure.TASKS, now=4.43, peak=3.0, before=4.43, expected=4.43, deviation=0.2),
+        Reading(measure=Measure.ERRORS, now=135.6367, peak=61.4, before=44, threshold=10),
+    )
+    found = evidence(readings=readings)
+    found = found.model_copy(update={"counted_since": found.until - timedelta(minutes=2)})
+    view = evidence_pages(investigation(evidence=found))
+    table = elements(view["blocks"], "rich_text_preformatted")[0]["elements"][0]["text"].splitlines()
+    assert [line.split()[-3:] for line in table[1:]] == [["4", "4", "4"], ["136", "1", "–"]]
+    assert "At worst: running tasks 3 · errors 61/min (limit 10)" in words_of(view["blocks"])
 
 
 def test_that_tasks_do_not_run_is_evidence() -> None:
@@ -324,7 +365,7 @@ def test_that_tasks_do_not_run_is_evidence() -> None:
 def test_the_evidence_shows_lines_changes_traces_health_and_every_source() -> None:
     words = words_of(evidence_pages(investigation())["blocks"])
     for said in (
-        "Peaks: CPU 44 % · memory 45.5 % · errors 61 (limit 10) · p99 latency 2.90 s (limit 0.80 s) · running tasks 6",
+        "At worst: CPU 44 % · memory 45.5 % · errors 61/min (limit 10) · p99 latency 2.90 s (limit 0.80 s) · running",
         "198 × KeyError: 'currency' (exception; 0 in the hour before), first <!date^",
         'File "/app/pay.py", line 88, in charge',
         "deployed web:57 (was web:56) by ci-deployer: 3 min before the first error, same service",

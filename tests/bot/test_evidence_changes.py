@@ -56,6 +56,26 @@ def trail(*events: Json) -> Callable[[Json], Json]:
     return answer
 
 
+def test_where_a_functions_alias_points_is_told_from_one_change_to_the_next() -> None:
+    def pointed(version: str, minutes: int, alias: str = "live") -> Json:
+        given = {"functionName": "charge", "name": alias, "functionVersion": version}
+        return event("UpdateAlias20150331", "lambda", minutes, given=given)
+
+    published = event("PublishVersion20150331", "lambda", 4, given={"functionName": "charge"})
+    aws = Aws(
+        lookup_events=trail(pointed("4", 4), published, pointed("2", 6), pointed("3", 9), pointed("9", 7, "beta"))
+    )
+    charge = scope(Resources(region="eu-west-1", function="charge"))
+    changes = [each for each in gather(Source.CHANGES, aws, charge).values["changes"] if each.after]
+    assert [(each.before, each.after) for each in changes] == [
+        ("live:2", "live:4"),
+        ("live:3", "live:2"),
+        ("", "beta:9"),
+        ("", "live:3"),
+    ]
+    assert all(each.ended == each.at for each in changes), "an alias points elsewhere at once"
+
+
 def test_changes_tell_who_did_what_to_what_and_whether_it_is_ours() -> None:
     update = {"service": "checkout-api", "cluster": "shop-prod", "taskDefinition": f"{DEFINITION}:57"}
     aws = Aws(

@@ -211,6 +211,26 @@ def stopped(reason: str, code: str = "EssentialContainerExited", exit_code: int 
     return {"stoppedReason": reason, "stopCode": code, "stoppedAt": at, "containers": [{"exitCode": exit_code}]}
 
 
+def test_tasks_are_whole_and_those_of_the_newest_minute() -> None:
+    tasks = [4.4] * 60 + [4.0] * 8 + [3.6, 4.6]
+    found = readings(gather(Source.METRICS, Aws(get_metric_data=series(RunningTaskCount=tasks))))[Measure.TASKS]
+    assert (found.now, found.before, found.peak) == (5, 4, 4)
+
+
+def test_the_worst_minute_of_errors_is_told_as_a_share_of_its_requests() -> None:
+    errors, asked = [50.0] + [0.0] * 66 + [30.0, 5.0, 9.0], [100.0] * 68 + [10.0, 90.0]
+    aws = Aws(get_metric_data=series(HTTPCode_Target_5XX_Count=errors, RequestCount=asked))
+    assert gather(Source.METRICS, aws).values["failing"] == 0.3, "neither what was before nor a handful of requests"
+    fires = scope()._replace(firing=(Firing(ALARM, 60.0),))
+    told_later = of(Source.METRICS, aws).collect(fires).values["failing"]
+    assert told_later == 0.6, "the alarm saw what CloudWatch tells later"
+    rate = Alarm(name="rate", kind=AlarmKind.MATH, label="Errors (%)")
+    fires = scope()._replace(firing=(Firing(rate, 74.5),))
+    assert of(Source.METRICS, aws).collect(fires).values["failing"] == 0.745
+    none = Aws(get_metric_data=series(HTTPCode_Target_5XX_Count=errors))
+    assert "failing" not in gather(Source.METRICS, none).values
+
+
 def test_tasks_that_stopped_for_memory_are_counted() -> None:
     killed = stopped("Essential container in task exited")
     killed["containers"][0]["reason"] = "OutOfMemoryError: Container killed due to memory usage"

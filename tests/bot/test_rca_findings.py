@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bot.models import Asked, Cause, ChangeKind, Measure, Reading, Source, SourceOutcome, Traces
 from bot.models.evidence import Tasks
 from bot.rca import diagnose
@@ -17,6 +19,7 @@ from tests.bot.diagnosing import (
     evidence,
     latency,
     lines,
+    memory,
     requests,
 )
 
@@ -124,6 +127,31 @@ def test_that_no_task_runs_is_the_first_finding() -> None:
     some = diagnose(evidence(cpu(31), tasks=Tasks(running=3, wanted=4, why="ECS: unable to place a task")))
     assert some.title == ""
     assert "3 of 4 tasks run: ECS: unable to place a task" in some.findings
+
+
+def test_where_nothing_runs_cpu_and_memory_are_of_what_ran() -> None:
+    found = evidence(cpu(25), memory(40), requests(0), tasks=Tasks(running=0, wanted=2))
+    assert not any("CPU" in text or "memory" in text for text in diagnose(found).findings)
+    some = diagnose(found.model_copy(update={"tasks": Tasks(running=1, wanted=2)}))
+    assert some.findings[-1].startswith("CPU: 25 %")
+
+
+@pytest.mark.parametrize(("stopped", "said"), [(1, "; one was killed"), (3, "; 3 were killed"), (0, "; one stopped")])
+def test_why_a_task_stopped_is_not_said_of_those_that_run(stopped: int, said: str) -> None:
+    why = "OutOfMemoryError: Container killed due to memory usage"
+    found = evidence(cpu(31), tasks=Tasks(running=3, wanted=4), why_stopped=(why,), stopped=stopped)
+    assert f"3 of 4 tasks run{said}: {why}" in diagnose(found).findings
+    metric = Reading(measure=Measure.TASKS, now=3, peak=3, expected=4.43)
+    found = found.model_copy(update={"tasks": None, "readings": (cpu(31), metric)})
+    assert f"running tasks: 3 (expected 4){said}: {why}" in diagnose(found).findings
+
+
+def test_the_worst_minute_is_told_where_errors_have_just_begun() -> None:
+    told = diagnose(FAILING.model_copy(update={"failing": 0.291})).findings
+    assert "29 % of the requests fail in the worst minute, 4.2 % in these 10 min" in told
+    assert (
+        "4.2 % of the requests in these 10 min fail" in diagnose(FAILING.model_copy(update={"failing": 0.03})).findings
+    )
 
 
 def test_without_a_cause_the_alarms_own_metric_is_told_before_any_change() -> None:

@@ -27,6 +27,16 @@ def test_only_likely_changes_of_the_same_service_are_named() -> None:
     assert ranked(other, nameless, shared) == ["PutParameter /shop/flag"]
 
 
+def test_a_published_version_is_named_by_the_alias_that_points_at_it() -> None:
+    published = change(ago=3, what="PublishVersion", by="ci-deployer")
+    pointed = change(ago=2.9, what="UpdateAlias", after="live:3", by="ci-deployer")
+    (one,) = distinct([published, pointed])
+    assert (one.what, one.after, one.at) == ("UpdateAlias", "live:3", pointed.at)
+    told = diagnose(FAILING.model_copy(update={"changes": (published, pointed)}))
+    assert told.action is Action.ROLLBACK
+    assert any(text.startswith("UpdateAlias → live:3 by ci-deployer, 3 min before") for text in told.findings)
+
+
 def test_what_did_not_run_any_more_when_it_began_is_no_suspect() -> None:
     bad = change(ago=6, before="web:56", after="web:57")
     back = change(ago=4, what="deployed web:56", before="web:57", after="web:56")

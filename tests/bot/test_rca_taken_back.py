@@ -12,7 +12,7 @@ from bot.models import Action, Cause, Evidence, Measure
 from bot.ports import Scope
 from bot.rca import diagnose
 from bot.signals import Alarm
-from tests.bot.looking import DENIED, EVERYTHING, QUERY, Aws, Json, heard_nothing, no_baseline, series
+from tests.bot.looking import ALARM, DENIED, EVERYTHING, QUERY, Aws, Json, heard_nothing, no_baseline, series
 from tests.bot.make import NOW
 
 MINUTE = timedelta(minutes=1)
@@ -72,8 +72,49 @@ def shop(back: datetime | None, failing: list[float]) -> Aws:
     )
 
 
-def looked_at(aws: Aws) -> Evidence:
-    scope = Scope("checkout-api", EVERYTHING, BUSY, RANG, RANG - 15 * MINUTE, NOW)
+def again(silent: timedelta) -> Aws:
+    """web:57 came and was taken back, and `silent` after its last error web:58 came and fails in the same way."""
+    came = NOW - 2 * MINUTE
+    spells = ((came - silent - 2 * MINUTE, came - silent, 192), (came + 0.1 * MINUTE, NOW, 24))
+
+    def results(given: Json) -> Json:
+        since, until = (datetime.fromtimestamp(int(each), UTC) for each in given["queryId"].split("-"))
+        seen = [(max(first, since), last, hits) for first, last, hits in spells if since <= last and first <= until]
+        if not seen:
+            return {"status": "Complete", "results": []}
+        first, last = seen[0][0], min(seen[-1][1], until)
+        cells = {
+            "hits": str(sum(hits for *_, hits in seen)),
+            "sample": "KeyError: 'currency'",
+            "first_seen": str(first.timestamp() * 1000),
+            "last_seen": str(last.timestamp() * 1000),
+            "exception": "KeyError",
+        }
+        return {"status": "Complete", "results": [[{"field": name, "value": value} for name, value in cells.items()]]}
+
+    rollouts = [
+        rollout(1, spells[0][0] - 0.5 * MINUTE, spells[0][0], "r56", "r57"),
+        rollout(2, spells[0][1] - 0.5 * MINUTE, spells[0][1], "r57", "r56"),
+        rollout(3, came, None, "r56", "r58"),
+    ]
+    revisions = [
+        {"serviceRevisionArn": f"r{n}", "taskDefinition": f"arn:x:task-definition/web:{n}"} for n in (56, 57, 58)
+    ]
+    now = {"id": "ecs-svc/3", "taskDefinition": "arn:x:task-definition/web:58", "createdAt": came}
+    return Aws(
+        get_metric_data=series(HTTPCode_Target_5XX_Count=[0.0] * 60 + [100.0, 200.0], RequestCount=[500.0] * 62),
+        start_query=lambda given: {"queryId": f"{given['startTime']}-{given['endTime']}"},
+        get_query_results=results,
+        describe_services={"services": [{"status": "ACTIVE", "deployments": [now], "events": []}]},
+        list_service_deployments={"serviceDeployments": rollouts},
+        describe_service_deployments={"serviceDeployments": rollouts},
+        describe_service_revisions={"serviceRevisions": revisions},
+        describe_task_definition=DENIED,
+    )
+
+
+def looked_at(aws: Aws, alarm: Alarm = BUSY) -> Evidence:
+    scope = Scope("checkout-api", EVERYTHING, alarm, RANG, RANG - 15 * MINUTE, NOW)
     investigator = Investigator(collectors(aws, lambda: NOW, heard_nothing, no_baseline, QUERY), 8.0)
     try:
         return investigator.look(scope).evidence
@@ -102,3 +143,19 @@ def test_what_stopped_with_a_rollback_does_not_count_and_what_goes_on_does(
     told = diagnose(found)
     assert (told.cause, told.action) == (cause, Action.SCALE_UP)
     assert any(line.startswith("web:57: taken back to web:56") for line in told.excluded)
+
+
+@pytest.mark.parametrize("silent", [7 * MINUTE, 1.5 * MINUTE], ids=["a while after", "just after"])
+def test_a_second_bad_deployment_is_blamed_although_the_first_one_failed_in_the_same_way(silent: timedelta) -> None:
+    found = looked_at(again(silent), ALARM)
+    told = diagnose(found)
+    assert (told.cause, told.action) == (Cause.MANY_ERRORS, Action.ROLLBACK)
+    assert [(each.change.before, each.change.after) for each in told.suspects] == [("web:56", "web:58")]
+    assert any(line.startswith("web:57: taken back to web:56") for line in told.excluded)
+
+
+def test_the_first_error_of_a_second_bad_deployment_is_its_own() -> None:
+    (lines,) = looked_at(again(7 * MINUTE), ALARM).logs
+    assert lines.first_seen is not None
+    assert lines.first_seen > NOW - 2 * MINUTE
+    assert (lines.count, lines.before) == (24, 192)

@@ -94,6 +94,21 @@ def _made(scope: Scope, raw: Sequence[dict[str, Any]], region: str, ourselves: I
         # Of what the bot did itself only this matters: a deployment of ECS that it began is nobody's.
         if not made.is_ours or (made.service and made.kind in (ChangeKind.DEPLOYMENT, ChangeKind.SCALING)):
             found.append(made)
+    return _with_versions_before(found)
+
+
+def _with_versions_before(changes: Sequence[Made]) -> list[Made]:
+    """Lambda does not tell where an alias pointed before: what it was changed to the last time, as far as that is
+    looked at."""
+    known: dict[tuple[str, str], str] = {}
+    found = []
+    for made in sorted(changes, key=lambda each: each.at):
+        if made.ended is None:
+            found.append(made)
+            continue
+        alias = made.target, made.after.partition(":")[0]
+        found.append(made.model_copy(update={"before": known.get(alias, "")}))
+        known[alias] = made.after
     return found
 
 
@@ -111,4 +126,5 @@ def _change(scope: Scope, event: trail.Event, region: str, *, is_ours: bool) -> 
         after=trail.after_of(event)[:100],
         link=console.trail_event(region, event.id) if event.id else "",
         is_ours=is_ours,
+        ended=event.at if trail.points(event) else None,
     )

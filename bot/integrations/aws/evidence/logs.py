@@ -29,6 +29,8 @@ from bot.ports import Scope
 log = logging.getLogger(__name__)
 
 RECENT = timedelta(minutes=15)
+SILENCE = timedelta(minutes=2)
+"""Lines that were silent for so long before the symptom are an earlier trouble's."""
 MAX_ROWS = 100
 MAX_FINDINGS = 20
 MAX_GROUPS = 50  # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_StartQuery.html
@@ -77,7 +79,7 @@ class Logs(Looking):
             named = ", ".join(missing)
             return off(f"there is no log group {named}: name log_groups of {scope.service} in the catalogue")
         during, before = self._results(queries, calls)
-        found = findings(during.rows, before.rows, began - RECENT)
+        found = findings(during.rows, before.rows, began)
         said = _said(scope, missing, during, found)
         if not during.is_whole and not found:
             return Answer(why=said, outcome=SourceOutcome.FAILED)
@@ -128,21 +130,20 @@ class Logs(Looking):
         return list(found.values())
 
 
-def findings(during: Iterable[Row], before: Iterable[Row], recent: datetime | None = None) -> list[LogFinding]:
-    """Rows as findings: the most frequent first, those of one class and pattern as one. What began after `recent`,
-    shortly before the symptom, began then."""
+def findings(during: Iterable[Row], before: Iterable[Row], began: datetime) -> list[LogFinding]:
+    """Rows as findings: the most frequent first, those of one class and pattern as one. What came up shortly before
+    the symptom `began`, and had not stopped by then, was first seen when it came up."""
     earlier: dict[tuple[str, ...], int] = {}
-    begun: dict[tuple[str, str], datetime] = {}
+    spells: dict[tuple[str, str], list[datetime]] = {}
     by_pattern: dict[tuple[str, str], int] = {}
-    for _, count, words, found in _read(before):
+    for _, count, words, found, last in _read(before):
+        key = (found.kind, found.pattern)
         earlier[words] = earlier.get(words, 0) + count
-        by_pattern[found.kind, found.pattern] = by_pattern.get((found.kind, found.pattern), 0) + count
-        if found.first_seen:
-            begun[found.kind, found.pattern] = min(
-                found.first_seen, begun.get((found.kind, found.pattern), found.first_seen)
-            )
+        by_pattern[key] = by_pattern.get(key, 0) + count
+        if found.first_seen is not None:
+            spells.setdefault(key, []).extend((found.first_seen, last or max(found.first_seen, began)))
     merged: dict[tuple[str, str], LogFinding] = {}
-    for is_grouped, count, words, found in _read(during):
+    for is_grouped, count, words, found, _ in _read(during):
         key = (found.kind, found.pattern)
         known = merged.get(key)
         was = earlier.pop(words, 0) if is_grouped else by_pattern.pop(key, 0)
@@ -154,14 +155,15 @@ def findings(during: Iterable[Row], before: Iterable[Row], recent: datetime | No
                 "sample": known.sample if known else found.sample,
             }
         )
-    for seen, at in begun.items():
-        if seen in merged and recent is not None and at >= recent:
-            merged[seen] = merged[seen].model_copy(update={"first_seen": _earliest(at, merged[seen].first_seen)})
+    for of, seen in spells.items():
+        if of in merged and min(seen) >= began - RECENT and max(seen) >= began - SILENCE:
+            merged[of] = merged[of].model_copy(update={"first_seen": _earliest(min(seen), merged[of].first_seen)})
     return sorted(merged.values(), key=lambda each: -each.count)
 
 
-def _read(rows: Iterable[Row]) -> Iterator[tuple[bool, int, tuple[str, ...], LogFinding]]:
-    """Each row that has a class: is it a group of lines, how many, by which words, and as a finding."""
+def _read(rows: Iterable[Row]) -> Iterator[tuple[bool, int, tuple[str, ...], LogFinding, datetime | None]]:
+    """Each row that has a class: is it a group of lines, how many, by which words, as a finding, and when it was last
+    seen."""
     left = MAX_CHARACTERS
     for row in rows:
         text = row.get("sample") or row.get("@message") or ""
@@ -178,7 +180,7 @@ def _read(rows: Iterable[Row]) -> Iterator[tuple[bool, int, tuple[str, ...], Log
             first_seen=_moment(row.get("first_seen") or row.get("@timestamp") or ""),
             sample=lines.sample_of(line),
         )
-        yield is_grouped, count, lines.words_of(row), found
+        yield is_grouped, count, lines.words_of(row), found, _moment(row.get("last_seen") or "")
 
 
 def _ask(query: str, calls: Calls) -> tuple[_Result, bool]:

@@ -104,6 +104,13 @@ def measure_of(alarm: Alarm) -> Measure | None:
     return None if is_count and not adds_up else found  # an average number of errors is a rate
 
 
+def is_failing_share(alarm: Alarm) -> bool:
+    """Is its value how many percent fail: `Errors (%)` by metric math, CloudFront's `5xxErrorRate`?"""
+    name = alarm.label or alarm.metric
+    is_percent = alarm.unit == "Percent" or name.endswith(("(%)", "ErrorRate"))
+    return is_percent and dict(_WORDS)[Measure.ERRORS].search(name) is not None
+
+
 def factor_of(alarm: Alarm) -> float:
     """Latencies are in seconds here."""
     if measure_of(alarm) is not Measure.LATENCY:

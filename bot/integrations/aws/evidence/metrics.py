@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import fsum, isfinite
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from bot.integrations.aws.evidence.asking import (
     symptom,
 )
 from bot.integrations.aws.evidence.climbing import slope
-from bot.integrations.aws.evidence.measured import Watched, factor_of, measure_of, watched
+from bot.integrations.aws.evidence.measured import Watched, factor_of, is_failing_share, measure_of, watched
 from bot.integrations.aws.evidence.stopped import stopped_tasks
 from bot.models import Measure, Reading, Source
 from bot.ports import Clock, Scope
@@ -37,6 +37,8 @@ Points = Mapping[datetime, float]
 PAGES = 2
 HIGHEST = "Maximum"
 """The statistic of an alarm whose value is no mean but a peak: of one task among many."""
+FEWEST = 20
+"""Of fewer requests in a minute no share is told."""
 MINUTE = 60
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
 _WAITING = "ApproximateNumberOfMessagesVisible"
@@ -96,6 +98,7 @@ class Metrics(Looking):
             values |= {"stopped": killed} if killed else {}
             values |= {"why_stopped": why} if why else {}
         values |= {"counted_since": window.counted} if readings else {}
+        values |= {"failing": share} if (share := _failing(wanted, found, window, scope)) is not None else {}
         return Answer(values, said if values else joined("no data points in the window", said))
 
     def _window(self, scope: Scope) -> Window:
@@ -118,8 +121,8 @@ class Metrics(Looking):
             metric=f"{each.metrics[0].namespace} {each.metrics[0].name}",
             unit=each.unit,
             now=max([_level(each, during, scope), *_told(each, scope)]),
-            peak=min(during) if each.measure is Measure.TASKS else max([*during, *_told(each, scope, HIGHEST)]),
-            before=_total(each, earlier) if earlier else None,
+            peak=_worst(each, during, scope, window),
+            before=_before(each, earlier) if earlier else None,
             expected=usual[0] if usual else None,
             deviation=usual[1] if usual else None,
             threshold=_threshold(each, scope),
@@ -216,13 +219,48 @@ def _total(each: Watched, values: Sequence[float]) -> float:
     return fsum(values) if each.is_count else fsum(values) / len(values)
 
 
+def _worst(each: Watched, during: Sequence[float], scope: Scope, window: Window) -> float:
+    """Of tasks the fewest; of counts those of a minute."""
+    if each.measure is Measure.TASKS:
+        return float(round(min(during)))
+    worst = max([*during, *_told(each, scope, HIGHEST)])
+    return worst * MINUTE / window.period if each.is_count else worst
+
+
+def _before(each: Watched, earlier: Sequence[float]) -> float:
+    usual = _total(each, earlier)
+    return float(round(usual)) if each.measure is Measure.TASKS else usual
+
+
+def _failing(wanted: Sequence[Watched], found: Mapping[Measured, Points], window: Window, scope: Scope) -> float | None:
+    """The largest share of a minute's requests that failed: as one source counts both, and as alarms saw it."""
+    shares = [one.value / 100 for one in scope.firing if is_failing_share(one.alarm)]
+    for errors, requests in _pairs(wanted):
+        failed = _summed(errors, found, window)
+        asked = {at: n for at, n in _summed(requests, found, window).items() if at >= window.counted and n >= FEWEST}
+        shares += [failed.get(at, 0.0) / count for at, count in asked.items()]
+        shares += [told / max(asked.values()) for told in _told(errors, scope) if asked]
+    return min(max(shares), 1.0) if shares else None
+
+
+def _pairs(wanted: Sequence[Watched]) -> Iterator[tuple[Watched, Watched]]:
+    """Errors with the requests that the same source counts."""
+    counted = [each for each in wanted if each.is_count]
+    errors = [each for each in counted if each.measure is Measure.ERRORS]
+    requests = [each for each in counted if each.measure is Measure.REQUESTS]
+    return ((a, b) for a in errors for b in requests if a.metrics[0].namespace == b.metrics[0].namespace)
+
+
 def _watched(scope: Scope) -> list[Watched]:
     """What fires of the service has metrics of its own, too."""
     return watched(scope.resources, scope.alarm, [one.alarm for one in scope.firing])
 
 
 def _level(each: Watched, during: Sequence[float], scope: Scope) -> float:
-    """Which way an unknown metric is bad is not known either: the alarm's own value it is."""
+    """Of tasks those of the newest minute, in which one may have come or gone. Which way an unknown metric is bad is
+    not known either: the alarm's own value it is."""
+    if each.measure is Measure.TASKS:
+        return float(round(during[-1]))
     level = _total(each, during)
     if each.measure is Measure.OTHER:
         return next((one.value for one in scope.firing if one.alarm == scope.alarm), level)

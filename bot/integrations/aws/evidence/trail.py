@@ -138,12 +138,19 @@ def kind_of(event: Event) -> ChangeKind:
 
 
 def after_of(event: Event) -> str:
-    """What it was changed to, where one word says so."""
+    """What it was changed to, where one word says so: `web:57`, of an alias `live:3`."""
     given = {key.lower(): value for key, value in event.given.items()}
+    if points(event) and given.get("name") and given.get("functionversion"):
+        return f"{given['name']}:{given['functionversion']}"
     for key in ("taskdefinition", "desiredcount", "desiredcapacity", "functionversion", "imageid"):
         if isinstance(given.get(key), str | int) and not isinstance(given[key], bool):
             return str(given[key]).rpartition("/")[2]
     return ""
+
+
+def points(event: Event) -> bool:
+    """Did an alias of a function get another version? That is done at once."""
+    return event.name in ("UpdateAlias", "CreateAlias")
 
 
 def target_of(event: Event, at: Resources, ours: str) -> str:
