@@ -27,6 +27,7 @@ _ICONS: Mapping[RemediationStatus, str] = {
     _S.REJECTED: "⚪",
     _S.EXPIRED: "⚪",
     _S.WITHDRAWN: "⚪",
+    _S.UNDONE: "↩",
 }
 _VERBS: Mapping[Remedy, str] = {
     Remedy.ROLLBACK: "Roll back",
@@ -203,6 +204,8 @@ def _so_far(remediation: Remediation, facts: FixFacts) -> list[Line]:
         case _S.NOT_RECOVERED:
             told = [bold("Not recovered"), *_at(remediation.verified_at), *_verdict(remediation)]
             lines = [told, *_afterwards(facts)]
+        case _S.UNDONE:
+            lines = [[bold("Undone"), own(f" by FIX-{remediation.undone_by}, before its effect was looked at")]]
         case _S.FAILED | _S.TIMED_OUT:
             lines = [_failed(remediation), *_afterwards(facts)]
         case _:
@@ -285,21 +288,30 @@ def _with(remediation: Remediation, given: str) -> str:
     return f"{remediation.order.runbook}|{remediation.subject}|{remediation.order.service}|{given}"
 
 
+def _decisions(remediation: Remediation, value: str) -> list[Block]:
+    """The green one helps: of a plan that only looks, what its runbook would do with a parameter more."""
+    yes = "Approve" if awaited(remediation) else "Run it"
+    goes_back = remediation.order.action is Remedy.ROLLBACK and remediation.undoes is None
+    offers = [
+        button(label, Action.RUN, _with(remediation, given), style="primary")
+        for label, given in remediation.plan.offers.items()
+    ]
+    return [
+        *offers,
+        button(yes, Action.APPROVE, value, **({} if offers else {"style": "primary"})),
+        button("Reject", Action.REJECT, value),
+        button("Dry run", Action.REHEARSE, value),
+        *([button("Another version…", Action.CHOOSE_REVISION, value)] if goes_back else []),
+    ]
+
+
 def buttons(remediation: Remediation, now: datetime) -> list[Block]:
     """The buttons that apply in this state."""
     value, status = str(remediation.number), remediation.status
     if status is _S.PLANNED:
         if now >= remediation.expires_at:
             return []
-        yes = "Approve" if awaited(remediation) else "Run it"
-        goes_back = remediation.order.action is Remedy.ROLLBACK and remediation.undoes is None
-        return [
-            button(yes, Action.APPROVE, value, style="primary"),
-            button("Reject", Action.REJECT, value),
-            button("Dry run", Action.REHEARSE, value),
-            *([button("Another version…", Action.CHOOSE_REVISION, value)] if goes_back else []),
-            *(button(label, Action.RUN, _with(remediation, given)) for label, given in remediation.plan.offers.items()),
-        ]
+        return _decisions(remediation, value)
     if status is _S.RUNNING:
         return [button("Stop", Action.STOP, value)]
     if status in _UNDONE_FROM and remediation.plan.undo and remediation.undone_by is None:

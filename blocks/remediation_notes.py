@@ -72,7 +72,7 @@ def _by(remediation: Remediation) -> Line:
 
 def standing(approval: Approval) -> Line:
     """`AIOps-PurgeSQSDLQ of orders until 30 Nov, approved by @Ana`."""
-    name = words(f"{approval.name} of {approval.service}", 200)
+    name = words(f"{approval.told} of {approval.service}", 200)
     until = [own(" until "), moment(approval.until, _DAY), own(", approved by "), user(approval.by)]
     ended = [own(", withdrawn "), moment(approval.withdrawn_at, _DAY)] if approval.withdrawn_at else []
     return [name, *until, *ended]
@@ -91,5 +91,5 @@ def granted(approval: Approval) -> Message:
 
 
 def withdrawn(approval: Approval, by: str) -> Message:
-    name = words(f"{approval.name.replace('_', ' ')} of {approval.service}", 200)
+    name = words(f"{approval.told} of {approval.service}", 200)
     return _note([own("⚙ "), name, own(" does not run by itself any more, says "), user(by)])

@@ -12,6 +12,7 @@ from bot.config import Config
 from bot.ledger import Ledger
 from bot.models import Alert, Change, Message, Owed, Progress, Remediation, RemediationStatus, Role, Timer
 from bot.owed import alerts as owed_to_alert
+from bot.owed import fixes as owed
 from bot.planning import Plans, Subject, goes_on, incident_of
 from bot.resources import Resources, resources
 from bot.signals import Alarm
@@ -20,6 +21,7 @@ from bot.verification import Verdict
 
 ByHand = Callable[[Remediation, Subject | None], Message]
 """The words for when it did not help: what to do by hand, and where to meet."""
+_LATER = 100  # of the newest remediations, those of the same service are looked for
 _AT_ONCE = (Role.PRIMARY, Role.COMMANDER)  # who is called when it did not help; the others of the ladder in their time
 
 
@@ -56,6 +58,21 @@ class Outcomes:
         now, guard = self._ledger.clock(), self._store.guard(self._plans.place(fix.order))
         status = RemediationStatus.TIMED_OUT if timed_out else RemediationStatus.FAILED
         return self._after(steps.failed(fix, guard, problem, now, status, by=by), now)
+
+    def later(self, fix: Remediation) -> list[Remediation]:
+        """What else was changed in its service since it began, the oldest first."""
+        place, began = self._plans.place(fix.order), fix.started_at or fix.requested_at
+        found = [one for one in self._store.remediations(limit=_LATER)
+                 if one.number != fix.number and one.started_at is not None and one.started_at > began
+                 and not one.plan.is_look and self._plans.place(one.order) == place]  # fmt: skip
+        return sorted(found, key=lambda one: (one.started_at, one.number))
+
+    def put_off(self, fix: Remediation) -> Change | None:
+        """While it is being taken back there is nothing to judge; if that fails, there is again."""
+        running = self._store.guard(self._plans.place(fix.order)).running
+        if running is None or self._store.remediation(running).undoes != fix.number:
+            return None
+        return Change(owed=(owed.step(fix, "verify", self._ledger.clock() + steps.FOLLOW_EVERY),))
 
     def judged(self, number: int, verdict: Verdict) -> Change | None:
         fix = self._store.remediation(number)
@@ -105,8 +122,11 @@ class Outcomes:
         return change
 
     def _taken_back(self, fix: Remediation) -> Change:
+        """Of what is not so any more, no effect is looked at."""
         assert fix.undoes is not None
         before = self._store.remediation(fix.undoes).changed(undone_by=fix.number)
+        if before.status is RemediationStatus.VERIFYING:
+            before = before.moved(RemediationStatus.UNDONE)
         return Change(
             remediations=(before,), owed=steps.shown(before, self._plans.places(self._plans.subject_of(before)))
         )

@@ -23,6 +23,7 @@ from bot.models import (
     Remediation,
     RemediationStatus,
     Severity,
+    in_words,
 )
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
@@ -139,9 +140,6 @@ class Plans:
         number = incident_of(subject)
         return Change(owed=owed_to_incident.cards(self._store.incident(number))) if number is not None else Change()
 
-    def note(self, subject: Subject, text: str) -> Change:
-        return Change(owed=self.noted(subject, Message(text, [])))
-
     def noted(self, subject: Subject, message: Message, *, presses: bool = False) -> tuple[Owed, ...]:
         return noted(self._store, subject, message, presses=presses)
 
@@ -162,6 +160,16 @@ def noted(store: Store, subject: Subject, message: Message, *, presses: bool = F
     under = (owed_to_alert.note(subject, message, presses=presses),) if subject.has_stood else ()
     own = _incident_with_channel(store, subject)
     return (*under, *((owed_to_incident.own_note(own, message),) if own is not None else ()))
+
+
+def not_begun(store: Store, subject: Subject, name: str, service: str, why: str) -> Change:
+    """What was approved does not begin by itself, and why: told once while it fires, however often it is tried."""
+    text = f"{in_words(name)} of {service} did not begin by itself: {why}"
+    back = subject.returned[-1].isoformat() if isinstance(subject, Alert) and subject.returned else ""
+    told = f"{subject.id}/{back}/{text}"
+    if store.seen([told]):
+        return Change()
+    return Change(seen=(told,), owed=noted(store, subject, Message(text, [])))
 
 
 def _incident_with_channel(store: Store, subject: Subject | None) -> Incident | None:

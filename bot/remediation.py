@@ -156,7 +156,7 @@ class Remediations:
         def step(now: datetime) -> tuple[Remediation, Change]:
             fix = self._plans.new(order, plan, None, now, requested_by=None, via=via)
             if fix.needs:
-                raise Refused(f"{order.name} of {order.service} needs the approval of others ({fix.policy}): "
+                raise Refused(f"{order.told} of {order.service} needs the approval of others ({fix.policy}): "
                               "ask for it in Slack.")  # fmt: skip
             shown = steps.planned(fix, self._plans.places(None), None)
             begun = self._plans.begun(fix, self._store.guard(self._plans.place(order)), now, by_itself=True)

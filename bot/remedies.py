@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 
-from bot.models import Action, Diagnosis
+from bot.models import Action, Diagnosis, in_words
 from bot.resources import Resources
 
 SECONDS_A_TASK = 60
 """How long a task takes to be replaced, about."""
 _RESTART, _SCALE_OUT = "AIOps-RestartECSService", "AIOps-ScaleOutEC2ASG"
-DOCUMENTS = frozenset({_RESTART, _SCALE_OUT})
-"""What helps in place of an action."""
+STANDS_IN = {_RESTART: Action.RESTART, _SCALE_OUT: Action.SCALE_UP}
+"""The documents that help in place of an action."""
 
 
 class Remedy(NamedTuple):
@@ -20,6 +21,35 @@ class Remedy(NamedTuple):
 
     action: Action | None
     runbook: str = ""
+
+    @property
+    def name(self) -> str:
+        """As guards and approvals call it; empty where nothing helps."""
+        return self.runbook if self.action in (None, Action.RUNBOOK) else self.action.value
+
+
+def effect(name: str) -> str:
+    """The action that a document stands in for, else the name itself. Both do the same to the same service: approvals,
+    policies and the cool-down of the action are its document's, too."""
+    return STANDS_IN[name].value if name in STANDS_IN else name
+
+
+def approved_as(name: str, approved: Collection[str]) -> str:
+    """The approval under which this may run by itself: its own, or that of the action it stands in for; else empty."""
+    return next((each for each in (name, effect(name)) if each in approved), "")
+
+
+def why_unused(recommended: Action | None, best: Remedy, approved: Collection[str]) -> str:
+    """Why nothing begins although something of this effect is approved; empty where nothing like it is.
+
+    `recommended` is the matrix's, `best` what helps where the service runs.
+    """
+    alike = [each for each in approved if recommended is not None and effect(each) == recommended.value]
+    if not alike or approved_as(best.name, approved):
+        return ""
+    if effect(best.name) != effect(alike[0]):
+        return "that can't be done where it runs"
+    return f"{alike[0]} is approved, and {in_words(best.name)} is what helps"
 
 
 def possible(where: Resources) -> list[Action]:

@@ -10,10 +10,10 @@ from bot.access import Right
 from bot.config import Config
 from bot.errors import CloudError, InvalidInput, Refused, UserError
 from bot.ledger import Ledger
-from bot.models import Action, Approval, Change, Order, Plan
+from bot.models import Action, Approval, Change, Order, Plan, in_words
 from bot.owed import Target
 from bot.owed import alerts as owed_to_alert
-from bot.planning import Plans, Subject, goes_on, incident_of
+from bot.planning import Plans, Subject, goes_on, incident_of, not_begun
 from bot.rights import Caller, Rights
 from bot.runbooks import RUNBOOKS
 from bot.steps import fixes as steps
@@ -66,7 +66,7 @@ class StandingApprovals:
         def step(now: datetime) -> tuple[Approval, Change | None]:
             before = self._store.approval(action, known)
             if before is None or not before.holds(now):
-                raise Refused(f"Nothing is approved: {action} for {known[:60]} does not run by itself.")
+                raise Refused(f"Nothing is approved: {in_words(action)} for {known[:60]} does not run by itself.")
             after = before.changed(withdrawn_at=now)
             told = owed_to_alert.post(Target.OPS, remediation_notes.withdrawn(after, caller.user_id))
             return after, Change(approvals=(after,), owed=(told,))
@@ -93,7 +93,7 @@ class StandingApprovals:
             problem = f"AWS did not answer as it should: {error}"
         else:
             return lambda: self._begun(subject_id, order, plan, approval_id)
-        return lambda: self._kept_from(subject, order, problem)
+        return lambda: not_begun(self._store, subject, order.name, order.service, problem)
 
     def _begun(self, subject_id: str, order: Order, plan: Plan, approval_id: str) -> Change:
         """Planned and begun at once, if that still holds."""
@@ -112,7 +112,7 @@ class StandingApprovals:
         try:
             begun = self._plans.begun(fix, self._store.guard(self._plans.place(order)), now, by_itself=True)
         except Refused as error:
-            return self._kept_from(subject, order, str(error))
+            return not_begun(self._store, subject, order.name, order.service, str(error))
         return Change(owed=shown.owed, timeline=shown.timeline) + begun
 
     def _allowed(self, subject_id: str, approval_id: str) -> tuple[Subject, Approval] | None:
@@ -123,10 +123,6 @@ class StandingApprovals:
         if subject is None or not goes_on(subject) or approval is None or not approval.holds(self._ledger.clock()):
             return None
         return subject, approval
-
-    def _kept_from(self, subject: Subject, order: Order, problem: str) -> Change:
-        name = order.name.replace("_", " ")
-        return self._plans.note(subject, f"{name} of {order.service} did not begin by itself: {problem}")
 
 
 def _runnable(name: str) -> str:

@@ -46,7 +46,21 @@ class Measured(NamedTuple):
     killed: int = 0
 
 
-def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | None) -> Verdict:
+class Beside(NamedTuple):
+    """What else there is of the service, in words: it is told, and decides nothing.
+
+    goes_on  other troubles that fire now
+    since    other troubles and remediations that came later, where tasks killed out of memory may be theirs
+    """
+
+    goes_on: Sequence[str] = ()
+    since: Sequence[str] = ()
+
+
+ALONE = Beside()
+
+
+def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | None, beside: Beside = ALONE) -> Verdict:
     """`alarm` and what was deployed (`progress`) are told as they stand now.
 
     A metric beyond its alarm's limit, a task killed out of memory, a firing alarm or a deployment with a problem is a
@@ -56,13 +70,16 @@ def judge(measured: Measured, alarm: AlarmState | None, progress: Progress | Non
     good: list[str] = []
     if alarm is not None:
         (good if alarm is AlarmState.OK else bad).append(_ALARM.get(alarm, f"the alarm is {alarm.value}"))
+    if beside.goes_on:
+        good.append(f"another trouble goes on: {', '.join(beside.goes_on)}")
     if progress is not None:
         (bad if progress.problem else good).append(progress.problem or progress.said)
     if measured.killed:
         tasks = "1 task was" if measured.killed == 1 else f"{measured.killed} tasks were"
-        bad.append(f"{tasks} killed out of memory since")
+        whose = f", in another trouble: {', '.join(beside.since)}" if beside.since else ""
+        (good if whose else bad).append(f"{tasks} killed out of memory since{whose}")
     peaks = {(each.measure, each.metric): each.peak for each in measured.worst}
-    for each in measured.readings:
+    for each in sorted(measured.readings, key=lambda one: one.threshold is None):  # what the alarms are about first
         reading = _by_the_minute(measured.window, each)
         (bad if _is_beyond(reading) else good).append(_words(reading, peaks.get((each.measure, each.metric))))
     if alarm is None and progress is None and not measured.readings and not measured.killed:

@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from blocks import remediation as look
 from blocks import report
-from bot.carriers.common import Messenger, Settlement, showing
+from bot.carriers.common import NEEDLESS, Messenger, Settlement, showing
 from bot.config import Config
 from bot.errors import ChatError, CloudError, DeliveryError, UserError
-from bot.investigation import Subject, as_recommended, newest_of, subject_of
+from bot.investigation import Subject, as_recommended, cause_of, newest_of, subject_of
 from bot.models import (
+    Action,
     Alert,
+    Cause,
     Change,
     Delivery,
     Incident,
@@ -35,16 +37,19 @@ from bot.owed import fixes as owed_fixes
 from bot.planning import incident_of
 from bot.ports import Alarms, Chat, Clock, Collector, Fixes, Scope, Standing
 from bot.remediation import Remediations
+from bot.remedies import effect
 from bot.resources import Resources
 from bot.runbooks import RUNBOOKS
 from bot.signals import Alarm, AlarmState
 from bot.store import Store
-from bot.verification import Measured, Window, judge
+from bot.verification import Beside, Measured, Window, judge
 
 _ALERTS = 50  # of an incident, whose remediations are looked for
 _LEAST_WINDOW = timedelta(minutes=5)  # for verifying, where it is as long ago
 _SYMPTOM = timedelta(minutes=15)  # before an alarm it was bad already
 _MEASURED = 4  # alarms whose metrics are read to verify
+_FIRING, _NAMED = 200, 3  # where other troubles of its service are looked for, and how many are named
+_STOOD_FOR = (Shown.SILENCED, Shown.INHIBITED)
 
 
 class ReportCarriers:
@@ -85,7 +90,7 @@ class ReportCarriers:
         picture = self._store.picture(subject)
         place = self._store.posted(subject, str(delivery.owed.body["target"]))
         if picture is None or place is None or delivery.in_doubt:
-            return Settlement()  # a picture twice says no more than one that was perhaps lost
+            return NEEDLESS  # a picture twice says no more than one that was perhaps lost
         self._chat.upload(
             place.channel_id, place.thread_ts or None, f"{subject}.png", f"{subject}: the alarm's metric", picture
         )
@@ -172,11 +177,29 @@ class FixCarriers:
     def _verify(self, fix: Remediation) -> Settlement:
         if fix.status is not RemediationStatus.VERIFYING:
             return Settlement()
-        subject = self._remediations.outcomes.subject_of(fix)
-        standing, unseen = self._standing_of(fix)
-        verdict = judge(self._measured(fix, subject), self._state(subject), standing)
+        outcomes = self._remediations.outcomes
+        if outcomes.put_off(fix) is not None:
+            return Settlement(follow=lambda: outcomes.put_off(fix))
+        subject, later = outcomes.subject_of(fix), outcomes.later(fix)
+        standing, unseen = self._standing_of(fix, later)
+        verdict = judge(self._measured(fix, subject), self._state(subject), standing, self._beside(fix, subject, later))
         verdict = verdict._replace(lines=(*verdict.lines, *unseen))
-        return Settlement(follow=lambda: self._remediations.outcomes.judged(fix.number, verdict))
+        return Settlement(follow=lambda: outcomes.judged(fix.number, verdict))
+
+    def _beside(self, fix: Remediation, subject: Subject | None, later: Sequence[Remediation]) -> Beside:
+        """Other troubles of the service. Tasks killed out of memory are theirs, unless that is what it was for."""
+        service, own = fix.order.service, {one.number for one in self._alerts_of(subject, fix.order.service)}
+        others = [one for one in self._store.firing_alerts(limit=_FIRING)
+                  if one.service == service and one.number not in own and one.shown not in _STOOD_FOR]  # fmt: skip
+        goes_on = [f"{one.id} ({one.alarm.name})" for one in others[:_NAMED]]
+        is_for_memory = effect(fix.order.name) == Action.RESTART.value or (
+            subject is not None and cause_of(self._store, subject) is Cause.MEMORY_LEAK
+        )
+        if is_for_memory:
+            return Beside(goes_on)
+        came = self._store.alerts_fired(service, fix.started_at or fix.requested_at)
+        since = [one.id for one in came if one.number not in own and one.shown not in _STOOD_FOR]
+        return Beside(goes_on, [*since[:_NAMED], *(one.id for one in later[:_NAMED])])
 
     def _measured(self, fix: Remediation, subject: Subject | None) -> Measured:
         """Since it was done, and how bad it was before; nothing where it was done less than a minute of metrics ago."""
@@ -212,24 +235,41 @@ class FixCarriers:
         return list(found.values()), killed
 
     def _alarms_of(self, subject: Subject | None, service: str) -> list[Alarm | None]:
-        """The alarms whose metrics tell whether it helped: of a composite one its children's, too."""
-        if subject is None:
-            return [None]
-        if isinstance(subject, Alert):
-            alerts = [subject, *self._store.alerts_under(subject.number, limit=_MEASURED)]
-        else:
-            alerts = [one for one in self._store.alerts_of_incident(subject.number) if one.service == service]
+        """The alarms whose metrics tell whether it helped."""
+        alerts = self._alerts_of(subject, service)
         with_metric = [one.alarm for one in alerts if one.alarm.metric]
         return [*with_metric[:_MEASURED]] or [alerts[0].alarm if alerts else None]
 
-    def _standing_of(self, fix: Remediation) -> tuple[Progress | None, tuple[str, ...]]:
-        """How what it changed stands by now; where AWS does not tell, why, which speaks neither for nor against it."""
+    def _alerts_of(self, subject: Subject | None, service: str) -> list[Alert]:
+        """What it is for; with a composite alarm's alert those of its children that fired with it, over by now or
+        not."""
+        if subject is None:
+            return []
+        alerts = [subject] if isinstance(subject, Alert) else self._store.alerts_of_incident(subject.number)
+        alerts = [one for one in alerts if isinstance(subject, Alert) or one.service == service]
+        found = {one.number: one for one in alerts}
+        for whole in alerts:
+            heads = self._store.heads(whole.alarm.children_keys).values()
+            children = self._store.alerts(head.number for head in heads if head.number is not None)
+            found |= {number: one for number, one in children.items()
+                      if one.over_at is None or one.over_at >= whole.fired_at}  # fmt: skip
+        return list(found.values())
+
+    def _standing_of(self, fix: Remediation, later: Sequence[Remediation]) -> tuple[Progress | None, tuple[str, ...]]:
+        """How what it changed stands by now; where AWS does not tell, why, which speaks neither for nor against it.
+
+        Once something else was changed there, how it stands is the later one's doing: told, and no problem of this one.
+        """
         try:
-            return self._aws.fixes.standing(fix), ()
+            standing = self._aws.fixes.standing(fix)
         except UserError as error:
-            return Progress(said="", problem=str(error)), ()
+            standing = Progress(said="", problem=str(error))
         except CloudError as error:
             return None, (f"how it is deployed could not be read: {error}",)
+        if standing is None or not later:
+            return standing, ()
+        told = f"since {later[-1].id} ({look.change(later[-1])}): {standing.problem or standing.said}"
+        return (None, (told,)) if standing.problem else (Progress(said=told), ())
 
     def _state(self, subject: Subject | None) -> AlarmState | None:
         """The live state of the alarms: firing while one of them does."""

@@ -33,6 +33,15 @@ class Order(Stored):
         """What guards, approvals and people call it: `rollback`, `AIOps-PurgeSQSDLQ`."""
         return self.runbook or self.action.value
 
+    @property
+    def told(self) -> str:
+        return in_words(self.name)
+
+
+def in_words(name: str) -> str:
+    """An action's or document's name as sentences have it: `scale up`."""
+    return name.replace("_", " ")
+
 
 class Target(Stored):
     """Where it happens. An ECS service has `cluster` and `name`, a function its `name` and `alias`."""
@@ -90,7 +99,8 @@ class Progress(Stored):
 
 
 class RemediationStatus(StrEnum):
-    """Where a remediation stands. `planned` waits for a click; `running` holds its service alone."""
+    """Where a remediation stands. `planned` waits for a click; `running` holds its service alone; one that is `undone`
+    was taken back before its effect was looked at."""
 
     PLANNED = "planned"
     RUNNING = "running"
@@ -102,6 +112,7 @@ class RemediationStatus(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    UNDONE = "undone"
 
     @property
     def is_over(self) -> bool:
@@ -112,7 +123,7 @@ _S = RemediationStatus
 STEPS: dict[RemediationStatus, frozenset[RemediationStatus]] = {
     _S.PLANNED: frozenset({_S.RUNNING, _S.REJECTED, _S.EXPIRED, _S.WITHDRAWN}),
     _S.RUNNING: frozenset({_S.VERIFYING, _S.FAILED, _S.TIMED_OUT}),
-    _S.VERIFYING: frozenset({_S.VERIFIED, _S.NOT_RECOVERED}),
+    _S.VERIFYING: frozenset({_S.VERIFIED, _S.NOT_RECOVERED, _S.UNDONE}),
 }
 
 
@@ -215,6 +226,10 @@ class Approval(Stored):
     @property
     def id(self) -> str:
         return f"{self.name}/{self.service}"
+
+    @property
+    def told(self) -> str:
+        return in_words(self.name)
 
     def holds(self, now: datetime) -> bool:
         return self.withdrawn_at is None and self.at <= now < self.until

@@ -25,8 +25,10 @@ from bot.models import (
     TimelineEvent,
     Timer,
     fits,
+    in_words,
 )
 from bot.owed import fixes as owed
+from bot.remedies import effect
 
 EXPIRE = "expire"  # a timer: the plan can't be approved any more
 RUNG = "rung"  # a timer: the next on the ladder is called, since a remediation did not help
@@ -59,13 +61,14 @@ def needed(policies: Sequence[ApprovalPolicy], order: Order, severity: Severity,
 
 def _applies(policy: ApprovalPolicy, order: Order, severity: Severity, account: str) -> bool | None:
     """None: it may."""
-    always = ((policy.service, order.service), (policy.action, order.name))
     told = ((policy.environment, order.environment), (policy.account, account))
-    known = [(patterns, text) for patterns, text in told if text]
+    always = ((policy.service, [order.service]), (policy.action, [order.name, effect(order.name)]))
+    known = [(patterns, [text]) for patterns, text in told if text]
     if policy.severity and severity not in policy.severity:
         return False
-    if any(patterns and not any(fits(each, text) for each in patterns) for patterns, text in (*always, *known)):
-        return False
+    for patterns, names in (*always, *known):
+        if patterns and not any(fits(each, name) for each in patterns for name in names):
+            return False
     return None if any(patterns and not text for patterns, text in told) else True
 
 
@@ -83,14 +86,14 @@ def need_free(guard: Guard, order: Order) -> None:
 def haste(guard: Guard, order: Order, now: datetime, limits: Remediations) -> tuple[str, ...]:
     """What speaks against one more so soon. It keeps back what would run by itself; people read it and decide."""
     said = []
-    same = [at for name, at in guard.started if name == order.name]
+    same = [at for name, at in guard.started if effect(name) == effect(order.name)]
     wait = max(same) + limits.cool_down - now if same else timedelta()
     if wait > timedelta():
-        said.append(f"{order.name.replace('_', ' ')} was done for {order.service} {span(now - max(same))} ago; "
+        said.append(f"{in_words(effect(order.name))} was done for {order.service} {span(now - max(same))} ago; "
                     f"by itself it could run again in {span(wait)} (remediation.cool_down)")  # fmt: skip
     recent = [at for _, at in guard.started if now - at < timedelta(hours=1)]
     if len(recent) >= limits.per_hour:
-        said.append(f"{len(recent)} remediations within the hour (remediation.per_hour): is something else wrong?")
+        said.append(f"{len(recent)} remediations within the hour (remediation.per_hour); something else may be wrong")
     return tuple(said)
 
 
@@ -223,7 +226,7 @@ def told(fix: Remediation) -> str:
     """What it does, in a line."""
     if fix.undoes is not None:
         return f"take back FIX-{fix.undoes}, {fix.plan.before} → {fix.plan.after}"
-    return f"{fix.order.name.replace('_', ' ')} of {fix.order.service}, {fix.plan.before} → {fix.plan.after}"
+    return f"{fix.order.told} of {fix.order.service}, {fix.plan.before} → {fix.plan.after}"
 
 
 def shown(fix: Remediation, places: Sequence[str]) -> tuple[Owed, ...]:

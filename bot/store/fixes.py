@@ -14,6 +14,7 @@ from bot.store.database import Database, Row, stamp
 from bot.store.rows import put
 
 R = TypeVar("R", Investigation, Remediation, Guard, Approval)
+_NEWEST = 50  # investigations among which those of a service are looked for: what is asked is minutes old
 _INVESTIGATIONS, _REMEDIATIONS = 3, 4  # rows of the table that numbers are taken from
 
 
@@ -60,6 +61,14 @@ class FixRows:
         if row is None:
             raise UnknownInvestigation(f"There is no RCA-{number}.")
         return _versioned(Investigation, row)
+
+    def investigations_into(self, service: str, environment: str) -> list[Investigation]:
+        rows = self._db.rows(
+            "SELECT version, data FROM (SELECT * FROM investigations ORDER BY number DESC LIMIT ?) "
+            "WHERE data ->> 'service' = ? AND COALESCE(data ->> 'environment', '') = ? ORDER BY number DESC",
+            [_NEWEST, service, environment],
+        )
+        return [_versioned(Investigation, row) for row in rows]
 
     def investigations_of(self, subject: str, limit: int = 10) -> list[Investigation]:
         rows = self._db.rows(

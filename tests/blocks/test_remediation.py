@@ -193,6 +193,23 @@ def test_what_was_undone_says_by_what_and_can_not_be_undone_twice() -> None:
     assert labels(one) == []
 
 
+def test_what_was_undone_in_time_has_no_verdict() -> None:
+    one = over(S.UNDONE, undone_by=14)
+    words = shown(one)
+    assert "Undone by FIX-14, before its effect was looked at\n" in words
+    assert "Verif" not in words
+    assert labels(one) == []
+
+
+def test_of_a_plan_that_only_looks_the_green_button_is_what_helps() -> None:
+    look = fix(S.PLANNED, needs=0)
+    offers = {"is_look": True, "offers": {"Force a failover…": "Force=true"}}
+    look = look.changed(plan=look.plan.model_copy(update=offers))
+    shown_buttons = buttons(look, NOW)
+    assert [each["text"]["text"] for each in shown_buttons][:2] == ["Force a failover…", "Run it"]
+    assert [each["text"]["text"] for each in shown_buttons if each.get("style") == "primary"] == ["Force a failover…"]
+
+
 def test_what_began_by_itself_says_under_whose_approval() -> None:
     one = over(S.VERIFYING, requested_by=None, approved_by=(), needs=0, approval="rollback/checkout-api")
     words = shown(one, FACTS._replace(approval=approval()))

@@ -629,7 +629,9 @@ def test_a_service_that_is_not_steady_has_a_problem(world: World) -> None:
     world.server.advance(600)
     world.update(desiredCount=6)
     world.server.advance(600)
-    assert standing(world, done).problem == "", "auto scaling may have added more"
+    more = standing(world, done)
+    assert more.problem == "", "auto scaling may have added more"
+    assert more.said == "6 of 6 tasks run web:1, not the 4 that it set"
     world.update(desiredCount=3)
     world.server.advance(600)
     assert standing(world, done).problem == "web wants 3 tasks again, not 4"

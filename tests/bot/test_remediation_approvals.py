@@ -295,7 +295,9 @@ def test_after_so_many_an_hour_people_are_warned_whatever_they_are() -> None:
         for action in (Action.ROLLBACK, Action.RESTART):
             works.finished(action=action)
         fix = works.plan(action=Action.SCALE_UP)
-        assert fix.plan.warnings == ("2 remediations within the hour (remediation.per_hour): is something else wrong?",)
+        assert fix.plan.warnings == (
+            "2 remediations within the hour (remediation.per_hour); something else may be wrong",
+        )
         works.fixes.reject(BOB, fix.number)
         works.world.clock.now = after(3600)
         assert works.plan(action=Action.SCALE_UP).plan.warnings == ()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bot.errors import CloudError, NotAllowed, Refused
-from bot.models import Action, AlertStatus, Change, EventKind, OwedKind, RemediationStatus, Status
+from bot.models import Action, AlertStatus, Change, EventKind, OwedKind, Progress, RemediationStatus, Status
+from bot.signals import AlarmState
 from bot.store.sqlite import SqliteStore
-from bot.verification import Verdict
 from tests.bot.make import NOW
 from tests.bot.workshop import ANA, BOB, CY, GUS, LEADS, SERVICE, Works, World, order
 
@@ -182,17 +182,42 @@ def test_what_never_ran_or_can_not_be_undone_is_told(works: Works) -> None:
         works.fixes.undo(ANA, fix.number)
 
 
-def test_nobody_is_called_because_what_was_taken_back_did_not_help(works: Works) -> None:
-    first = works.finished(works.firing())
-    back = works.fixes.undo(ANA, first.number)
-    works.fixes.approve(ANA, back.number)
+def test_what_was_taken_back_is_not_looked_at_any_more(works: Works) -> None:
+    alert = works.firing()
+    first = works.finished(alert)
+    works.world.alarms.standing = {alert.alarm.name: AlarmState.OK}
+    works.world.clock.move(minutes=14, seconds=50)
+    works.fixes.approve(ANA, works.fixes.undo(ANA, first.number).number)
+    works.world.aws.answers = [Progress(said="5 of 6 tasks run web:57")] * 10
+    works.world.clock.move(seconds=15)
     works.deliver()
-    works.world.clock.move(seconds=4)
+    assert works.store.remediation(first.number).status is S.VERIFYING, "its undo runs: there is nothing to judge yet"
+    works.world.aws.answers = []
+    for _ in range(2):
+        works.world.clock.move(seconds=4)
+        works.deliver()
+    undone = works.store.remediation(first.number)
+    assert (undone.status, undone.undone_by, undone.verdict) == (S.UNDONE, 2, ())
+    assert undone.status.is_over
+    works.world.clock.move(minutes=16)
     works.deliver()
-    change = works.fixes.outcomes.judged(first.number, Verdict(False, ("the alarm is ALARM",)))
-    assert change is not None
-    assert change.timers == ()
-    assert OwedKind.PAGE not in {each.kind for each in change.owed}
+    assert works.store.remediation(first.number).status is S.UNDONE
+    assert works.store.remediation(2).status is S.VERIFIED
+    assert works.pages() == []
+
+
+def test_where_the_undo_fails_its_effect_is_looked_at_after_all(works: Works) -> None:
+    alert = works.firing()
+    first = works.finished(alert)
+    works.world.alarms.standing = {alert.alarm.name: AlarmState.OK}
+    works.world.clock.move(minutes=14, seconds=55)
+    works.fixes.approve(ANA, works.fixes.undo(ANA, first.number).number)
+    works.world.aws.answers = [Progress(said="")] * 2 + [Progress(said="", is_over=True, problem="no capacity")]
+    for _ in range(6):
+        works.world.clock.move(seconds=4)
+        works.deliver()
+    assert works.store.remediation(2).status is S.FAILED
+    assert works.store.remediation(first.number).status is S.VERIFIED
 
 
 def test_again_plans_the_same_on_aws_as_it_is_now(works: Works) -> None:

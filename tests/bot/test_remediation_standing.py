@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,37 @@ def test_what_people_may_do_again_at_once_does_not_begin_by_itself(works: Works)
     itself(works, works.firing())
     kept_from(works, "by itself it could run again in")
     assert works.plan(works.store.alert(1)).status is S.PLANNED
+
+
+def test_what_keeps_it_is_told_once_while_it_fires(works: Works) -> None:
+    works.fixes.standing.grant(ANA, "rollback", SERVICE, WEEK)
+    works.runs(action=Action.RESTART)
+    alert = works.firing()
+    for _ in range(2):
+        itself(works, alert)
+    kept_from(works, "FIX-1 runs for checkout-api right now; one at a time.")
+    back = alert.changed(returned=(works.world.clock(),))
+    works.store.save(Change(alerts=(works.store.alert(1).changed(returned=back.returned),)), NOW)
+    itself(works, works.store.alert(1))
+    works.deliver()
+    notes = [each for each in works.world.others.of(OwedKind.POST) if "by itself: " in each.body["text"]]
+    assert len(notes) == 2, "it came back"
+
+
+@pytest.mark.parametrize("stand_in", ["AIOps-RestartECSService", "restart"])
+def test_an_action_and_the_document_that_stands_in_for_it_share_policies_and_the_cool_down(stand_in: str) -> None:
+    works = shop(approvals=[{"action": "restart", "people": 1}], per_hour=9)
+    with closing(works.store), closing(works):
+        of_document: Any = {"action": Action.RUNBOOK, "runbook": stand_in} if stand_in != "restart" else {}
+        fix = works.fixes.plan(BOB, None, order(**{"action": Action.RESTART, **of_document}))
+        assert fix.needs == 1
+        works.fixes.approve(ANA, fix.number)
+        works.deliver()
+        works.world.clock.move(seconds=4)
+        works.deliver()
+        for again in (order(Action.RESTART), order(Action.RUNBOOK, runbook="AIOps-RestartECSService")):
+            (warning,) = works.fixes.plan(BOB, None, again).plan.warnings
+            assert warning.startswith("restart was done for checkout-api 4 s ago")
 
 
 def test_one_that_begins_while_it_is_planned_keeps_it_from_beginning_too(works: Works) -> None:

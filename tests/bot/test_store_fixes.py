@@ -290,3 +290,12 @@ def test_new_baselines_replace_those_of_the_same_metric_and_leave_others(store: 
     store.keep_baselines("checkout-api", [newer])
     assert store.baselines("checkout-api", METRIC) == [newer]
     assert store.baselines("checkout-api", other.metric) == [other]
+
+
+def test_investigations_are_found_by_what_runs_where(store: Store) -> None:
+    about = [("web", "prod"), ("web", "staging"), ("shop", "prod"), ("web", "prod"), ("web", "")]
+    for number, (service, environment) in enumerate(about, 1):
+        one = investigation(number, service=service, environment=environment)
+        store.save(Change(investigations=(one,)), NOW)
+    assert [one.number for one in store.investigations_into("web", "prod")] == [4, 1]
+    assert [one.number for one in store.investigations_into("web", "")] == [5]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.models import Measure, Progress, Reading
 from bot.signals import AlarmState
-from bot.verification import Measured, Verdict, Window, is_usual, number
+from bot.verification import Beside, Measured, Verdict, Window, is_usual, number
 from bot.verification import judge as judged
 
 OK, FIRES, NO_DATA = AlarmState.OK, AlarmState.ALARM, AlarmState.INSUFFICIENT_DATA
@@ -52,6 +52,27 @@ def test_an_alarm_that_is_not_ok_is_a_no_whatever_the_metrics_say(state: AlarmSt
         "6 of 6 tasks run web:56",
         "CPU 31 % (limit 80 %)",
     )
+
+
+@pytest.mark.parametrize("length", [QUARTER, timedelta(minutes=3)])
+def test_what_the_alarm_is_about_comes_first(length: timedelta) -> None:
+    latency = reading(Measure.LATENCY, 0.2, unit="s", threshold=0.5)
+    lines = judge([reading(), reading(Measure.TASKS, 4, unit=""), latency], OK, None, Window(length)).lines
+    assert lines[1].startswith("latency 0.20 s")
+
+
+def test_what_belongs_to_another_trouble_is_told_and_decides_nothing() -> None:
+    beside = Beside(["AL-13 (prod-latency-high)"], ["AL-12", "FIX-4"])
+    verdict = judged(Measured(killed=1), OK, STABLE, beside)
+    assert verdict.is_well
+    assert verdict.lines == (
+        "the alarm is OK",
+        "another trouble goes on: AL-13 (prod-latency-high)",
+        "6 of 6 tasks run web:56",
+        "1 task was killed out of memory since, in another trouble: AL-12, FIX-4",
+    )
+    assert not judged(Measured(killed=1), OK, STABLE, beside._replace(since=())).is_well
+    assert not judged(Measured(), FIRES, STABLE, beside).is_well
 
 
 def test_where_nothing_is_known_nothing_speaks_for_it() -> None:

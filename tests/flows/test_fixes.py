@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from sandbox.shop.catalogue import CLUSTER
 from tests.flows.shop import AT_ONCE, VERIFY, Site
 from tests.workspace import Message
 
@@ -36,7 +37,7 @@ def test_high_cpu_gets_one_more_task(site: Site) -> None:
 
 def test_a_standing_approval_looks_into_what_pages_nobody_and_mends_it(site: Site) -> None:
     site.start()
-    site.run(site.ana, "/incident approve scale_up checkout-api 2h", "scale_up may run by itself for checkout-api")
+    site.run(site.ana, "/incident approve scale_up checkout-api 2h", "scale up may run by itself for checkout-api")
     card = site.broken("cpu-spike", "prod-checkout-api-cpu-medium")
     site.seen("Most likely: high CPU", under=card)
     site.seen("Scale up checkout-api (cluster shop-prod)", under=card)
@@ -109,6 +110,27 @@ def test_a_bad_deployment_is_rolled_back_and_its_incident_over(site: Site) -> No
     assert not SECRETS.search(site.everything_said() + mails)
 
 
+def test_an_approved_restart_covers_the_document_for_more_tasks_than_can_be_restarted_in_time(site: Site) -> None:
+    site.start(remediation={"timeout": "3m"})
+    site.ecs.update_service(cluster=CLUSTER, service="search-api", desiredCount=4)
+    site.advance(120)
+    site.run(site.ana, "/incident approve restart search-api 7d", "restart may run by itself for search-api")
+    card, fix = site.looked_into("memory-leak", "Run AIOps-RestartECSService on search-api (cluster shop-prod)")
+    assert "By itself, standing approval by" in fix.text
+    site.becomes(card, "🟢")
+    site.becomes(fix, "· verified", under=card)
+
+
+def test_what_is_approved_and_can_not_be_used_says_why(site: Site) -> None:
+    """By name that document is for more tasks than these."""
+    site.start()
+    site.run(site.ana, "/incident approve AIOps-RestartECSService search-api 7d", "may run by itself for search-api")
+    card, _ = site.looked_into("memory-leak", "Most likely: memory leak")
+    why = "AIOps-RestartECSService is approved, and restart is what helps"
+    site.seen(f"restart of search-api did not begin by itself: {why}", under=card)
+    site.run(site.bob, "/incident remediations", "0 open remediations")
+
+
 def test_a_few_errors_are_only_told(site: Site) -> None:
     """Whatever is approved: the matrix has no action for them."""
     site.start()
@@ -130,7 +152,8 @@ def test_slow_responses_get_one_more_task(site: Site) -> None:
     fix = mended(site, report, "Scale up…", card)
     assert site.service("checkout-api")["desiredCount"] == 5
     site.becomes(card, "🟢")
-    site.becomes(fix, "· verified", under=card)
+    fix = site.becomes(fix, "· verified", under=card)
+    assert "latency" in fix.text, "what the trouble was, by the composite alarm's child"
 
 
 def test_under_a_standing_approval_it_runs_by_itself(site: Site) -> None:

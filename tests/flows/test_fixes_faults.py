@@ -136,7 +136,7 @@ def test_nobody_changes_what_is_for_others_and_its_commander_does(site: Site) ->
     card = site.broken("slow-dependency", "prod-checkout-api-health-critical")
     site.acknowledged(site.bob, card)
     site.click(site.cy, card, "Scale up…")
-    site.tells(site.cy, "You can't change AWS: config.yml grants it to the commander, the responders")
+    site.tells(site.cy, "You can't change AWS: config.yml grants it to the commander and the responders")
     site.click(site.bob, card, "Scale up…")
     card, plan = site.found("4 tasks → 5 tasks")
     site.run(site.cy, "/incident join INC-1", "INC-1")

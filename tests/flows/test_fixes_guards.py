@@ -157,7 +157,7 @@ def test_a_standing_approval_is_not_made_longer_by_saying_nothing(site: Site) ->
     site.start()
     site.run(site.ana, "/incident approve scale checkout-api 2h", "may run by itself for checkout-api until")
     site.run(site.ana, "/incident approve scale checkout-api", "already; say how long to change that")
-    site.run(site.ana, "/incident approve scale checkout-api 7d", "UTC, instead of")
+    site.run(site.ana, "/incident approve scale checkout-api 7d", "UTC>, instead of")
 
 
 def test_a_double_click_and_two_people_make_one_change(site: Site) -> None:

@@ -68,12 +68,14 @@ class ScaleUp:
         return _plan(where, service, counts.model_copy(update={"before": counts.after, "after": counts.before}))
 
     def standing(self, remediation: Remediation) -> Progress:
-        """More than it set is auto scaling's or somebody's doing, and no problem."""
+        """Another count than it set is auto scaling's or somebody's doing: told, and no problem where it is more."""
         service, counts = self._ecs.service(remediation.plan.target), _counts(remediation)
         found = service.standing(remediation.finished_at)
         if service.desired < counts.after > counts.before:
             problem = f"{service.name} wants {number(service.desired, 'task')} again, not {counts.after}"
             return found.model_copy(update={"problem": problem})
+        if service.desired != counts.after:
+            return found.model_copy(update={"said": f"{found.said}, not the {counts.after} that it set"})
         return found
 
     def rehearse(self, remediation: Remediation) -> tuple[str, ...]:
