@@ -320,7 +320,8 @@ def _references(facts: AlertFacts) -> list[Block]:
             pieces += [own(" · ") if pieces else bold("Look at "), url(address, name)]
     lines: list[Line] = [pieces] if pieces else []
     for each in facts.deployments[:_DEPLOYMENTS_SHOWN]:
-        what = " ".join(part for part in (each.service, each.version) if part)
+        is_whole = each.version.startswith(f"{each.service}:")  # a task definition is called after its service
+        what = each.version if is_whole else " ".join(part for part in (each.service, each.version) if part)
         by = f" by {each.by}" if each.by else ""
         lines.append([bold("Deployed "), words(f"{what}{by}", 200), own(" "), moment(each.at), own(f" ({each.state})")])
     return [rich(*lines)] if lines else []

@@ -17,6 +17,7 @@ from blocks.text import (
     button,
     clip_markup,
     context,
+    counted,
     label,
     section,
 )
@@ -59,16 +60,19 @@ def resolved(incident: Incident, text: str) -> Message:
     return Message(text, blocks)
 
 
-def listing(incidents: Sequence[Incident], total: int, now: datetime) -> Message:
-    """The open incidents, the worst first."""
+def listing(incidents: Sequence[Incident], total: int, now: datetime, alerts: int = 0) -> Message:
+    """The open incidents, the worst first. `alerts`: so many fire that nobody has."""
+    fire = f"{counted(alerts, 'alert')} {'fires' if alerts == 1 else 'fire'} unacknowledged: `/incident alerts`"
     if not incidents:
-        return say("No open incidents. `/incident declare` starts one.")
+        return say(f"No open incidents. {f'{fire}.' if alerts else '`/incident declare` starts one.'}")
     shown = incidents[:_LISTED]
     noun = "incident" if total == 1 else "incidents"
     blocks: list[Block] = [section(f"*{total} open {noun}*")]
     blocks += [summary(incident, now) for incident in shown]
     if total > len(shown):
         blocks.append(context(f"… and {total - len(shown)} more. `/incident show INC-n` shows any of them."))
+    if alerts:
+        blocks.append(context(fire))
     return Message(f"{total} open {noun}", blocks)
 
 

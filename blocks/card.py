@@ -173,7 +173,7 @@ def _owner(owner: str) -> str:
 def _alerts(incident: Incident) -> str:
     over = incident.alerts - incident.firing
     if not incident.firing:
-        return f"all {over} OK" if over > 1 else "OK"
+        return {1: "OK", 2: "both OK"}.get(over, f"all {over} OK")
     return f"{incident.firing} firing, {over} over" if over else f"{incident.firing} firing"
 
 

@@ -9,7 +9,7 @@ from blocks.alert import AlertFacts
 from bot.config import Config, same_service
 from bot.models import Action, Alert, ChangeKind, Incident, Made, Silence
 from bot.owed import Target
-from bot.remedies import possible
+from bot.remedies import effect, possible
 from bot.resources import resources
 from bot.signals import Deployment
 from bot.store import Store
@@ -17,6 +17,9 @@ from bot.triage import Rules
 
 _DEPLOYED_WITHIN = timedelta(hours=1)
 _ONE_ROLLOUT = timedelta(minutes=30)  # a pipeline's word and ECS's own about one deployment lie this close together
+_ONE_CHANGE = timedelta(minutes=2)  # so do the call that began a deployment and ECS's first word about it
+_ROLLOUTS = (Action.ROLLBACK.value, Action.RESTART.value)  # what new tasks begin with
+_DOCUMENT = "Automation-"  # whom CloudTrail names where an SSM document makes the call
 
 
 class AlertCards:
@@ -61,12 +64,17 @@ class AlertCards:
         before = [each for each in condensed(found) if each.began <= alert.fired_at]
         if all(each.version and each.by for each in before):
             return before
-        newest = next(iter(self._store.investigations_of(alert.id, limit=1)), None)
-        changes = newest.evidence.changes if newest is not None and newest.evidence is not None else ()
-        return [_named(each, (*self._rolled_back(), *changes)) for each in before]
+        told = [
+            change
+            for one in self._store.investigations_into(alert.service, alert.environment)
+            for change in (one.evidence.changes if one.evidence is not None else ())
+            if change.kind is ChangeKind.DEPLOYMENT
+            and same_service(alert.service) in (same_service(change.service), same_service(change.target))
+        ]
+        return named(before, told, self._ours(alert))
 
-    def _rolled_back(self) -> list[Made]:
-        """What the bot went back to itself is known without an investigation."""
+    def _ours(self, alert: Alert) -> list[Made]:
+        """What the bot rolled out itself, or back, is known without an investigation."""
         return [
             Made(
                 kind=ChangeKind.DEPLOYMENT,
@@ -74,11 +82,14 @@ class AlertCards:
                 target=one.plan.target.name,
                 service=one.order.service,
                 at=one.started_at,
-                after=one.plan.after,
+                ended=one.finished_at,
+                after=one.plan.after if one.order.action is Action.ROLLBACK else "",
                 by=one.id,
             )
             for one in self._store.remediations()
-            if one.order.action is Action.ROLLBACK and one.started_at is not None
+            if one.started_at is not None
+            and effect(one.order.name) in _ROLLOUTS
+            and same_service(one.order.service) == same_service(alert.service)
         ]
 
     def _grouped(self, alert: Alert) -> tuple[int, int]:
@@ -109,20 +120,47 @@ class AlertCards:
         return self._ops if name == Target.OPS else name
 
 
-def _named(bare: Deployment, changes: Sequence[Made]) -> Deployment:
-    """With the revision and whoever deployed it, as far as the investigation found that out: ECS says neither."""
-    service = same_service(bare.service)
-    near = [
-        each
-        for each in changes
-        if each.kind is ChangeKind.DEPLOYMENT
-        and service in (same_service(each.service), same_service(each.target))
-        and abs(each.at - bare.began) <= _ONE_ROLLOUT
-    ]
-    made = min(near, key=lambda each: abs(each.at - bare.began), default=None)
-    if made is None:
+def named(found: Sequence[Deployment], told: Sequence[Made], ours: Sequence[Made]) -> list[Deployment]:
+    """With the revision and whoever deployed it, as far as somebody found that out: ECS says neither.
+
+    `told` is what investigations found, `ours` what the bot did. A change is one deployment's, the one nearest to it.
+    """
+    changes = [*(_ours_by_name(each, ours) for each in told), *(each for each in ours if each.after)]
+    pairs = sorted(
+        ((_apart(each, change), number, change) for number, each in enumerate(found) for change in changes),
+        key=lambda pair: pair[:2],
+    )
+    names: dict[int, Made] = {}
+    for apart, number, change in pairs:
+        is_taken = number in names or any(_are_one(change, other) for other in names.values())
+        is_other = bool(found[number].version) and found[number].version != change.after
+        if apart <= _ONE_CHANGE and not is_taken and not is_other:
+            names[number] = change
+    return [_by_name(each, names.get(number)) for number, each in enumerate(found)]
+
+
+def _by_name(bare: Deployment, change: Made | None) -> Deployment:
+    if change is None:
         return bare
-    return bare.model_copy(update={"version": bare.version or made.after, "by": bare.by or made.author})
+    return bare.model_copy(update={"version": bare.version or change.after, "by": bare.by or change.author})
+
+
+def _ours_by_name(change: Made, ours: Sequence[Made]) -> Made:
+    """What our role, or a document that we began, deployed is known by the remediation's id."""
+    if not change.is_ours and not change.by.startswith(_DOCUMENT):
+        return change
+    mine = next((one for one in ours if one.at - _ONE_CHANGE <= change.at <= (one.ended or change.at)), None)
+    return change if mine is None else change.model_copy(update={"by": mine.by, "through": ""})
+
+
+def _are_one(change: Made, other: Made) -> bool:
+    return change.after == other.after and abs(change.at - other.at) <= _ONE_CHANGE
+
+
+def _apart(deployment: Deployment, change: Made) -> timedelta:
+    """By when they began; where that was not heard of, by when they ended."""
+    ends = abs(change.ended - deployment.at) if change.ended is not None else timedelta.max
+    return min(abs(change.at - deployment.began), ends)
 
 
 def condensed(found: Sequence[Deployment]) -> list[Deployment]:

@@ -15,6 +15,7 @@ from bot.errors import NotAllowed, Refused
 from bot.ledger import Ledger
 from bot.models import Alert, Change, Incident, Severity
 from bot.rights import Caller, Rights
+from bot.scene import Scene
 from bot.steps import alerts as steps
 from bot.steps import causes, consequences
 from bot.steps.alerts import By
@@ -51,6 +52,11 @@ class Alerts:
         """The worst and newest firing alerts, and how many there are."""
         self._rights.need(caller, Right.READ)
         return self._store.firing_alerts(limit=50), self._store.firing_count()
+
+    def count_awaiting(self, caller: Caller) -> int:
+        """How many fire, not hidden, and nobody has."""
+        self._rights.need(caller, Right.READ)
+        return self._store.awaiting_count()
 
     def of_service(self, caller: Caller, service: str) -> Alert | None:
         """The worst firing alert of a service that has a card; None where none fires."""
@@ -232,25 +238,28 @@ class Alerts:
             group = self._store.alerts_led_by(number)
             rating = steps.Rating(severity, response, caller.user_id, now)
             change = steps.rated(alert, rating, self._rules.policy, group)
+            rated = alert
             if change is not None:
-                change += self._uncovered(change.alerts[0], now)
-                change += self._visibility.looked_into(change.alerts[0], now) if not alert.pages else Change()
-            return Taken(change.alerts[0] if change else alert, None, changed=change is not None), change
+                rated, scene = change.alerts[0], Scene(self._store, (), now)
+                scene.apply(change)
+                self._uncover(rated, scene)
+                if rated.pages and not alert.pages:
+                    scene.apply(self._visibility.looked_into(rated, scene))
+                change = scene.change
+            return Taken(rated, None, changed=change is not None), change
 
         return self._ledger.decide(step, f"AL-{number}")
 
-    def _uncovered(self, rated: Alert, now: datetime) -> Change:
+    def _uncover(self, rated: Alert, scene: Scene) -> None:
         """A composite alarm hides none that is worse by now than itself."""
         children = self._store.alerts_under(rated.number) if rated.alarm.children else []
         pairs = [(child, rated) for child in children]
         if rated.parent is not None:
             pairs.append((rated, self._store.alert(rated.parent)))
-        change = Change()
         for child, parent in pairs:
             if child.awaits and child.severity < parent.severity:
                 reason = f"it is worse than the composite alarm {parent.alarm.name} ({parent.id})"
-                change += self._visibility.shown_again(child, now, reason)
-        return change
+                scene.apply(self._visibility.shown_again(child, scene, reason))
 
     def of_place(self, caller: Caller, channel_id: str, thread_ts: str | None) -> Alert | None:
         """The alert under whose card this thread hangs."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -130,7 +131,7 @@ class Bot:
         replies = SlackReplies(api)
         self.homes = Homes(self._board(rights, paging.roster, config, rules, people), replies, clock)
         self._jobs = Jobs(self.timekeeper, self._retention(config), self.intake, more=self._every(config, paging))
-        self._carriers = self._carry(cloud, paging, cards, alert_cards, config)
+        self._carriers = self._carry(cloud, paging, Details(cards, alert_cards, people.name), config)
         self._listen(settings, api, Listener(self._desk(config, cloud.alarms, replies)))
 
     def _asked_for(self, ledger: Ledger, rights: Rights, rules: Rules, config: Config) -> None:
@@ -170,13 +171,17 @@ class Bot:
     def _board(self, rights: Rights, roster: Roster, config: Config, rules: Rules, people: Colleagues) -> Board:
         """Where App Homes come from."""
         case = CaseFile(self.store, config, people)
-        return Board(self.store, self.store, rights, roster, case, config, rules.policy, self._connections)
+        reads = (self.store, self.store, rights, roster, case, config, rules.policy, self._connections)
+        return Board(*reads, link=self._links())
 
     def _sources(self, config: Config, rules: Rules) -> reporting.Sources:
         """Where digests come from."""
         late = reporting.late(self.store)
-        link = reporting.links(self.store, self._chat)
-        return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late, link)
+        return reporting.Sources(self.store, config, rules.policy.acknowledge_within, late, self._links())
+
+    def _links(self) -> Callable[[str], str]:
+        """To the cards of incidents and post-mortems."""
+        return reporting.links(self.store, self.identity.url)
 
     def _retention(self, config: Config) -> Retention:
         """How what is old is let go of, and where it goes."""
@@ -218,17 +223,15 @@ class Bot:
             ops=self._ops,
         )
 
-    def _carry(
-        self, cloud: outside.Cloud, paging: outside.PagingParts, cards: Cards, alert_cards: AlertCards, config: Config
-    ) -> Carriers:
+    def _carry(self, cloud: outside.Cloud, paging: outside.PagingParts, details: Details, config: Config) -> Carriers:
         """Who carries what is owed."""
         store, chat, clock, ops = self.store, self._chat, self._clock, self._ops
         metrics = next((one for one in cloud.collectors if one.source is Source.METRICS), None)
         aws = Aws(cloud.fixes, metrics, cloud.alarms)
         return Carriers(
-            IncidentCarriers(store, chat, cards, config, ops, clock),
-            AlertCarriers(store, chat, alert_cards, ops),
-            PagingCarriers(store, paging.pager, paging.roster, chat, Details(cards, alert_cards), clock),
+            IncidentCarriers(store, chat, details.cards, config, ops, clock),
+            AlertCarriers(store, chat, details.alert_cards, ops),
+            PagingCarriers(store, paging.pager, paging.roster, chat, details, clock),
             ReportCarriers(store, chat, config, ops),
             FixCarriers(aws, self.remediations, store, clock),
             FixCardCarriers(self.remediations, store, chat, clock, ops),
@@ -254,6 +257,7 @@ class Bot:
                 self._health = HealthServer(self._settings.health_port, self.health)
             except OSError as error:
                 raise SettingsError(f"HEALTH_PORT {self._settings.health_port} can't be used: {error}") from error
+        self.store.keep_workspace(self.identity.url)
         self.outbox.start(self._carriers)
         self.socket.open()
         if self.intake is not None:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 from bot.config import Config
-from bot.draft import Alike, Earlier, Known, alike
-from bot.models import Alert, Incident, Investigation, PostMortem, Remediation, TimelineEvent
+from bot.draft import Alike, Earlier, Known, alike, missing
+from bot.models import Alert, Incident, Investigation, PostMortem, Remediation, SectionName, TimelineEvent
 from bot.ports import Colleagues
 from bot.steps.reminders import Rhythm
 from bot.store import Store
@@ -46,6 +46,25 @@ class CaseFile:
             alike=self._alike(incident, alerts, investigations),
         )
         return known._replace(names=self._names(known)) if with_names else known
+
+    def missing(self, written: PostMortem) -> Sequence[SectionName]:
+        """The sections that somebody still has to write. Reads no more than what they are drafted from."""
+        if all(written.section(name) for name in SectionName):
+            return ()
+        incident = self._store.incident(written.incident)
+        alerts = self._store.alerts_of_incident(incident.number, limit=_LOOKED_INTO)
+        known = Known(
+            incident=incident,
+            zone=self._config.zone(incident.service),
+            owner=written.owner,
+            events=[event for _, event in self._store.timeline(incident.number, limit=_EVENTS)],
+            alerts=alerts,
+            investigations=self._investigations(incident, alerts),
+            remediations=(),
+            actions=(),
+            alike=(),
+        )
+        return missing(known, written)
 
     def name_of(self, user: str) -> str:
         return self._people.name(user)

@@ -17,7 +17,8 @@ BotError
 └── DeliveryError        another service did not do it; says whether to retry and whether it may have
     ├── ChatError        Slack, or a server like it
     ├── PagerError       PagerDuty
-    └── CloudError       AWS
+    ├── CloudError       AWS
+    └── TrackerError     GitHub
 """
 
 from __future__ import annotations
@@ -166,4 +167,7 @@ class CloudError(DeliveryError):
 
 
 class TrackerError(DeliveryError):
-    """GitHub did not do it."""
+    """GitHub did not do it. `detail` is for people, on cards: what is the matter and how to mend it."""
+
+    def __str__(self) -> str:
+        return self.detail or self.code

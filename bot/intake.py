@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from blocks import notes
 from blocks.alert import for_mail, title
-from blocks.report import pointer
 from blocks.text import clip
 from bot import events
 from bot.alert_cards import AlertCards
@@ -28,7 +27,6 @@ from bot.models import (
     Decision,
     Head,
     Incident,
-    Investigation,
     Order,
     OwedKind,
     Shown,
@@ -43,7 +41,7 @@ from bot.ports import Alarms
 from bot.scene import Scene
 from bot.signals import Alarm, AlarmChanged, AlarmState, Deployment, Signal, Unreadable
 from bot.steps import alerts as steps
-from bot.steps import causes, consequences
+from bot.steps import consequences
 from bot.triage import Around, Finding, Rules, decide, group_of
 from bot.visibility import Visibility
 
@@ -84,7 +82,7 @@ class AlertIntake:
         scene = Scene(self._store, fresh, now)
         arns = scene.may_be_new(fresh)
         scene.tags = alarms.tags(arns) if arns else {}
-        for signal in fresh:
+        for signal in _composites_first(fresh):
             self._take(scene, signal)
         self._add_consequences(scene)
         scene.apply(Change(owed=(*scene.storms_told.values(), *owed.events(scene.events))))
@@ -204,12 +202,12 @@ class AlertIntake:
         if hidden is not None:
             self._hide(scene, alert, hidden)
         elif was_hidden or self._stands_alone(scene, alert):
-            shown = self._visibility.shown_again(alert, scene.now, "it fires again, and stands alone by now")
+            shown = self._visibility.shown_again(alert, scene, "it fires again, and stands alone by now")
             scene.apply(shown)
             back += shown
         alert = scene.alert(current.number) or alert
         if any(row.kind is OwedKind.PAGE for row in back.owed):
-            self._investigate(scene, alert)
+            scene.apply(self._visibility.looked_into(alert, scene))
         if alert.alarm.children:
             self._stand_for_children(scene, alert)
 
@@ -273,7 +271,7 @@ class AlertIntake:
         """Its card, page and clock; what the bus and the mail hear."""
         fired = steps.fired(alert, self._rules.policy)
         scene.apply(fired)
-        self._investigate(scene, alert)
+        scene.apply(self._visibility.looked_into(alert, scene))
         if alert.approval and alert.is_firing and alert.shown.has_card:
             order = Order(
                 action=Action.RUNBOOK, service=alert.service, environment=alert.environment, runbook=alert.runbook
@@ -286,33 +284,6 @@ class AlertIntake:
             card = next(row for row in fired.owed if row.kind is OwedKind.ALERT)
             mail = owed.first_mail(alert.id, alert.topic, clip(title(alert), 200), text, card=card, now=scene.now)
             scene.apply(Change(owed=(mail,)))
-
-    def _investigate(self, scene: Scene, alert: Alert) -> None:
-        """Its root cause is looked for, unless the same cause is looked for already, or it is one of a storm."""
-        is_wanted = alert.pages or causes.is_let(alert, scene.approvals(), scene.now)
-        if not (is_wanted and alert.is_firing and self._rules.investigates):
-            return
-        if not causes.is_wanted(alert, scene.storm(alert.channels[0])):
-            return
-        if self._is_looked_at(scene, alert):
-            return
-        shared = self._shared(scene, alert)
-        if shared is not None:
-            scene.apply(Change(owed=(owed.note(alert, pointer(shared)),) if alert.lead is None else ()))
-            return
-        number = self._store.next_investigation_number()
-        scene.apply(Change(investigations=(causes.wanted_for(alert, number, scene.now),)))
-
-    def _shared(self, scene: Scene, alert: Alert) -> Investigation | None:
-        """What is found out for another alert of its service, just now: two reports of one trouble would contradict."""
-        newest = (scene.investigation_of(one.id) for one in scene.mates_of(alert))
-        return next((one for one in newest if causes.is_shared(one, scene.now)), None)
-
-    def _is_looked_at(self, scene: Scene, alert: Alert) -> bool:
-        """Was it just looked into: itself, the composite alarm above it, or one that it stands for?"""
-        parent = scene.parent_of(alert.key)
-        ids = [alert.id, *(one.id for one in (*scene.children_of(alert.alarm), parent) if one is not None)]
-        return any(causes.is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
 
     def _count(self, scene: Scene, alert: Alert) -> Alert:
         """Count it for its channel; in a storm it may be part of the summary only."""
@@ -398,13 +369,13 @@ class AlertIntake:
         self._redraw(scene, alert.parent)
         if alert.alarm.children:
             for child in scene.under(alert.number):
-                scene.apply(self._without_composite(child, alert, scene.now))
+                scene.apply(self._without_composite(scene, child, alert))
 
-    def _without_composite(self, child: Alert, parent: Alert, now: datetime) -> Change:
+    def _without_composite(self, scene: Scene, child: Alert, parent: Alert) -> Change:
         """What nobody has is shown now; what was taken along with the composite belongs to its incident."""
         if not child.awaits:
             return steps.left_alone(child)
-        return self._visibility.shown_again(child, now, f"{parent.alarm.name} is OK, and this one still fires")
+        return self._visibility.shown_again(child, scene, f"{parent.alarm.name} is OK, and this one still fires")
 
     def _redraw(self, scene: Scene, number: int | None) -> None:
         """The card above says how many stand under it."""
@@ -460,7 +431,8 @@ class AlertIntake:
             alert = self._store.alert(number)
             if not alert.is_firing or alert.shown is not Shown.SILENCED:
                 return None, None
-            return None, self._visibility.shown_again(alert, now, "what hid it is over and it still fires")
+            scene = Scene(self._store, (), now)
+            return None, self._visibility.shown_again(alert, scene, "what hid it is over and it still fires")
 
         self._ledger.decide(step, f"AL-{number}")
 
@@ -499,3 +471,18 @@ class AlertIntake:
             after = scene.incident(number)
             if after is not None and after is not before:
                 scene.apply(consequences.of(before, after, self._rules))
+
+
+def _composites_first(signals: Sequence[Signal]) -> list[Signal]:
+    """A composite alarm that begins to fire goes before what it stands for: of one batch it is shown and paged alone.
+
+    The news of one alarm stay in their order.
+    """
+    first: dict[str, Signal] = {}
+    for signal in signals:
+        if isinstance(signal, AlarmChanged):
+            first.setdefault(signal.alarm.key, signal)
+    ahead = [one for one in first.values()
+             if isinstance(one, AlarmChanged) and one.alarm.children and one.state is AlarmState.ALARM]  # fmt: skip
+    ids = {one.source_id for one in ahead}
+    return [*ahead, *(one for one in signals if one.source_id not in ids)]

@@ -38,12 +38,12 @@ from bot.models import (
 from bot.owed import alerts as owed_to_alert
 from bot.owed import fixes as owed
 from bot.owed import incidents as owed_to_incident
-from bot.planning import goes_on, places
+from bot.planning import goes_on, not_begun, places
 from bot.ports import Analyst, Collector, Firing, Gathered, Scope
-from bot.remedies import Remedy, remedy
+from bot.remedies import Remedy, approved_as, effect, remedy, why_unused
 from bot.resources import resources
 from bot.rights import Caller, Rights
-from bot.steps.causes import is_wanted, wanted_for
+from bot.steps.causes import has_found, is_wanted, wanted_for
 from bot.store import Store
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ Subject = Alert | Incident
 _GRACE = 0.3  # seconds that a source gets beyond its deadline to say itself that it was too slow
 _SHORTEST = timedelta(minutes=2)  # of a firing that was over at once: CloudWatch counts by the minute
 _FIRING, _ALERTS = 200, 20
+_STILL_SAID = timedelta(hours=1)  # how long a report of what goes on holds back what another one recommends
 _COUNTING = frozenset({Source.METRICS, Source.LOGS, Source.TRACES})
 _IN_A_STORM = "a storm began before it was its turn: its alerts are not looked into one by one"
 
@@ -204,7 +205,7 @@ class Investigations:
             alert = self._alert_of(subject)
             is_back = alert is not None and alert.is_firing and subject.reopened > 0
             began, over = _newest_firing(alert) if alert and is_back else subject.began_at, subject.resolved_at
-        alarm = alert.alarm if alert is not None else None
+        alarm = self._with_metric(alert).alarm if alert is not None else None
         return Scope(
             service=investigation.service,
             resources=resources(self._config.service(investigation.service), alarm),
@@ -214,6 +215,12 @@ class Investigations:
             until=max(min(now, max(over, began + _SHORTEST)) if over is not None else now, began),
             firing=self._firing(subject) if over is None else (),
         )
+
+    def _with_metric(self, alert: Alert) -> Alert:
+        """Of a composite alarm, which measures nothing itself, the worst that it stands for of the same service."""
+        under = self._store.alerts_under(alert.number, limit=_ALERTS) if alert.alarm.children else []
+        mine = [one for one in under if one.service == alert.service and one.alarm.metric]
+        return min(mine, key=lambda one: (one.severity, one.number), default=alert)
 
     def _alert_of(self, incident: Incident) -> Alert | None:
         """The first of its alerts that still fires, else the first."""
@@ -290,22 +297,44 @@ class Investigations:
             )
         if isinstance(subject, Alert) and subject.has_stood and done.evidence is not None and done.evidence.changes:
             rows += owed_to_alert.cards(subject)  # it names who deployed what
-        change = Change(investigations=(done,), owed=(*rows, *self._by_itself(done, subject, now)))
+        change = Change(investigations=(done,), owed=tuple(rows)) + self._by_itself(done, subject, now)
         return change + self._told(subject, now, line(done))
 
-    def _by_itself(self, done: Investigation, subject: Subject, now: datetime) -> tuple[Owed, ...]:
-        """What helps where the service runs is begun where somebody approved that for it, and it still goes on. An SSM
-        document that fits the alarm was begun at triage."""
+    def _by_itself(self, done: Investigation, subject: Subject, now: datetime) -> Change:
+        """What helps where the service runs is begun where somebody approved that for it, and it still goes on; where
+        what they approved can't be used, that is told. An SSM document that fits the alarm was begun at triage."""
         best = _best(done, subject, self._config)
-        action = Action.RUNBOOK if best.action is None and best.runbook else best.action
-        if done.diagnosis is None or action is None or not goes_on(subject):
-            return ()
+        if done.diagnosis is None or not goes_on(subject):
+            return Change()
+        held = {one.name: one for one in self._store.approvals() if one.service == done.service and one.holds(now)}
+        approval = held.get(approved_as(best.name, held))
+        if approval is None:
+            why = why_unused(done.diagnosis.action, best, held)
+            return not_begun(self._store, subject, done.diagnosis.action or "", done.service, why) if why else Change()
+        other = self._contradicting(done, best, now)
+        if other is not None:
+            assert other.diagnosis is not None
+            why = f"{done.id} says {done.diagnosis.cause.value}, and {other.id} {other.diagnosis.cause.value}"
+            return not_begun(self._store, subject, best.name, done.service, why)
+        action = best.action or Action.RUNBOOK
         runbook = best.runbook if action is Action.RUNBOOK else ""
         order = Order(action=action, service=done.service, environment=subject.environment, runbook=runbook)
-        approval = self._store.approval(order.name, done.service)
-        if approval is None or not approval.holds(now):
-            return ()
-        return (owed.propose(order, subject.id, approval.id, f"{done.id}: {done.diagnosis.cause.value}"),)
+        return Change(owed=(owed.propose(order, subject.id, approval.id, f"{done.id}: {done.diagnosis.cause.value}"),))
+
+    def _contradicting(self, done: Investigation, best: Remedy, now: datetime) -> Investigation | None:
+        """Another report of the service, on what goes on too, that recommends something else. Of each subject the
+        newest counts."""
+        newest = {one.subject: one for one in reversed(self._store.investigations_into(done.service, done.environment))}
+        others = [
+            one
+            for one in newest.values()
+            if one.subject != done.subject and has_found(one) and now - one.asked_at <= _STILL_SAID
+        ]
+        for one in others:
+            subject = self._subject(one)
+            if goes_on(subject) and _best(one, subject, self._config).name != best.name:
+                return one
+        return None
 
     def _reports(self, investigation: Investigation, subject: Subject) -> tuple[Owed, ...]:
         return tuple(owed.report(investigation, place) for place in places(self._store, subject))
@@ -352,8 +381,15 @@ def _best(done: Investigation, subject: Subject, config: Config, document: str =
 
 
 def newest_of(store: Store, subject: Subject) -> Investigation | None:
-    """Also that of an alert which belongs to the incident, or that a composite one stands for."""
-    return max(_all_of(store, subject), key=lambda one: one.number, default=None)
+    """Also that of an alert which belongs to the incident, or that a composite one stands for: one that waits, else the
+    one whose recommendation was taken up, else one that names a cause."""
+    found = sorted(_all_of(store, subject), key=lambda one: one.number, reverse=True)
+    waiting = [one for one in found if one.status is InvestigationStatus.WAITING]
+    telling = [one for one in found if has_found(one)]
+    fixes = [fix for each in {subject.id, *(one.subject for one in found)} for fix in store.remediations_of(each)]
+    begun = {effect(fix.order.name) for fix in fixes}
+    begun_on = [one for one in telling if one.diagnosis is not None and one.diagnosis.action in begun]
+    return next(iter([*waiting, *begun_on, *telling, *found]), None)
 
 
 def cause_of(store: Store, subject: Subject) -> Cause:

@@ -33,7 +33,8 @@ MAX_BACKOFF = 60.0
 MAX_PAGER_BACKOFF = 5.0  # people are waited for; the rate of pages holds back many of them
 _SETTLE_TRIES = 8
 _TO_PAGER = frozenset({OwedKind.PAGE, OwedKind.PAGER})
-_LEVELS = {"card_not_posted": logging.DEBUG, "ratelimited": logging.INFO}  # they wait their turn: nothing is wrong
+_NOT_CALLED = "card_not_posted"  # found out before any call
+_LEVELS = {_NOT_CALLED: logging.DEBUG, "ratelimited": logging.INFO}  # they wait their turn: nothing is wrong
 
 
 class Carrier(Protocol):
@@ -161,6 +162,8 @@ class Outbox:
             unforeseen = ChatError("internal", detail=type(error).__name__, outcome=Outcome.UNKNOWN)
             self._failed(carrier, delivery, unforeseen)
         else:
+            if settlement.is_needless:
+                self._paces.give_back(delivery.owed.rate_key)
             self._settle(delivery, settlement)
 
     def _settle(self, delivery: Delivery, settlement: Settlement) -> None:
@@ -178,6 +181,8 @@ class Outbox:
         now = self._clock()
         if error.code == "ratelimited":
             self._paces.block(delivery.owed.rate_key, now + timedelta(seconds=error.retry_after or 1.0))
+        if error.code == _NOT_CALLED:
+            self._paces.give_back(delivery.owed.rate_key)
         log.log(
             _LEVELS.get(error.code, logging.WARNING),
             "%s for %s not taken (try %d): %s",

@@ -57,6 +57,13 @@ class Paces:
                 full_at = min(max(self._full_at.get(bucket, now), now), latest)
                 self._full_at[bucket] = full_at + timedelta(seconds=rate.every)
 
+    def give_back(self, key: str) -> None:
+        """The call that a token was used for was not made."""
+        rate, bucket = self._rates.get(_family(key)), self._bucket(key)
+        with self._lock:
+            if rate is not None and bucket in self._full_at:
+                self._full_at[bucket] -= timedelta(seconds=rate.every)
+
     def block(self, key: str, until: datetime) -> None:
         """Slack said Retry-After. Edits share one limit, so one refusal closes them all."""
         closed = "edit" if _family(key) == "edit" else self._bucket(key)

@@ -398,6 +398,14 @@ class Ticket(NamedTuple):
     is_open: bool = True
 
 
+class Changed(NamedTuple):
+    """What changed at the tracker: is each issue open, by its number; was each pull request closed without merging, by
+    its address."""
+
+    issues: Mapping[int, bool] = {}
+    declined: Mapping[str, bool] = {}
+
+
 class Tracker(Protocol):
     """Where action items are tracked and post-mortems are filed: GitHub. Raises TrackerError.
 
@@ -409,8 +417,8 @@ class Tracker(Protocol):
         """Labels that are missing are made."""
         ...
 
-    def closed_issues(self, since: datetime) -> list[int]:
-        """The numbers of those that were closed since, and perhaps of others that are closed."""
+    def changed(self, since: datetime) -> Changed:
+        """What changed since, and perhaps other things."""
         ...
 
     def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
@@ -419,6 +427,10 @@ class Tracker(Protocol):
 
     def close_issue(self, number: int) -> None:
         """As done; nothing where it is closed already."""
+        ...
+
+    def reopen_issue(self, number: int) -> None:
+        """Nothing where it is open already."""
         ...
 
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:

@@ -102,6 +102,25 @@ class Scene:
         begun = self._investigations.get(subject)
         return begun or next(iter(self._store.investigations_of(subject, limit=1)), None)
 
+    def investigations_into(self, alert: Alert) -> list[Investigation]:
+        """What is or was just looked into of its service, the newest first."""
+        if not alert.service:
+            return []
+        begun = [one for one in self._investigations.values()
+                 if (one.service, one.environment) == (alert.service, alert.environment)]  # fmt: skip
+        found = {one.number: one for one in self._store.investigations_into(alert.service, alert.environment)}
+        found |= {one.number: one for one in begun}
+        return [found[number] for number in sorted(found, reverse=True)]
+
+    def goes_on(self, subject: str) -> bool:
+        """Does the alert fire, or is the incident open?"""
+        kind, _, number = subject.partition("-")
+        if kind == "INC":
+            incident = self.incident(int(number))
+            return incident is not None and incident.is_open
+        alert = self.alert(int(number))
+        return alert is not None and alert.is_firing
+
     def silences(self) -> list[Silence]:
         if self._silences is None:
             self._silences = self._store.silences()
@@ -145,12 +164,6 @@ class Scene:
                 self._alerts.setdefault(one.number, one)
         mine = [one for one in self._alerts.values() if one.group == group and one.leads]
         return max(mine, key=lambda one: one.number, default=None)
-
-    def mates_of(self, alert: Alert) -> list[Alert]:
-        """The others of its group that have a card of their own and wait for somebody, the newest first."""
-        self.lead_of(alert.group)
-        mine = [one for one in self._alerts.values() if one.group == alert.group and one.leads and one.key != alert.key]
-        return sorted(mine, key=lambda one: one.number, reverse=True) if alert.group else []
 
     def led_by(self, number: int) -> list[Alert]:
         """The firing alerts that stand under this one's card, the oldest first."""

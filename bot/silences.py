@@ -18,6 +18,7 @@ from bot.models import Alert, Change, Shown, Silence, Timer, fits, new_id
 from bot.owed import Target
 from bot.owed import alerts as owed
 from bot.rights import Caller, Rights
+from bot.scene import Scene
 from bot.steps import alerts as steps
 from bot.triage import Rules, under_maintenance
 from bot.visibility import Visibility
@@ -160,17 +161,18 @@ class Silences:
             ended = silence.changed(ended_at=now, ended_by=by)
             still = self._store.alerts_silenced_by(silence_id)
             change = Change(silences=(ended,), cancel_timers=((SILENCE, silence_id),))
+            scene = Scene(self._store, (), now)
             for alert in still:
-                change += self._shown(alert, silence_id, now)
+                scene.apply(self._shown(alert, silence_id, scene))
             told = owed.post(Target.OPS, notes.silence_over(ended, sum(one.shown is Shown.SILENCED for one in still)))
-            return None, change + Change(owed=(told,))
+            return None, change + scene.change + Change(owed=(told,))
 
         self._ledger.decide(step, "the silence")
 
-    def _shown(self, alert: Alert, ended: str, now: datetime) -> Change:
+    def _shown(self, alert: Alert, ended: str, scene: Scene) -> Change:
         if alert.shown is not Shown.SILENCED:
             return steps.unquieted(alert)
-        return self._visibility.shown_again(alert, now, "its silence is over and it still fires", ended=ended)
+        return self._visibility.shown_again(alert, scene, "its silence is over and it still fires", ended=ended)
 
 
 def _listed(active: Sequence[Silence]) -> str:

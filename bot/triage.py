@@ -21,6 +21,7 @@ from bot.owed import Target
 from bot.runbooks import runbook_for
 from bot.signals import Alarm, AlarmChanged, AlarmState
 
+_ONE_BURST = timedelta(seconds=10)  # a composite alarm follows its children; SQS may give them one by one
 _SERVICES_COUNTED = 500  # of one storm; alerts of further services are counted in its total
 BUILT_IN = tuple(
     SeverityRule(
@@ -214,7 +215,7 @@ class Rules:
             return Finding(
                 {"incident": incident.number, "pages": False, "shown": Shown.THREAD}, _grouped(incident.id, reason)
             )
-        if child is not None and child.leads and severity >= child.severity:
+        if child is not None and child.leads and (severity >= child.severity or _is_one_burst(child, around.now)):
             return _led(child, f"people were paged for {child.id}, which it stands for: one page for both")
         lead, window = around.lead, self.triage.group
         if lead is None or around.now - lead.received_at > window:
@@ -368,6 +369,11 @@ def _led(lead: Alert, reason: str) -> Finding:
     """It stands under another alert's card and shares its page."""
     shown = Shown.THREAD if lead.shown is Shown.CARD else lead.shown
     return Finding({"lead": lead.number, "pages": False, "shown": shown}, _grouped(lead.id, reason))
+
+
+def _is_one_burst(child: Alert, now: datetime) -> bool:
+    """Were people paged for it a moment ago? Then its composite alarm, though it is worse, wakes nobody again."""
+    return now - child.received_at <= _ONE_BURST
 
 
 def _is_of(child: Alert | None, incident: Incident) -> bool:

@@ -1,11 +1,13 @@
-"""What hides alerts, and what shows them again when that is over."""
+"""What hides alerts, and what shows them again when that is over: then their root cause is looked for too."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from bot.models import Alert, Change, Shown, Timer
+from blocks.report import pointer
+from bot.models import Alert, Change, Investigation, Shown, Timer
 from bot.owed import alerts as owed
+from bot.scene import Scene
 from bot.steps import alerts as steps
 from bot.steps import causes
 from bot.store import Store
@@ -21,23 +23,40 @@ class Visibility:
         self._store = store
         self._rules = rules
 
-    def shown_again(self, alert: Alert, now: datetime, reason: str, *, ended: str = "") -> Change:
+    def shown_again(self, alert: Alert, scene: Scene, reason: str, *, ended: str = "") -> Change:
         """Shown and paged as if it had just fired, unless something else hides it too; the silence `ended` does not."""
-        silences = [one for one in self._store.silences() if one.id != ended]
-        other = self._rules.still_hidden(alert, silences, now)
+        silences = [one for one in scene.silences() if one.id != ended]
+        other = self._rules.still_hidden(alert, silences, scene.now)
         if other is not None:
-            return self._kept_hidden(alert, other, now)
-        shown = steps.revealed(alert, self._rules.response_to(alert, now), now, self._rules.policy, reason)
-        return shown + self.looked_into(shown.alerts[0], now)
+            return self._kept_hidden(alert, other, scene.now)
+        shown = steps.revealed(alert, self._rules.response_to(alert, scene.now), scene.now, self._rules.policy, reason)
+        return shown + self.looked_into(shown.alerts[0], scene)
 
-    def looked_into(self, alert: Alert, now: datetime) -> Change:
-        """Its root cause is looked for, where people are called for it, unless that was just done."""
-        storm = self._store.storm(alert.channels[0]) if alert.channels else None
-        if not (self._rules.investigates and alert.pages and alert.awaits and causes.is_wanted(alert, storm)):
+    def looked_into(self, alert: Alert, scene: Scene) -> Change:
+        """Its root cause is looked for where people are called for it, or something may run by itself: unless the same
+        cause is looked for already, or it is one of a storm."""
+        is_wanted = alert.pages or causes.is_let(alert, scene.approvals(), scene.now)
+        storm = scene.storm(alert.channels[0]) if alert.channels else None
+        if not (self._rules.investigates and alert.is_firing and is_wanted and causes.is_wanted(alert, storm)):
             return Change()
-        if causes.is_recent(next(iter(self._store.investigations_of(alert.id, limit=1)), None), alert, now):
+        if self._is_looked_at(alert, scene):
             return Change()
-        return Change(investigations=(causes.wanted_for(alert, self._store.next_investigation_number(), now),))
+        shared = self._shared(alert, scene)
+        if shared is not None:
+            return Change(owed=(owed.note(alert, pointer(shared)),) if alert.lead is None else ())
+        number = self._store.next_investigation_number()
+        return Change(investigations=(causes.wanted_for(alert, number, scene.now),))
+
+    def _is_looked_at(self, alert: Alert, scene: Scene) -> bool:
+        """Was it just looked into: itself, the composite alarm above it, or one that it stands for?"""
+        parent = scene.parent_of(alert.key)
+        ids = [alert.id, *(one.id for one in (*scene.children_of(alert.alarm), parent) if one is not None)]
+        return any(causes.is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
+
+    def _shared(self, alert: Alert, scene: Scene) -> Investigation | None:
+        """What was found out just now of its service, for whatever goes on: two reports of one trouble contradict."""
+        found = [one for one in scene.investigations_into(alert) if causes.is_shared(one, scene.now)]
+        return next((one for one in found if scene.goes_on(one.subject)), None)
 
     def _kept_hidden(self, alert: Alert, other: Finding, now: datetime) -> Change:
         """Hidden by something else from now on."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 from blocks import answers, evidence, forms, remediation_notes
 from blocks import remediation as look
 from blocks.ids import Input
-from blocks.text import foreign
+from blocks.text import foreign, utc, when
 from bot.config import parse_duration
 from bot.errors import ChatError, CloudError, Instead, InvalidInput, Refused
 from bot.models import Action, Alert, Incident, Order, Remediation, RemediationStatus
@@ -285,13 +285,13 @@ def approve(desk: Desk, request: Request, rest: str) -> Reply:
         held = desk.remediations.standing.held(request.caller, first, service)
         if held is not None and not left.strip():
             raise Refused(
-                f"{held.name} may run by itself for {held.service} until {_at(held.until)} already; say how long to "
+                f"{held.told} may run by itself for {held.service} until {utc(held.until)} already; say how long to "
                 f"change that: /incident approve {first} {service} 7d"
             )
         given = desk.remediations.standing.grant(request.caller, first, service, lasts)
         instead = f", instead of {_at(held.until)}" if held is not None else ""
         return Answer(
-            answers.say(f"{given.name} may run by itself for {given.service} until {_at(given.until)}{instead}.")
+            answers.say(f"{given.told} may run by itself for {given.service} until {_at(given.until)}{instead}.")
         )
     return approve_number(desk, request, _meant(desk, request, rest).number)
 
@@ -302,7 +302,7 @@ def reject(desk: Desk, request: Request, rest: str) -> Reply:
     if _is_standing(first):
         service, _ = words.word_or_quoted(behind)
         ended = desk.remediations.standing.withdraw(request.caller, first, service)
-        return Answer(answers.say(f"{ended.name} does not run by itself for {ended.service} any more."))
+        return Answer(answers.say(f"{ended.told} does not run by itself for {ended.service} any more."))
     return reject_number(desk, request, _meant(desk, request, rest).number)
 
 
@@ -324,7 +324,7 @@ def remediations(desk: Desk, request: Request, rest: str) -> Reply:
 
 
 def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return when(moment, "{date_short_pretty} {time}")
 
 
 def _is_standing(word: str) -> bool:

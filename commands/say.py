@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from blocks import answers
 from blocks.text import ago, counted, escape, foreign, literal
@@ -177,7 +177,11 @@ def _before(asked: Summons, made: Paged | None, now: datetime, by: str) -> str:
         how = "PagerDuty has it."
     else:
         how = "they have a direct message."
-    return f"{durations.span(now - asked.at)} ago by {_caller(asked, by)}: {how}"
+    return f"{_ago(now - asked.at)} by {_caller(asked, by)}: {how}"
+
+
+def _ago(passed: timedelta) -> str:
+    return f"{durations.span(passed)} ago" if passed >= timedelta(seconds=1) else "just now"
 
 
 def _caller(asked: Summons, by: str) -> str:
@@ -188,5 +192,5 @@ def escalated(subject: Alert | Incident, escalated: Escalated, now: datetime, by
     role, before = escalated
     if before is None:
         return answers.say(f"Calling the {role.value} for *{subject.id}* now.")
-    when = f"{durations.span(now - before.at)} ago by {_caller(before, by)}"
+    when = f"{_ago(now - before.at)} by {_caller(before, by)}"
     return answers.say(f"The {role.value} was called for *{subject.id}* {when}. Nobody else was called.")

@@ -82,7 +82,8 @@ def declare_form(desk: Desk, request: Request, typed: words.Declared, origin: st
 
 def listing(desk: Desk, call: Call) -> Reply:
     incidents = desk.incidents.open(call.request.caller)
-    return Answer(answers.listing(incidents, len(incidents), desk.clock()))
+    alerts = desk.alerts.count_awaiting(call.request.caller)
+    return Answer(answers.listing(incidents, len(incidents), desk.clock(), alerts))
 
 
 def show(desk: Desk, call: Call) -> Reply:
@@ -295,14 +296,14 @@ SUBCOMMANDS = (
                Right.COMMAND, bare=words.Bare.ALONE),
     Subcommand("merge", _FINISH, "[INC-n] into INC-m", "end it as part of another",
                "/incident merge INC-43 into INC-42", merge, Right.COMMAND),
-    Subcommand("postmortem", _LEARN, "[INC-n] [show|edit|assign|review|file|waive]",
+    Subcommand("postmortem", _LEARN, "[INC-n] [show|edit|assign|review|file|waive|begin]",
                "the post-mortem of an incident that is over: write it, give it away, file it",
                "/incident postmortem edit root cause", _numbered(aftermath.command), Right.READ, on="over",
                aliases=("post-mortem", "pm"), keyword=True),
     Subcommand("action", _LEARN, '[INC-n] "what" @owner day [P1]', "add an action item; without words, a form opens",
                '/incident action "alarm on the pool" @bob friday P1', _numbered(following.action), Right.RESPOND,
                on="any", bare=words.Bare.NEVER, aliases=("todo",)),
-    Subcommand("actions", _LEARN, "[close AI-n | due AI-n day]",
+    Subcommand("actions", _LEARN, "[close AI-n | reopen AI-n | due AI-n day]",
                "the open action items, by the day they are due; close one, or change its day",
                "/incident actions", _plain(following.actions), Right.READ, on="", aliases=("todos",)),
     Subcommand("digest", _LEARN, "[7d] [service]", "incidents, response times and noisy alarms of the last days",

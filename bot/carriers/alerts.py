@@ -9,7 +9,7 @@ from blocks import notes
 from blocks.alert import card
 from blocks.storm import summary
 from bot.alert_cards import AlertCards
-from bot.carriers.common import Messenger, Settlement
+from bot.carriers.common import NEEDLESS, Messenger, Settlement
 from bot.errors import ChatError, DeliveryError
 from bot.models import Alert, Change, Delivery, Message, MessageRef, Owed, OwedKind, Posted, Shown, Storm
 from bot.owed import Target
@@ -43,7 +43,7 @@ class AlertCarriers:
         target = str(delivery.owed.body["target"])
         place = self._store.posted(alert.id, target)
         if place is None and self._needs_no_card(alert):
-            return Settlement()
+            return NEEDLESS
         message = card(self._cards.facts(alert))
         posted = self._messenger.show(
             delivery,
@@ -56,13 +56,13 @@ class AlertCarriers:
         return Settlement((posted,) if posted else ())
 
     def _needs_no_card(self, alert: Alert) -> bool:
-        """Over before its card could be posted, and one of a storm: the summary counted it."""
-        if alert.is_firing or alert.incident is not None:
+        """Hidden before its card could be posted, or over and one of a storm: the summary counted it."""
+        if alert.incident is not None or (alert.is_firing and not alert.is_hidden):
             return False
         if self._store.investigations_of(alert.id, limit=1) or self._store.remediations_of(alert.id, limit=1):
             return False  # they are told under the card
         storm = self._store.storm(alert.channels[0]) if alert.channels else None
-        return alert.in_storm or _brought(storm, alert)
+        return alert.is_hidden or alert.in_storm or _brought(storm, alert)
 
     def _above(self, alert: Alert) -> Posted:
         """The card under which this one stands: that of its group, or of its incident."""
@@ -78,7 +78,7 @@ class AlertCarriers:
         channel = str(delivery.owed.body["channel"])
         storm = self._store.storm(channel)
         if storm is None or storm.id != delivery.owed.subject:
-            return Settlement()
+            return NEEDLESS
         message = summary(storm, self._store.firing_count())
         place = self._store.posted(storm.id, channel)
         posted = self._messenger.show(delivery, place, self._messenger.channel(channel), message, target=channel)
@@ -91,7 +91,7 @@ class AlertCarriers:
     def _post(self, delivery: Delivery) -> Settlement:
         body = delivery.owed.body
         if body.get("thread") and self._is_needless(delivery):
-            return Settlement()
+            return NEEDLESS
         message = self._flood(body["unreadable_since"]) if "unreadable_since" in body else _message(body)
         if not body.get("thread"):
             self._messenger.once(delivery, self._messenger.channel(body["channel"]), message)

@@ -21,10 +21,17 @@ LOST_CARD = frozenset({"message_not_found", "edit_window_closed", "cant_update_m
 
 
 class Settlement(NamedTuple):
-    """What a delivery made: messages that are edited later, and the change that follows (built when it is saved)."""
+    """What a delivery made: messages that are edited later, and the change that follows (built when it is saved).
+
+    `is_needless`: nothing was to be said or done any more, so no call was made.
+    """
 
     posted: Sequence[Posted] = ()
     follow: Callable[[], Change | None] | None = None
+    is_needless: bool = False
+
+
+NEEDLESS = Settlement(is_needless=True)
 
 
 class Messenger:

@@ -11,7 +11,7 @@ from blocks import notes, templates
 from blocks.card import card
 from blocks.text import foreign
 from bot.cards import Cards
-from bot.carriers.common import Messenger, Settlement
+from bot.carriers.common import NEEDLESS, Messenger, Settlement
 from bot.carriers.fixes import what_is_known
 from bot.config import Config
 from bot.errors import ChatError, DeliveryError
@@ -138,7 +138,7 @@ class IncidentCarriers:
         place = self._store.posted(incident.id, target)
         channel = self._messenger.ops if target is Target.OPS else incident.channel_id
         if channel is None:
-            return Settlement()
+            return NEEDLESS
         posted = self._messenger.show(delivery, place, channel, message, target=target)
         if posted is None or target is Target.OPS:
             return Settlement((posted,) if posted else ())

@@ -5,15 +5,16 @@ While PagerDuty takes no page, whom it should wake gets a direct message meanwhi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from blocks import notes, pages
 from blocks.alert import summary
 from blocks.text import clip
 from bot.alert_cards import AlertCards
 from bot.cards import Cards
-from bot.carriers.common import Settlement, showing
+from bot.carriers.common import NEEDLESS, Settlement, showing
 from bot.errors import DeliveryError, PagerError
 from bot.models import (
     Alert,
@@ -28,6 +29,7 @@ from bot.models import (
     OwedKind,
     Page,
     Paged,
+    Priority,
     Role,
     TimelineEvent,
 )
@@ -42,17 +44,17 @@ _MESSAGE_AT_TRY = 2  # of PagerDuty: two tries take some ten seconds at most
 Subject = Alert | Incident
 
 
-class Details:
-    """What a page says besides its summary: what the card shows, in words."""
+class Details(NamedTuple):
+    """What a page says besides its summary: what the card shows, in words, and what somebody is called."""
 
-    def __init__(self, cards: Cards, alert_cards: AlertCards) -> None:
-        self._cards = cards
-        self._alert_cards = alert_cards
+    cards: Cards
+    alert_cards: AlertCards
+    name_of: Callable[[str], str]
 
     def of(self, subject: Subject) -> dict[str, str]:
         if isinstance(subject, Alert):
-            return pages.of_alert(self._alert_cards.facts(subject))
-        return pages.of_incident(self._cards.facts(subject))
+            return pages.of_alert(self.alert_cards.facts(subject))
+        return pages.of_incident(self.cards.facts(subject))
 
 
 class PagingCarriers:
@@ -89,7 +91,8 @@ class PagingCarriers:
         if delivery.is_aside and self._is_void(delivery.owed):
             return Settlement()
         if body["action"] == "acknowledge":
-            self._pager.acknowledge(body["key"], body["by"])
+            user = body.get("user")
+            self._pager.acknowledge(body["key"], body["by"] or (self._details.name_of(user) if user else ""))
         else:
             self._pager.resolve(body["key"])
         return Settlement()
@@ -108,7 +111,10 @@ class PagingCarriers:
         body, subject = delivery.owed.body, self._subject(delivery.owed.subject)
         role = Role(body["role"])
         if not _is_needed(subject, role, body):
-            return Settlement()
+            return NEEDLESS
+        before = self._store.alert(body["instead_of"]) if body.get("instead_of") else None
+        if before is not None and before.was_rung:
+            return Settlement(follow=lambda: self._taken_over(delivery.owed.subject, before), is_needless=True)
         duty = self._duty(subject, role, body)
         if duty is None and role is not Role.PRIMARY:
             return Settlement(follow=lambda: self._nobody(delivery.owed.subject, role))
@@ -166,6 +172,13 @@ class PagingCarriers:
         return self._chat.link(place.channel_id, place.ts) if place else None
 
     # -- what follows
+
+    def _taken_over(self, subject: str, before: Alert) -> Change:
+        """The page rang for the alert whose place this one took meanwhile: it is the same call."""
+        alert = self._subject(subject)
+        assert isinstance(alert, Alert)
+        after = alert.changed(paged=(*before.paged, *alert.paged))
+        return Change(alerts=(after,), owed=owed.cards(after) if after.has_stood else ())
 
     def _called(self, delivery: Delivery, duty: Duty, reached: Reached) -> Change:
         subject, why = self._subject(delivery.owed.subject), str(delivery.owed.body.get("why", ""))
@@ -238,16 +251,21 @@ class PagingCarriers:
         return Change(incidents=(incident,), timeline=(_line(incident.number, paged, self._clock()),), owed=rows)
 
     def _called_before(self, subject: Subject, duty: Duty, reached: Reached) -> Change:
-        """Nothing was sent, so nothing is on record but what they said to the call before."""
+        """Nothing was sent, so nothing is on record but what they said to the call before. While it waits for somebody
+        that is told once for the same call, behind all that has news."""
         assert reached.earlier_at is not None
         known = (subject.id, duty, reached.earlier_at, reached.answer)
         said = [notes.called_before(*known, mentions=mentions) for mentions in (True, False)]
         words = f"{duty.name} ({duty.role.value}) was called already at {reached.earlier_at:%H:%M} UTC"
         number = subject.incident if isinstance(subject, Alert) else subject.number
         change = Change() if number is None else self._noted_that(number, f"{words}, {reached.answer}")
-        if isinstance(subject, Alert):
-            return change + Change(owed=self._noted(subject, said[0]))
-        return change + Change(owed=owed_to_incident.note(subject, said[0], elsewhere=said[1]))
+        if isinstance(subject, Incident):
+            return change + Change(owed=owed_to_incident.note(subject, said[0], elsewhere=said[1]))
+        if not subject.has_stood:
+            return change
+        note = owed.note(subject, said[0], while_it_waits=True)
+        same = f"called:{subject.id}:{duty.user_id or duty.name}:{reached.earlier_at.isoformat()}"
+        return change + Change(owed=(note.model_copy(update={"coalesce": same, "priority": Priority.COMFORT}),))
 
     def _noted_that(self, number: int, words: str) -> Change:
         return Change(timeline=(TimelineEvent(incident=number, at=self._clock(), kind=EventKind.TROUBLE, text=words),))
@@ -269,9 +287,11 @@ def _key(subject: Subject, row: Owed) -> str:
 
 
 def _is_needed(subject: Subject, role: Role, body: dict[str, Any]) -> bool:
-    """Somebody asked for by name is called as long as it goes on; for the others the page is over once it is taken."""
+    """Somebody asked for by name is called as long as it goes on; for the others the page is over once it is taken, or
+    another alert pages in its place."""
     goes_on = subject.is_firing if isinstance(subject, Alert) else subject.is_open
-    return goes_on and (subject.awaits or role is Role.ASKED or bool(body.get("again")))
+    waits = subject.awaits and (subject.pages if isinstance(subject, Alert) else True)
+    return goes_on and (waits or role is Role.ASKED or bool(body.get("again")))
 
 
 def _is_pagerdutys(error: DeliveryError) -> bool:

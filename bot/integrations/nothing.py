@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.errors import Refused, TrackerError
 from bot.models import Order, Person, PersonKind, Plan, Progress, Remediation
-from bot.ports import Choice, Event, Learned, Standing, Ticket, Told
+from bot.ports import Changed, Choice, Event, Learned, Standing, Ticket, Told
 from bot.resources import Resources
 
 log = logging.getLogger(__name__)
@@ -90,13 +90,16 @@ class NoTracker:
     def open_issue(self, key: str, title: str, body: str, labels: Sequence[str]) -> Ticket:
         raise _off()
 
-    def closed_issues(self, since: datetime) -> list[int]:
+    def changed(self, since: datetime) -> Changed:
         raise _off()
 
     def revise_issue(self, number: int, facts: Mapping[str, str]) -> None:
         raise _off()
 
     def close_issue(self, number: int) -> None:
+        raise _off()
+
+    def reopen_issue(self, number: int) -> None:
         raise _off()
 
     def propose(self, key: str, path: str, text: str, title: str, body: str) -> str:

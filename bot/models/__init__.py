@@ -64,6 +64,7 @@ from bot.models.owed import (
     Timer,
     Trouble,
     new_id,
+    permalink,
 )
 from bot.models.remediation import (
     Approval,
@@ -74,6 +75,7 @@ from bot.models.remediation import (
     Remediation,
     RemediationStatus,
     Target,
+    in_words,
 )
 
 __all__ = [
@@ -153,5 +155,7 @@ __all__ = [
     "Value",
     "by_means",
     "fits",
+    "in_words",
     "new_id",
+    "permalink",
 ]

@@ -210,6 +210,11 @@ class Alert(Stored):
         return self.shown in (Shown.SILENCED, Shown.INHIBITED)
 
     @property
+    def was_rung(self) -> bool:
+        """Did the pager take the call to its primary? A message while it fails is none."""
+        return any(one.role is Role.PRIMARY and not one.why_not for one in self.paged)
+
+    @property
     def waits_since(self) -> datetime:
         """From when on the calls are counted."""
         return self.clock_from or self.received_at

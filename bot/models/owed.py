@@ -145,6 +145,11 @@ class Posted(Value):
     thread_ts: str = ""
 
 
+def permalink(workspace: str, channel_id: str, ts: str) -> str:
+    """The address of a message; `workspace` is the address of its own."""
+    return f"{workspace.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"
+
+
 class Trouble(Value):
     """Something owed to an incident or alert that has not been taken yet.
 

@@ -39,8 +39,9 @@ def _card(alert: Alert, channel: str, *, is_first: bool) -> Owed:
 
 
 def _priority(alert: Alert) -> Priority:
-    """In one channel an incident's template and card go before the cards of many alerts; what is over comes last."""
-    if not alert.is_firing or alert.severity > Severity.SEV2:
+    """In one channel an incident's template and card go before the cards of many alerts; what is over or hidden comes
+    last."""
+    if not alert.is_firing or alert.is_hidden or alert.severity > Severity.SEV2:
         return Priority.COMFORT
     return Priority.TEMPLATE if alert.severity is Severity.SEV1 else Priority.NORMAL
 
@@ -51,7 +52,7 @@ def note(alert: Alert, message: Message, *, while_it_waits: bool = False, presse
     One that `presses`, since it says what people are to do by hand, is as urgent as the card.
     """
     channel = places(alert)[0]
-    usual = Priority.NORMAL if alert.severity <= Severity.SEV2 else Priority.COMFORT  # never before its card
+    usual = Priority.NORMAL if alert.severity is Severity.SEV1 else Priority.COMFORT  # before no card as bad as its own
     return Owed(
         kind=OwedKind.POST,
         lane=f"thread:{alert.id}",
@@ -119,9 +120,9 @@ def page_message(subject: Alert | Incident, user: str, message: Message) -> Owed
     return row.model_copy(update={"pace": f"post:{user}"})
 
 
-def pager(subject: Alert | Incident, key: str, action: str, by: str = "") -> Owed:
-    """The pager is to know that a page was acknowledged or is over; `by` in words."""
-    return _to_pager(OwedKind.PAGER, subject, key, {"key": key, "action": action, "by": by})
+def pager(subject: Alert | Incident, key: str, action: str, by: str = "", *, user: str | None = None) -> Owed:
+    """The pager is to know that a page was acknowledged or is over; `by` in words, or by this user."""
+    return _to_pager(OwedKind.PAGER, subject, key, {"key": key, "action": action, "by": by, "user": user})
 
 
 def _to_pager(kind: OwedKind, subject: Alert | Incident, key: str, body: dict[str, Any]) -> Owed:

@@ -248,8 +248,8 @@ def _inherited(alert: Alert, heir: Alert, group: Sequence[Alert], policy: Policy
         one.changed(lead=heir.number) for one in group if one.lead == alert.number and one.number != heir.number
     )
     rows = owed.cards(leader, is_first=not heir.has_stood) if leader.has_stood else ()
-    if alert.pages and not alert.paged:  # a call that is still on its way is not made for what is over
-        rows = (*rows, owed.page(leader, Role.PRIMARY))
+    if alert.pages and not alert.was_rung:  # the call may be on its way: then that one counts for its heir
+        rows = (*rows, owed.page(leader, Role.PRIMARY, instead_of=alert.number))
     return Change(alerts=(leader, *others), owed=rows) + deadlines.of_alert(leader, policy)
 
 
@@ -280,7 +280,7 @@ def acknowledged(alerts: Sequence[Alert], incident: Incident, now: datetime, by:
     taken = {"incident": incident.number, "acknowledged_by": by.user, "acknowledged_at": now, "via": by.via}
     after = [one.changed(**taken, **_TAKEN_UP, clock_from=now if one.is_left else one.clock_from) for one in alerts]
     told = tuple(
-        owed.pager(one, one.page_key, "acknowledge", by.name or by.user or by.via)
+        owed.pager(one, one.page_key, "acknowledge", by.name or by.via, user=by.user)
         for one in after
         if one.pages and one.page_key != by.key
     )

@@ -20,17 +20,23 @@ from bot.models import (
     TimelineEvent,
 )
 from bot.rca.matrix import MATRIX
-from bot.remedies import DOCUMENTS
+from bot.remedies import effect
 from bot.steps.fixes import told
 
-_RECOMMENDED = DOCUMENTS.union(row.action.value for row in MATRIX.values() if row.action is not None)
+_RECOMMENDED = frozenset(row.action.value for row in MATRIX.values() if row.action is not None)
 _LOOKED_WITHIN = timedelta(minutes=5)  # one cause is not looked for again so soon
 
 
 def wanted_for(subject: Alert | Incident, number: int, now: datetime, by: str | None = None) -> Investigation:
     """One that is to be looked at."""
     return Investigation(
-        number=number, subject=subject.id, service=subject.service, severity=subject.severity, asked_at=now, by=by
+        number=number,
+        subject=subject.id,
+        service=subject.service,
+        environment=subject.environment,
+        severity=subject.severity,
+        asked_at=now,
+        by=by,
     )
 
 
@@ -45,16 +51,20 @@ def is_let(alert: Alert, approvals: Iterable[Approval], now: datetime) -> bool:
     """May something that a report can recommend run by itself for the alert's service? Then it is looked into, though
     nobody is paged."""
     return alert.shown.has_card and any(
-        one.service == alert.service and one.name in _RECOMMENDED and one.holds(now) for one in approvals
+        one.service == alert.service and effect(one.name) in _RECOMMENDED and one.holds(now) for one in approvals
     )
 
 
-def is_shared(newest: Investigation | None, now: datetime) -> bool:
+def is_shared(newest: Investigation, now: datetime) -> bool:
     """Does what is found out for one alert say what others of its service and time have?"""
-    if newest is None or newest.status is InvestigationStatus.WAITING:
-        return newest is not None
-    is_known = newest.diagnosis is not None and newest.diagnosis.cause is not Cause.UNKNOWN
-    return is_known and now - newest.asked_at < _LOOKED_WITHIN
+    if newest.status is InvestigationStatus.WAITING:
+        return True
+    return has_found(newest) and now - newest.asked_at < _LOOKED_WITHIN
+
+
+def has_found(one: Investigation) -> bool:
+    """Does it name a cause that nobody put aside?"""
+    return one.diagnosis is not None and one.diagnosis.cause is not Cause.UNKNOWN and not one.is_dismissed
 
 
 def is_recent(newest: Investigation | None, alert: Alert, now: datetime) -> bool:

@@ -17,7 +17,7 @@ def of(before: Incident | None, after: Incident, rules: Rules) -> Change:
     if before is None and after.awaits and after.page_keys:
         rows.append(owed.page(after, Role.PRIMARY))
     if before is not None and before.awaits and not after.awaits and after.is_open and not after.via:
-        rows += [owed.pager(after, key, "acknowledge", after.acknowledged_by or "") for key in after.page_keys]
+        rows += [owed.pager(after, key, "acknowledge", user=after.acknowledged_by) for key in after.page_keys]
     if before is not None and before.is_open and not after.is_open and after.status is not Status.MERGED:
         rows += [owed.pager(after, key, "resolve") for key in after.page_keys]
     if after.status is Status.RESOLVED and (before is None or before.status is not Status.RESOLVED):

@@ -149,6 +149,10 @@ class Store(Protocol):
 
     def firing_count(self) -> int: ...
 
+    def awaiting_count(self) -> int:
+        """Of those that fire: neither hidden nor anybody's."""
+        ...
+
     def alerts_of_group(self, group: str, limit: int = 1000) -> list[Alert]:
         """Firing alerts of a group, the newest first."""
         ...
@@ -163,6 +167,10 @@ class Store(Protocol):
 
     def count_led_by(self, number: int) -> tuple[int, int]:
         """How many firing alerts stand under this one, and how many of them have a card there."""
+        ...
+
+    def alerts_fired(self, service: str, since: datetime, limit: int = 50) -> list[Alert]:
+        """Of a service, firing or over, the oldest first."""
         ...
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
@@ -223,6 +231,10 @@ class Store(Protocol):
         """Raises UnknownInvestigation."""
         ...
 
+    def investigations_into(self, service: str, environment: str) -> list[Investigation]:
+        """Those of the newest that are about a service there, the newest first."""
+        ...
+
     def investigations_of(self, subject: str, limit: int = 10) -> list[Investigation]:
         """Those about an alert or incident, the newest first."""
         ...
@@ -271,6 +283,10 @@ class Store(Protocol):
         """Neither filed nor waived; those that wait for their incident's end, then by when they are due."""
         ...
 
+    def ended_post_mortems(self, limit: int = 200) -> list[PostMortem]:
+        """Filed or waived, of the newest incidents first."""
+        ...
+
     def post_mortems_owned_by(self, owner: str, limit: int = 50) -> list[PostMortem]:
         """Open ones, those that wait for their incident's end, then by when they are due."""
         ...
@@ -281,6 +297,10 @@ class Store(Protocol):
 
     def open_action_items(self, limit: int = 1000) -> list[ActionItem]:
         """By the day they are due."""
+        ...
+
+    def done_action_items(self, limit: int = 500) -> list[ActionItem]:
+        """The newest first."""
         ...
 
     def action_items_owned_by(self, owner: str, limit: int = 50) -> list[ActionItem]:
@@ -386,6 +406,12 @@ class Store(Protocol):
         """A word that no other installation has: it tells what is ours where several write to one place."""
         ...
 
+    def workspace(self) -> str:
+        """The address of the workspace that the bot was in last; empty: in none yet."""
+        ...
+
+    def keep_workspace(self, address: str) -> None: ...
+
     def forget_before(self, moment: datetime, *, limit: int = 200) -> int:
         """Drop done deliveries, request keys and drafts older than `moment`, up to `limit` of each; how many rows."""
         ...
@@ -440,10 +466,15 @@ class Records(Protocol):
         """The calls of that time; one that stands for several alerts counts once."""
         ...
 
+    def post_mortems_ended(self, since: datetime, until: datetime) -> Iterator[PostMortem]:
+        """Those that were filed or waived then."""
+        ...
+
     def is_older_than(self, at: datetime) -> bool:
         """Was anything stored before?"""
         ...
 
     def export(self, what: str, since: datetime) -> Iterator[dict[str, Any]]:
-        """`incidents`, `alerts`, `timeline` or `audit`: plain values, the oldest first."""
+        """`incidents`, `alerts`, `timeline`, `audit`, `post-mortems` or `action-items`: the oldest first, as plain
+        values, times as `2026-11-22T03:00:00Z`."""
         ...

@@ -53,6 +53,14 @@ class AlertRows:
         row = self._db.row("SELECT COUNT(*) AS n FROM alerts WHERE is_firing = 1")
         return int(row["n"]) if row else 0
 
+    def awaiting_count(self) -> int:
+        row = self._db.row(
+            "SELECT COUNT(*) AS n FROM alerts WHERE is_firing = 1 "
+            "AND (data ->> 'acknowledged_at' IS NULL OR data ->> 'left_at' IS NOT NULL) "
+            "AND COALESCE(data ->> 'shown', 'card') NOT IN ('silenced', 'inhibited')"
+        )
+        return int(row["n"]) if row else 0
+
     def alerts_of_group(self, group: str, limit: int = 1000) -> list[Alert]:
         return self._alerts('"group" = ? AND is_firing = 1 ORDER BY number DESC LIMIT ?', [group, limit])
 
@@ -66,6 +74,10 @@ class AlertRows:
         counts = "SELECT COUNT(*) AS n, TOTAL(has_card) AS shown FROM alerts WHERE lead = ? AND is_firing = 1"
         row = self._db.row(counts, [number])
         return (int(row["n"]), int(row["shown"])) if row else (0, 0)
+
+    def alerts_fired(self, service: str, since: datetime, limit: int = 50) -> list[Alert]:
+        where = "fired_at >= ? AND service = ? ORDER BY fired_at LIMIT ?"
+        return self._alerts(where, [stamp(since), service, limit])
 
     def alerts_of_incident(self, number: int, limit: int = 500) -> list[Alert]:
         return self._alerts("incident = ? ORDER BY number LIMIT ?", [number, limit])

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from typing import Any
 
-from bot.models import Alert, Change, Incident, Paged, Remediation, Severity
+from bot.models import ActionItem, Alert, Change, Incident, Paged, PostMortem, Remediation, Severity
 from bot.models.digest import AlarmCount, AlarmDetail, Firing, IncidentFact, PageFact
 from bot.store.database import Database, Row, moment, stamp
 
@@ -69,6 +69,11 @@ class RecordRows:
             "SELECT at, role, service FROM pages WHERE at >= ? AND at < ?", [stamp(since), stamp(until)]
         )
         return (PageFact(moment(at), role, service) for at, role, service in rows)
+
+    def post_mortems_ended(self, since: datetime, until: datetime) -> Iterator[PostMortem]:
+        sql = "SELECT data FROM post_mortems WHERE ended_at >= ? AND ended_at < ? AND is_open = 0"
+        rows = self._db.stream(sql, [stamp(since), stamp(until)])
+        return (PostMortem.model_validate_json(data) for (data,) in rows)
 
     def is_older_than(self, at: datetime) -> bool:
         for table, column in (("incidents", "declared_at"), ("alerts", "fired_at")):
@@ -139,21 +144,73 @@ def _firing(alert: Alert) -> Firing:
 # -- what an export holds: rows of plain values, the oldest first
 
 
+COLUMNS: dict[str, tuple[str, ...]] = {
+    what: tuple(names.split())
+    for what, names in {
+        "incidents": (
+            "id service environment severity status impact declared_at declared_by started_at due_at missed_at "
+            "acknowledged_at acknowledged_by via commander responders paged alerts firing update links reopened "
+            "resolved_at resolved_by resolved_via resolution despite is_closed_by_alarm merged_into channel_id "
+            "channel_name origin"
+        ),
+        "alerts": (
+            "id key alarm service is_known_service environment severity status fired_at received_at changed_at over_at "
+            "count flaps value ok_value reason ok_reason has_no_data missing shown channels topic pages lead parent "
+            "silence in_storm due_at missed_at acknowledged_at acknowledged_by via paged incident left_at left_by "
+            "left_via runbook approval decisions"
+        ),
+        "post-mortems": (
+            "id incident service severity status owner given_by begun_at begun_by due_at submitted_at submitted_by "
+            "ended_at ended_by reason url is_elsewhere sections"
+        ),
+        "action-items": (
+            "id incident title priority owner given_by due created_at created_by source is_open closed_at closed_by "
+            "via ticket url"
+        ),
+        "timeline": "at incident kind actor about text source",
+        "audit": "at who did to text",
+    }.items()
+}
+"""What an export has of each: not what only the bot needs, such as what it still has to ask or tell. Documented."""
+
+
 def _incidents(db: Database, since: str) -> Iterator[Row]:
-    sql = "SELECT number, data FROM incidents WHERE declared_at >= ? ORDER BY declared_at, number"
-    for number, data in db.stream(sql, [since]):
-        yield {"id": f"INC-{number}", **json.loads(data)}
+    sql = "SELECT data FROM incidents WHERE declared_at >= ? ORDER BY declared_at, number"
+    return (_plain(Incident.model_validate_json(data), "incidents") for (data,) in db.stream(sql, [since]))
 
 
 def _alerts(db: Database, since: str) -> Iterator[Row]:
     sql = "SELECT data FROM alerts WHERE fired_at >= ? ORDER BY fired_at"
-    for (data,) in db.stream(sql, [since]):
-        yield plain(Alert.model_validate_json(data))
+    return (plain(Alert.model_validate_json(data)) for (data,) in db.stream(sql, [since]))
+
+
+def _post_mortems(db: Database, since: str) -> Iterator[Row]:
+    sql = "SELECT data FROM post_mortems WHERE begun_at >= ? ORDER BY begun_at, incident"
+    return (_plain(PostMortem.model_validate_json(data), "post-mortems") for (data,) in db.stream(sql, [since]))
+
+
+def _action_items(db: Database, since: str) -> Iterator[Row]:
+    sql = "SELECT data FROM action_items WHERE created_at >= ? ORDER BY created_at, number"
+    return (_plain(ActionItem.model_validate_json(data), "action-items") for (data,) in db.stream(sql, [since]))
 
 
 def plain(alert: Alert) -> Row:
     """An alert as an export and the archive have it."""
-    return {"id": alert.id, **alert.model_dump(mode="json", exclude={"version"})}
+    return _plain(alert, "alerts")
+
+
+def _plain(one: Incident | Alert | PostMortem | ActionItem, what: str) -> Row:
+    """With ids in place of numbers, as people and the other exports have them."""
+    row = {"id": one.id, **one.model_dump(mode="json", include=_FIELDS[what], exclude=_OURS)}
+    for column, prefix in _IDS.items():
+        if row.get(column) is not None:
+            row[column] = f"{prefix}-{row[column]}"
+    return {column: row[column] for column in COLUMNS[what]}
+
+
+_FIELDS = {what: set(columns) for what, columns in COLUMNS.items()}
+_OURS = {"paged": {"__all__": {"call"}}, "sections": {"__all__": {"version"}}}  # within the columns
+_IDS = {"incident": "INC", "merged_into": "INC", "lead": "AL", "parent": "AL"}
 
 
 _LINES = "SELECT incident, at, kind, actor, about, text, source FROM timeline WHERE at >= ? {} ORDER BY at, id"
@@ -161,14 +218,15 @@ _LINES = "SELECT incident, at, kind, actor, about, text, source FROM timeline WH
 
 def _timeline(db: Database, since: str, where: str = "") -> Iterator[Row]:
     for incident, at, kind, actor, about, text, source in db.stream(_LINES.format(where), [since]):
-        row = {"at": at, "incident": f"INC-{incident}", "kind": kind, "actor": actor}
+        row = {"at": _zulu(at), "incident": f"INC-{incident}", "kind": kind, "actor": actor}
         yield {**row, "about": about, "text": text, "source": source}
 
 
 def _audit(db: Database, since: str) -> Iterator[Row]:
     """Who did what: the lines of timelines that people caused, and what was decided about changes to AWS."""
     lines = (_act(row) for row in _timeline(db, since, "AND actor IS NOT NULL"))
-    fixes = sorted((row for row in _decisions(db) if row["at"] >= since), key=_at)
+    begin = moment(since)
+    fixes = sorted((row for row in _decisions(db) if _at(row) >= begin), key=_at)
     return merge(lines, fixes, key=_at)
 
 
@@ -201,11 +259,23 @@ def _of_fix(fix: Remediation) -> Iterator[Row]:
 
 
 def _decision(at: str, who: str, did: str, to: str, text: str) -> Row:
-    return {"at": stamp(moment(at)), "who": who, "did": did, "to": to, "text": text}
+    return {"at": _zulu(at), "who": who, "did": did, "to": to, "text": text}
 
 
-def _at(row: Row) -> str:
-    return str(row["at"])
+def _at(row: Row) -> datetime:
+    return moment(row["at"])
 
 
-_EXPORTS = {"incidents": _incidents, "alerts": _alerts, "timeline": _timeline, "audit": _audit}
+def _zulu(at: str) -> str:
+    """As the models write moments."""
+    return moment(at).astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+_EXPORTS = {
+    "incidents": _incidents,
+    "alerts": _alerts,
+    "timeline": _timeline,
+    "audit": _audit,
+    "post-mortems": _post_mortems,
+    "action-items": _action_items,
+}

@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.errors import VersionConflict
 from bot.models import Alert, Storm
 from bot.store import Archived, Place
-from bot.store.database import Database, stamp
+from bot.store.database import Database, Row, stamp
 
 # What belongs to an incident stays with it, and what something is still to be done about.
 _FREE = """
@@ -113,6 +113,16 @@ class RetentionRows:
         return [Archived(**row) for row in self._db.rows("SELECT name, length FROM archives")]
 
     def installation(self) -> str:
-        row = self._db.row("SELECT id FROM installation")
+        return str(self._installed()["id"])
+
+    def workspace(self) -> str:
+        return str(self._installed()["workspace"])
+
+    def keep_workspace(self, address: str) -> None:
+        if self.workspace() != address:
+            self._db.write("UPDATE installation SET workspace = ?", [address])
+
+    def _installed(self) -> Row:
+        row = self._db.row("SELECT id, workspace FROM installation")
         assert row is not None
-        return str(row["id"])
+        return row

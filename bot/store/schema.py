@@ -343,3 +343,15 @@ def m016_homes(db: Database) -> None:
 def m017_lanes(db: Database) -> None:
     """What waits in a lane leaves in the order in which it was owed."""
     db.execute("CREATE INDEX outbox_order ON outbox (lane, seq) WHERE state = 'waiting'")
+
+
+@MIGRATIONS()
+def m018_looking_back(db: Database) -> None:
+    """What exports and digests ask for by time of what comes after incidents; and which workspace links lead to."""
+    db.register_function(_stamped)
+    for table, columns in (("post_mortems", ("begun_at", "ended_at")), ("action_items", ("created_at",))):
+        for column in columns:
+            db.execute(f"ALTER TABLE {table} ADD COLUMN {column} TEXT")
+            db.execute(f"UPDATE {table} SET {column} = _stamped(data ->> '{column}')")
+            db.execute(f"CREATE INDEX {table}_{column} ON {table} ({column}) WHERE {column} IS NOT NULL")
+    db.execute("ALTER TABLE installation ADD COLUMN workspace TEXT NOT NULL DEFAULT ''")

@@ -287,6 +287,12 @@ def test_the_first_three_deployments_are_shown() -> None:
     assert "web:3" not in words
 
 
+def test_a_task_definition_that_is_called_after_its_service_does_not_say_it_twice() -> None:
+    facts = {"service": "checkout-api", "state": DeploymentState.SUCCEEDED, "version": "checkout-api:2", "by": "FIX-1"}
+    one = Deployment.model_validate({"source_id": "1", "id": "1", "at": NOW, **facts})
+    assert "Deployed checkout-api:2 by FIX-1 <!date" in shown(alert(), deployments=[one])
+
+
 # -- buttons
 
 

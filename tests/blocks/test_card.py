@@ -118,6 +118,14 @@ def test_a_card_links_dashboard_runbook_origin_and_the_newest_links() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("alerts", "firing", "said"), [(1, 0, "OK"), (2, 0, "both OK"), (3, 0, "all 3 OK"), (3, 1, "1 firing, 2 over")]
+)
+def test_a_card_says_how_its_alerts_stand(alerts: int, firing: int, said: str) -> None:
+    message = card(CardFacts(incident(alerts=alerts, firing=firing)))
+    assert f"*Alerts*\n{said}" in [each["text"] for each in elements(message.blocks, "mrkdwn")]
+
+
 def test_a_card_shows_the_last_update_and_what_fixed_it() -> None:
     one = incident(update=Update(text="rolling back\nweb:57", by=CY, at=after(60)), resolution="rolled back")
     message = card(CardFacts(one))

@@ -260,3 +260,39 @@ def test_a_composite_alarm_that_comes_back_stands_for_its_children_again(shop: S
     stands(shop, SEARCH)
     again = shop.store.alert(child.number)
     assert (again.shown, again.parent, again.pages) == (Shown.INHIBITED, parent.number, False)
+
+
+def of_one_batch(shop: Shop, *names: str, severity: str = "critical") -> list[Alert]:
+    """These fire together with the composite alarm over them, whose message comes last."""
+    above = {"kind": AlarmKind.COMPOSITE, "children": names}
+    shop.receive(*(shop.news(name) for name in names), shop.news(f"{CHECKOUT}-{severity}", alarm=above))
+    return shop.all()
+
+
+def test_of_one_batch_a_composite_alarm_is_shown_and_paged_alone(shop: Shop) -> None:
+    parent, child = of_one_batch(shop, ERRORS)
+    assert parent.alarm.children == (ERRORS,)
+    assert (child.shown, child.parent, child.has_stood) == (Shown.INHIBITED, parent.number, False)
+    assert [row["subject"] for row in owed(shop, OwedKind.PAGE, OwedKind.PAGER)] == [parent.id]
+    assert {row["subject"] for row in owed(shop, OwedKind.ALERT)} == {parent.id}
+
+
+def test_of_one_batch_the_news_of_one_alarm_stay_in_their_order(shop: Shop) -> None:
+    above = {"kind": AlarmKind.COMPOSITE, "children": (ERRORS,)}
+    stands(shop, ERRORS)
+    shop.now += timedelta(seconds=9)
+    over = shop.news(COMPOSITE, OK, ago=2, alarm=above)
+    again = shop.news(COMPOSITE, ago=1, alarm=above)
+    shop.receive(over, again)
+    (alert,) = shop.all()
+    assert (alert.is_firing, alert.flaps) == (True, 1)
+
+
+def test_a_worse_composite_alarm_that_follows_its_paged_child_at_once_wakes_nobody_again(shop: Shop) -> None:
+    child = shop.fires(LATENCY)
+    shop.now += timedelta(seconds=2)
+    parent = stands_for_checkout(shop, "critical", LATENCY)
+    parent = shop.store.alert(parent.number)
+    assert (parent.severity, parent.shown, parent.pages) == (Severity.SEV1, Shown.CARD, True)
+    assert parent.page_key == child.page_key
+    assert owed(shop, OwedKind.PAGER) == [], "its page stays open"

@@ -9,7 +9,9 @@ import pytest
 from bot.models import (
     Alert,
     Approval,
+    Cause,
     Change,
+    Diagnosis,
     InvestigationStatus,
     OwedKind,
     Severity,
@@ -32,10 +34,11 @@ from tests.bot.alerting import (
 )
 
 
-def done(shop: Shop, alert: Alert) -> None:
+def done(shop: Shop, alert: Alert, cause: Cause = Cause.UNKNOWN) -> None:
     """Its investigation ends now."""
     (newest,) = shop.store.investigations_of(alert.id, limit=1)
-    after = newest.changed(status=InvestigationStatus.DONE, done_at=shop.now)
+    found = Diagnosis(cause=cause, severity=alert.severity, confidence=0.9)
+    after = newest.changed(status=InvestigationStatus.DONE, done_at=shop.now, diagnosis=found)
     shop.store.save(Change(investigations=(after,)), shop.now)
 
 
@@ -84,10 +87,63 @@ def test_two_alerts_of_a_service_at_once_have_one_report(shop: Shop) -> None:
     assert first.id in told
 
 
-def test_a_standing_approval_of_an_action_has_its_service_looked_into(shop: Shop) -> None:
+RATE = "prod-checkout-errorrate-high"
+
+
+def lets(shop: Shop, name: str = "rollback") -> None:
     until = shop.now + timedelta(hours=2)
-    let = Approval(name="scale_up", service="checkout", by=ANA.user_id, at=shop.now, until=until)
+    let = Approval(name=name, service="checkout", by=ANA.user_id, at=shop.now, until=until)
     shop.store.save(Change(approvals=(let,)), shop.now)
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 30])
+def test_a_metric_alarm_beside_a_composite_one_has_the_report_of_its_child(shop: Shop, seconds: float) -> None:
+    """The report is about the child, which the composite alarm hides by now."""
+    lets(shop)
+    child = shop.fires(ERRORS)
+    above = {"kind": AlarmKind.COMPOSITE, "children": (ERRORS,)}
+    shop.fires("prod-checkout-health-critical", alarm=above)
+    done(shop, child, Cause.MANY_ERRORS)
+    shop.now += timedelta(seconds=seconds)
+    shop.fires(RATE)
+    assert looked_at(shop) == [child.id]
+
+
+def test_what_fires_after_somebody_took_the_first_one_has_its_report(shop: Shop) -> None:
+    first = shop.fires(LATENCY)
+    done(shop, first, Cause.MANY_ERRORS)
+    shop.alerts.acknowledge(ANA, first.number)
+    shop.now += timedelta(seconds=5)
+    worse = shop.fires(ERRORS)
+    assert worse.pages
+    assert looked_at(shop) == [first.id]
+
+
+@pytest.mark.parametrize("why", ["it is over", "it is of another environment", "it found nothing", "long ago"])
+def test_a_report_that_says_nothing_of_an_alert_is_not_shared(shop: Shop, why: str) -> None:
+    first = shop.fires("staging-checkout-latency-high" if "environment" in why else LATENCY)
+    done(shop, first, Cause.UNKNOWN if why == "it found nothing" else Cause.MANY_ERRORS)
+    shop.now += timedelta(minutes=6) if why == "long ago" else timedelta(seconds=5)
+    if why == "it is over":
+        shop.hear(LATENCY, OK)
+        shop.now += timedelta(seconds=5)
+    worse = shop.fires(ERRORS)
+    assert looked_at(shop) == [first.id, worse.id]
+
+
+def test_two_that_a_composite_alarm_stood_for_have_one_report_when_it_is_over(shop: Shop) -> None:
+    names = (ERRORS, "prod-checkout-5xx-critical")
+    parent = shop.fires(COMPOSITE, alarm={"kind": AlarmKind.COMPOSITE, "children": names})
+    shop.now += timedelta(minutes=6)
+    for name in names:
+        shop.fires(name)
+    shop.now += timedelta(seconds=5)
+    shop.hear(COMPOSITE, OK)
+    assert looked_at(shop) == [parent.id, shop.all()[1].id]
+
+
+def test_a_standing_approval_of_an_action_has_its_service_looked_into(shop: Shop) -> None:
+    lets(shop, "scale_up")
     alert = shop.fires(CPU)
     assert not alert.pages
     assert looked_at(shop) == [alert.id]

@@ -33,7 +33,7 @@ from bot.owed import fixes as owed
 from bot.ports import Gathered
 from bot.signals import AlarmState
 from bot.store.sqlite import SqliteStore
-from tests.bot.make import NOW, alert
+from tests.bot.make import NOW, after, alert, head
 from tests.bot.workshop import ANA, SERVICE, Works, World, order
 
 S = RemediationStatus
@@ -290,10 +290,95 @@ def test_nothing_of_before_it_was_done_is_measured(works: Works) -> None:
 
 
 def test_of_a_composite_alarm_its_childrens_metrics_are_read(works: Works) -> None:
-    whole = works.firing(1, alarm=alert(1).alarm.model_copy(update={"metric": ""}))
-    child = works.firing(2, parent=1, alarm=alert(2).alarm.model_copy(update={"metric": "5XXError"}))
+    """They are over like itself by the time its effect is looked at; one that was over before is not its trouble."""
+    alarms = {number: alert(number).alarm.model_copy(update={"metric": "5XXError"}) for number in (2, 3)}
+    names = tuple(alarm.name for alarm in alarms.values())
+    whole = works.firing(1, alarm=alert(1).alarm.model_copy(update={"children": names}))
+    for number, over in ((2, after(60)), (3, after(-60))):
+        key = alarms[number].key
+        works.firing(number, alarm=alarms[number], key=key, status=AlertStatus.RESOLVED, over_at=over)
+        works.store.save(Change(heads=(head(key, number=number),)), NOW)
     verified(works, works.finished(whole))
-    assert [scope.alarm for scope in works.world.metrics.asked] == [child.alarm]
+    assert [scope.alarm for scope in works.world.metrics.asked] == [alarms[2]]
+
+
+def killed(works: Works, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    answer = Gathered(Asked(source=Source.METRICS, outcome=SourceOutcome.FOUND), {"stopped": count})
+    monkeypatch.setattr(works.world.metrics, "collect", lambda scope: answer)
+
+
+@pytest.mark.parametrize(
+    ("action", "status", "line"),
+    [
+        (Action.SCALE_UP, S.VERIFIED, "8 tasks were killed out of memory since, in another trouble: AL-2, FIX-2"),
+        (Action.RESTART, S.NOT_RECOVERED, "8 tasks were killed out of memory since"),
+    ],
+    ids=["for CPU", "for memory"],
+)
+def test_a_later_troubles_killed_tasks_are_told_and_condemn_only_what_was_for_memory(
+    works: Works, monkeypatch: pytest.MonkeyPatch, action: Action, status: RemediationStatus, line: str
+) -> None:
+    fix = works.finished(works.firing(), action=action)
+    works.world.clock.move(minutes=5)
+    at = works.world.clock()
+    other = works.firing(2, fired_at=at)
+    works.finished(other)
+    works.store.save(Change(alerts=(other.changed(status=AlertStatus.RESOLVED, over_at=at),)), at)
+    killed(works, monkeypatch, 8)
+    later(works, minutes=10)
+    done = now(works, fix)
+    assert (done.status, line in done.verdict) == (status, True), done.verdict
+
+
+@pytest.mark.parametrize("other", ["before", "of another service", "silenced"])
+def test_killed_tasks_that_nothing_later_explains_are_its_own(
+    works: Works, monkeypatch: pytest.MonkeyPatch, other: str
+) -> None:
+    fix = works.finished(works.firing(), action=Action.SCALE_UP)
+    fired_at = NOW - timedelta(minutes=1) if other == "before" else works.world.clock()
+    service = "search-api" if other == "of another service" else SERVICE
+    shown = Shown.SILENCED if other == "silenced" else Shown.CARD
+    works.firing(2, fired_at=fired_at, service=service, shown=shown)
+    killed(works, monkeypatch, 2)
+    assert verified(works, fix).status is S.NOT_RECOVERED
+
+
+def test_another_trouble_that_goes_on_is_told(works: Works) -> None:
+    fix = works.finished(works.firing())
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    works.world.clock.move(minutes=1)
+    other = works.firing(13, fired_at=works.world.clock(), severity=Severity.SEV1)
+    works.firing(14, service="search-api")
+    works.world.clock.move(minutes=14)
+    works.deliver()
+    done = now(works, fix)
+    assert (done.status, done.verdict) == (
+        S.VERIFIED,
+        ("the alarm is OK", f"another trouble goes on: AL-13 ({other.alarm.name})"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("stands", "status", "line"),
+    [
+        (Progress(said="5 of 5 tasks run web:57"), S.VERIFIED, "5 of 5 tasks run web:57"),
+        (Progress(said="", problem="web is on web:55 by now, not on web:56"), S.VERIFIED, "web is on web:55 by now"),
+    ],
+)
+def test_how_it_stands_after_a_later_change_is_that_ones_doing(
+    works: Works, stands: Progress, status: RemediationStatus, line: str
+) -> None:
+    fix = works.finished(works.firing())
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    works.world.clock.move(minutes=5)
+    works.finished(works.store.alert(1), action=Action.SCALE_UP)
+    works.world.aws.stands = stands
+    works.world.clock.move(minutes=11)
+    works.deliver()
+    done = now(works, fix)
+    assert done.status is status
+    assert any(each.startswith(f"since FIX-2 (web:57 → web:56): {line}") for each in done.verdict), done.verdict
 
 
 def test_tasks_killed_out_of_memory_since_are_a_no(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ import pytest
 
 from blocks.card import CardFacts, card
 from bot import outbox as outbox_module
-from bot.carriers.common import Settlement
+from bot.carriers.common import NEEDLESS, Settlement
 from bot.errors import ChatError, DeliveryError, Outcome, StoreBusy
-from bot.models import Change, Delivery, Owed, OwedKind, Posted, Trouble
+from bot.models import Change, Delivery, Owed, OwedKind, Posted, Priority, Trouble
 from bot.outbox import ASIDE_SECONDS, GIVE_UP_AFTER, LEASE_SECONDS, MAX_BACKOFF, Outbox, backoff
 from bot.processes import this_process
 from bot.store import Store
@@ -161,6 +161,23 @@ def test_what_was_owed_before_the_start_is_delivered_at_the_start(office: Office
     office.owe(waiting)
     office.open()
     office.delivers(waiting)
+
+
+# -- whose turn it is
+
+
+@pytest.mark.parametrize("how", ["needless", "its card comes first"])
+def test_what_says_nothing_holds_up_nothing_of_its_channel(office: Office, how: str) -> None:
+    """After a storm fifty cards are owed that nobody needs any more: a new one does not wait fifty seconds."""
+    moot = [row(f"card:{number}", pace="post:ops") for number in range(50)]
+    fresh = row("card:new", pace="post:ops", priority=Priority.COMFORT)
+    for each in moot:
+        office.carrier.settlements[each.id] = NEEDLESS
+        if how != "needless":
+            office.carrier.fail(each, ChatError("card_not_posted", retryable=True))
+    office.owe(*moot, fresh)
+    office.open()
+    wait_for(lambda: fresh.id in office.carrier.delivered, "the new card, though the clock stands still")
 
 
 # -- Retry-After

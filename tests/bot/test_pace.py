@@ -114,3 +114,20 @@ def test_a_shared_rate_is_one_bucket_for_the_family() -> None:
     paces.block("page:AL-3", after(60))
     assert paces.is_held("page:AL-9", after(59)), "whoever is told to wait, all wait"
     assert not paces.is_held("post:C1", after(1))
+
+
+def test_a_call_that_was_not_made_leaves_its_turn_to_the_next() -> None:
+    paces = Paces()
+    for _ in range(RATES["post"].burst):
+        paces.take("post:C1", NOW)
+    paces.give_back("post:C1")
+    assert paces.may_take("post:C1", NOW)
+    assert not paces.may_take("post:C1", NOW)
+
+
+def test_what_was_never_taken_or_has_no_rate_is_not_given_back() -> None:
+    paces = Paces()
+    paces.give_back("post:C1")
+    paces.give_back("bus")
+    taken = [paces.may_take("post:C1", NOW) for _ in range(RATES["post"].burst + 1)]
+    assert taken == [True] * RATES["post"].burst + [False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from bot.models import (
     Order,
     Paged,
     Plan,
+    PostMortemStatus,
     Remediation,
     Role,
     Severity,
@@ -33,9 +35,10 @@ from bot.models import (
 )
 from bot.models.digest import AlarmCount, IncidentFact, PageFact
 from bot.store.database import Database
+from bot.store.records import COLUMNS
 from bot.store.schema import MIGRATIONS
 from bot.store.sqlite import SqliteStore
-from tests.bot.make import ANA, BOB, CY, NOW, after, alert, event, incident, silence
+from tests.bot.make import ANA, BOB, CY, NOW, action_item, after, alert, event, incident, post_mortem, silence
 
 DAY = 86_400
 
@@ -166,6 +169,33 @@ def _as_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one.name for one in MIGRATIONS.pending(sqlite_utils.Database(path))] == ["m009_reports"]
 
 
+def test_post_mortems_of_an_older_version_are_found_by_when_they_ended(path: Path) -> None:
+    ended = post_mortem(1, status=PostMortemStatus.WAIVED, ended_at=after(60))
+    with closing(SqliteStore(path)) as store:
+        store.save(Change(post_mortems=(ended, post_mortem(2)), action_items=(action_item(1),)), NOW)
+    with closing(sqlite3.connect(path)) as database:
+        for table, column in (
+            ("post_mortems", "begun_at"), ("post_mortems", "ended_at"), ("action_items", "created_at")
+        ):  # fmt: skip
+            database.execute(f"DROP INDEX {table}_{column}")
+            database.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        database.execute("ALTER TABLE installation DROP COLUMN workspace")
+        database.execute("DELETE FROM _sqlite_migrations WHERE name = 'm018_looking_back'")
+        database.commit()
+    with closing(SqliteStore(path)) as store:
+        assert [one.id for one in store.post_mortems_ended(after(60), after(61))] == ["PM-1"]
+        assert list(store.post_mortems_ended(NOW, after(60))) == []
+        assert [row["id"] for row in store.export("post-mortems", NOW)] == ["PM-1", "PM-2"]
+        assert [row["id"] for row in store.export("action-items", NOW)] == ["AI-1"]
+
+
+def test_a_post_mortem_that_is_open_again_has_not_ended(store: SqliteStore) -> None:
+    store.save(Change(post_mortems=(post_mortem(1, status=PostMortemStatus.FILED, ended_at=NOW),)), NOW)
+    again = store.post_mortem(1).changed(status=PostMortemStatus.DRAFT, ended_at=None)
+    store.save(Change(post_mortems=(again,)), NOW)
+    assert list(store.post_mortems_ended(NOW, after(1))) == []
+
+
 def test_the_edges_of_a_span_are_exact(store: SqliteStore) -> None:
     moments = [after(-0.000001), NOW, after(0.000001), after(1)]
     store.save(Change(alerts=tuple(firing(number, at) for number, at in enumerate(moments, start=1))), NOW)
@@ -240,6 +270,32 @@ def test_exports_are_plain_rows_the_oldest_first(store: SqliteStore) -> None:
     assert [row["id"] for row in store.export("alerts", after(1))] == ["AL-2", "AL-3"]
 
 
+def test_exports_have_ids_one_form_of_moments_and_nothing_that_only_the_bot_needs(store: SqliteStore) -> None:
+    at = after(0.25)
+    store.save(
+        Change(
+            incidents=(
+                incident(1, declared_at=at, merged_into=2, paged=(Paged(at=at, role=Role.PRIMARY, name="Ana"),)),
+            ),
+            alerts=(firing(1, at, incident=1, lead=3, parent=4),),
+            timeline=(event(1, at=at),),
+            post_mortems=(post_mortem(1, begun_at=at),),
+            action_items=(action_item(1, created_at=at),),
+        ),
+        NOW,
+    )
+    rows = {what: list(store.export(what, NOW)) for what in COLUMNS}
+    assert {what: [tuple(row) for row in found] for what, found in rows.items()} == {
+        what: [columns] for what, columns in COLUMNS.items()
+    }
+    moments = set(re.findall(r"2026-11-22T\S*?(?=\")", json.dumps(rows)))
+    assert moments == {"2026-11-22T03:00:00.250000Z"}
+    assert rows["incidents"][0]["merged_into"] == "INC-2"
+    assert "call" not in rows["incidents"][0]["paged"][0]
+    assert [rows["alerts"][0][each] for each in ("incident", "lead", "parent")] == ["INC-1", "AL-3", "AL-4"]
+    assert rows["post-mortems"][0]["incident"] == rows["action-items"][0]["incident"] == "INC-1"
+
+
 def test_the_audit_is_what_people_did_and_decided(store: SqliteStore) -> None:
     lines = (event(1, "looked"), event(1, "it fires", actor=None, at=after(1)), event(1, "over", at=after(200)))
     decided = fix(1, after(100), approved_by={BOB: after(90)}, requested_at=after(50))
@@ -280,14 +336,15 @@ def test_a_span_is_found_by_an_index_and_counted_without_reading_the_rows(
     monkeypatch.setattr(Database, "stream", remember)
     told(store)
     store.alarm_detail("k", NOW, after(1))
-    for what in ("incidents", "alerts", "timeline"):
+    list(store.post_mortems_ended(NOW, after(1)))
+    for what in ("incidents", "alerts", "timeline", "post-mortems", "action-items"):
         list(store.export(what, NOW))
     with closing(sqlite3.connect(path)) as database:
         plans = {
             sql: [str(step[3]) for step in database.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * count)]
             for sql, count in asked
         }
-    assert len(plans) == 10
+    assert len(plans) == 13
     scans = [step for steps in plans.values() for step in steps if step.startswith("SCAN")]
     assert scans == ["SCAN newest"], "the few that were just found"
     counted = [

@@ -177,7 +177,7 @@ def test_killed_anywhere_none_is_lost_and_none_is_there_twice(
     keeper.now += timedelta(days=30) if next_month else timedelta(minutes=10)
     keeper.run()
     assert there(store) == []
-    assert sorted(each["number"] for each in keeper.archived()) == list(range(1, 11))
+    assert sorted(int(each["id"][3:]) for each in keeper.archived()) == list(range(1, 11))
 
 
 def _die(patch: pytest.MonkeyPatch, store: SqliteStore, when: str, *, at_batch: int) -> None:
@@ -230,7 +230,7 @@ def test_two_processes_at_once_archive_each_once(
         mine, theirs = Keeper(store, tmp_path / "archive"), Keeper(other, tmp_path / "archive")
         gone = at_once(mine.run, theirs.run)
         assert sum(gone) == 60
-    assert sorted(each["number"] for each in mine.archived()) == list(range(1, 61))
+    assert sorted(int(each["id"][3:]) for each in mine.archived()) == list(range(1, 61))
 
 
 def test_two_processes_at_once_delete_without_an_archive(
@@ -266,7 +266,7 @@ def test_files_that_were_taken_away_begin_anew_and_damaged_ones_are_said(store: 
     store.save(Change(alerts=(old(2),)), THEN)
     keeper.now += timedelta(days=1)
     keeper.run()
-    assert [each["number"] for each in keeper.archived()] == [2]
+    assert [each["id"] for each in keeper.archived()] == ["AL-2"]
     os.truncate(file, 5)
     store.save(Change(alerts=(old(3),)), THEN)
     keeper.now += timedelta(days=1)

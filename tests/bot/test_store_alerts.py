@@ -12,7 +12,7 @@ import pytest
 import sqlite_utils
 
 from bot.errors import UnknownAlert, VersionConflict
-from bot.models import Alert, AlertStatus, Change, Posted, Severity
+from bot.models import Alert, AlertStatus, Change, Posted, Severity, Shown
 from bot.signals import Alarm, AlarmKind, AlarmState, Deployment, DeploymentState, Unreadable
 from bot.store import Store
 from bot.store.schema import MIGRATIONS
@@ -86,6 +86,21 @@ def test_firing_alerts_come_worst_first_and_those_that_are_over_do_not(store: St
     assert store.firing_count() == 3
 
 
+def test_those_that_wait_are_shown_and_nobodys(store: Store) -> None:
+    taken = {"acknowledged_at": NOW, "acknowledged_by": ANA}
+    made = [
+        alert(1),
+        alert(2, shown=Shown.STORM),
+        alert(3, **taken, left_at=NOW),
+        alert(4, **taken),
+        alert(5, shown=Shown.SILENCED),
+        alert(6, shown=Shown.INHIBITED),
+        alert(7, status=AlertStatus.RESOLVED, over_at=NOW),
+    ]
+    store.save(Change(alerts=tuple(made)), NOW)
+    assert store.awaiting_count() == 3
+
+
 def test_alerts_are_found_by_what_they_belong_to(store: Store) -> None:
     over = {"status": AlertStatus.RESOLVED, "over_at": NOW}
     made = [
@@ -102,6 +117,14 @@ def test_alerts_are_found_by_what_they_belong_to(store: Store) -> None:
     assert [each.number for each in store.alerts_under(9)] == [3]
     store.save(Change(alerts=(store.alert(4).changed(silence=None),)), NOW)
     assert store.alerts_silenced_by("s1") == []
+
+
+def test_what_fired_of_a_service_since_then_is_found_over_or_not(store: Store) -> None:
+    over = {"status": AlertStatus.RESOLVED, "over_at": after(9)}
+    fired = [alert(1, fired_at=after(-1)), alert(2, fired_at=after(5)), alert(3, fired_at=NOW, **over),
+             alert(4, fired_at=NOW, service="search-api")]  # fmt: skip
+    store.save(Change(alerts=tuple(fired)), NOW)
+    assert [one.number for one in store.alerts_fired("shop", NOW)] == [3, 2]
 
 
 def test_a_head_comes_back_as_it_was_saved_and_only_the_ones_asked_for(store: Store) -> None:

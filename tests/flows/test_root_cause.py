@@ -96,7 +96,7 @@ def test_what_the_bot_did_and_what_was_taken_back_is_no_suspect_of_the_next_trou
 
 def test_errors_that_stopped_with_a_rollback_are_not_the_next_troubles(site: Site) -> None:
     site.start()
-    site.run(site.ana, "/incident approve scale_up checkout-api 7d", "scale_up")
+    site.run(site.ana, "/incident approve scale_up checkout-api 7d", "scale up")
     card, report = site.looked_into("bad-deploy", "Most likely: bad deployment")
     assert "by bob.okafor through ci-deployer" in report.text
     plan = site.planned(site.bob, report, "Roll back…", card)
@@ -105,11 +105,11 @@ def test_errors_that_stopped_with_a_rollback_are_not_the_next_troubles(site: Sit
         site.tick(5.0)
     site.shop.break_it("cpu-spike")
     busy, second = site.found("Scale up checkout-api (cluster shop-prod) · done")
-    assert "Deployed checkout-api checkout-api:2 by FIX-1" in " ".join(busy.text.split())
+    assert "Deployed checkout-api:2 by FIX-1" in " ".join(busy.text.split())
     assert "By itself" in second.text
     _, spike = site.found("Most likely: high CPU ·")
     assert "KeyError" not in spike.text
-    evidence = site.bot.store.investigation(3).evidence
+    evidence = site.bot.store.investigation(2).evidence
     assert evidence is not None
     assert evidence.changes[-1].ended == evidence.counted_since
 

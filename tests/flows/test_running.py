@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.config import Config
+from bot.models import AlertStatus, Change
+from tests.bot.make import alert
 from tests.workspace import ANA, BOB, CY, Message, Workspace, wait_for
 
 
@@ -30,6 +32,19 @@ def test_the_first_acknowledges_and_the_second_is_told_who_was_first(world: Work
     assert "after 3 min" not in world.ops.expect("acknowledged").text, "the first one's time stands"
     world.bob.run("/incident ack")
     world.bob.told("You acknowledged *INC-1* already, 3 min ago")
+
+
+def test_the_list_says_that_alerts_fire_which_nobody_has(world: Workspace) -> None:
+    assert world.bot is not None
+    world.ana.run("/incident list")
+    world.ana.told("No open incidents. `/incident declare` starts one.")
+    world.bot.store.save(Change(alerts=(alert(1), alert(2), alert(3, status=AlertStatus.RESOLVED))), world.clock())
+    world.ana.run("/incident list")
+    world.ana.told("No open incidents. 2 alerts fire unacknowledged: `/incident alerts`.")
+    world.ana.run("/incident declare sev3 checkout-api payments fail")
+    world.ops.expect("INC-1 · SEV-3")
+    world.ana.run("/incident list")
+    assert "2 alerts fire unacknowledged" in world.ana.told("1 open incident").text
 
 
 def test_command_is_taken_with_a_button_and_given_with_a_command(world: Workspace, card: Message) -> None:

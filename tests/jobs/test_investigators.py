@@ -18,10 +18,12 @@ from bot.errors import StoreBusy
 from bot.investigation import Investigations, Investigator
 from bot.ledger import Ledger
 from bot.models import (
+    Action,
     Alert,
     AlertStatus,
     Approval,
     Asked,
+    Cause,
     Change,
     Diagnosis,
     Evidence,
@@ -48,6 +50,7 @@ from bot.steps.causes import wanted_for
 from bot.store.sqlite import SqliteStore
 from jobs import investigators
 from jobs.investigators import LEASE_SECONDS, Bench, Investigators
+from tests.bot.fixing import remediation
 from tests.bot.make import NOW, after, alert, incident
 from tests.bot.storing import at_once
 from tests.clock import MovableClock
@@ -187,6 +190,64 @@ def test_what_helps_where_the_service_runs_is_what_was_approved_and_begins(
     rows = made.store._db.rows("SELECT body FROM outbox WHERE kind = ?", [OwedKind.PROPOSE.value])
     orders = [Order.model_validate(json.loads(row["body"])["order"]) for row in rows]
     assert [each.name for each in orders] == ([approved] if begins else [])
+
+
+def leaks(made: Process, number: int, *, service: str = "shop", **values: Any) -> None:
+    """A report that recommends to restart, about another alert."""
+    subject = alert(number, has_stood=True, service=service, **values)
+    said = made.store.investigation(1).changed(
+        number=90, subject=subject.id, service=service, version=0, by=None, status=S.DONE, done_at=made.clock(),
+        diagnosis=Diagnosis(cause=Cause.MEMORY_LEAK, severity=Severity.SEV2, confidence=0.9, action=Action.RESTART),
+    )  # fmt: skip
+    made.store.save(Change(alerts=(subject,), investigations=(said,)), NOW)
+
+
+OVER = {"status": AlertStatus.RESOLVED, "over_at": NOW}
+
+
+@pytest.mark.parametrize(
+    ("other", "begins"),
+    [(None, True), ({}, False), (OVER, True), ({"service": "other"}, True)],
+    ids=["alone", "says otherwise", "its alert is over", "of another service"],
+)
+def test_nothing_begins_by_itself_while_two_reports_of_a_service_disagree(
+    process: Made, other: dict[str, Any] | None, begins: bool
+) -> None:
+    made = process(CPU, services=TASKS)
+    now = made.clock()
+    given = Approval(name="scale_up", service="shop", by="U0ANA", at=now, until=now + timedelta(hours=1))
+    made.store.save(Change(approvals=(given,)), NOW)
+    made.ask()
+    if other is not None:
+        leaks(made, 2, **other)
+    made.job._next()
+    assert made.owed(OwedKind.PROPOSE) == int(begins)
+    notes = made.store._db.rows("SELECT body FROM outbox WHERE kind = 'post'")
+    assert any("RCA-90 memory leak" in row["body"] for row in notes) is not begins
+
+
+@pytest.mark.parametrize("how", ["the newest", "its remedy was begun", "put aside", "one waits"])
+def test_which_report_stands_for_an_incident(process: Made, how: str) -> None:
+    """The one that its remediation began with, though the other has the higher number."""
+    made = process(CPU, services=TASKS)
+    made.ask()
+    made.job._next()
+    one = made.store.investigation(1)
+    assert one.diagnosis is not None
+    leaks(made, 2, incident=1)
+    first = made.store.alert(1).changed(incident=1)
+    made.store.save(Change(incidents=(incident(1),), alerts=(first,)), NOW)
+    if how == "its remedy was begun":
+        fix = Order(action=Action.SCALE_UP, service="shop", environment="prod")
+        made.store.save(Change(remediations=(remediation(1, order=fix, subject=first.id, version=0),)), NOW)
+    if how == "put aside":
+        other = made.store.investigation(90)
+        made.store.save(Change(investigations=(other.changed(is_dismissed=True),)), NOW)
+    if how == "one waits":
+        made.investigations.ask(ANA, made.store.incident(1))
+    newest = made.investigations.newest(ANA, made.store.incident(1))
+    assert newest is not None
+    assert newest.number == {"the newest": 90, "one waits": 2}.get(how, 1)
 
 
 # -- what is found

@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.errors import ChatError
 from bot.integrations.slack.api import Identity, SlackApi
-from bot.models import Message, MessageRef
+from bot.models import Message, MessageRef, permalink
 
 METADATA_EVENT = "aiops_delivery"
 _ID = re.compile(r"[CDGUW][A-Z0-9]+")  # channel names are lower case
@@ -177,7 +177,7 @@ class SlackChat:
         self._api.call("bookmarks.add", channel_id=channel_id, title=title, type="link", link=url)
 
     def link(self, channel_id: str, ts: str) -> str:
-        return f"{self._identity.url.rstrip('/')}/archives/{channel_id}/p{ts.replace('.', '')}"
+        return permalink(self._identity.url, channel_id, ts)
 
     def huddle_url(self, channel: str) -> str:
         """Opens the channel's huddle; the workspace, while the channel is known by name only."""
