@@ -302,9 +302,12 @@ class Investigations:
 
     def _by_itself(self, done: Investigation, subject: Subject, now: datetime) -> Change:
         """What helps where the service runs is begun where somebody approved that for it, and it still goes on; where
-        what they approved can't be used, that is told. An SSM document that fits the alarm was begun at triage."""
-        best = _best(done, subject, self._config)
-        if done.diagnosis is None or not goes_on(subject):
+        what they approved can't be used, that is told. An SSM document that fits the alarm and is approved by its own
+        name was begun at triage."""
+        document = subject.runbook if isinstance(subject, Alert) else ""
+        best = _best(done, subject, self._config, document)
+        is_begun = isinstance(subject, Alert) and subject.approval != "" and best.name == document
+        if done.diagnosis is None or is_begun or not goes_on(subject):
             return Change()
         held = {one.name: one for one in self._store.approvals() if one.service == done.service and one.holds(now)}
         approval = held.get(approved_as(best.name, held))

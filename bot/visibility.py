@@ -51,12 +51,19 @@ class Visibility:
         """Was it just looked into: itself, the composite alarm above it, or one that it stands for?"""
         parent = scene.parent_of(alert.key)
         ids = [alert.id, *(one.id for one in (*scene.children_of(alert.alarm), parent) if one is not None)]
-        return any(causes.is_recent(scene.investigation_of(each), alert, scene.now) for each in ids)
+        newest = [scene.investigation_of(each) for each in ids]
+        return any(causes.is_recent(one, alert, scene.now) and self._holds(one, alert) for one in newest if one)
 
     def _shared(self, alert: Alert, scene: Scene) -> Investigation | None:
         """What was found out just now of its service, for whatever goes on: two reports of one trouble contradict."""
         found = [one for one in scene.investigations_into(alert) if causes.is_shared(one, scene.now)]
-        return next((one for one in found if scene.goes_on(one.subject)), None)
+        return next((one for one in found if scene.goes_on(one.subject) and self._holds(one, alert)), None)
+
+    def _holds(self, report: Investigation, alert: Alert) -> bool:
+        """Not of what fires after something was repaired since: that is another trouble."""
+        fired = alert.returned[-1] if alert.returned else alert.fired_at
+        ends = (fix.finished_at for fix in self._store.remediations() if fix.order.service == alert.service)
+        return not any(end is not None and report.asked_at < end <= fired for end in ends)
 
     def _kept_hidden(self, alert: Alert, other: Finding, now: datetime) -> Change:
         """Hidden by something else from now on."""

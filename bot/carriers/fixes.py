@@ -11,6 +11,7 @@ from blocks import remediation as look
 from blocks import report
 from bot.carriers.common import NEEDLESS, Messenger, Settlement, showing
 from bot.config import Config
+from bot.durations import span
 from bot.errors import ChatError, CloudError, DeliveryError, UserError
 from bot.investigation import Subject, as_recommended, cause_of, newest_of, subject_of
 from bot.models import (
@@ -182,8 +183,9 @@ class FixCarriers:
             return Settlement(follow=lambda: outcomes.put_off(fix))
         subject, later = outcomes.subject_of(fix), outcomes.later(fix)
         standing, unseen = self._standing_of(fix, later)
-        verdict = judge(self._measured(fix, subject), self._state(subject), standing, self._beside(fix, subject, later))
-        verdict = verdict._replace(lines=(*verdict.lines, *unseen))
+        measured = self._measured(fix, subject)
+        verdict = judge(measured, self._state(subject), standing, self._beside(fix, subject, later))
+        verdict = verdict._replace(lines=(*verdict.lines, *unseen, *self._fired_again(fix, subject)))
         return Settlement(follow=lambda: outcomes.judged(fix.number, verdict))
 
     def _beside(self, fix: Remediation, subject: Subject | None, later: Sequence[Remediation]) -> Beside:
@@ -202,19 +204,36 @@ class FixCarriers:
         return Beside(goes_on, [*since[:_NAMED], *(one.id for one in later[:_NAMED])])
 
     def _measured(self, fix: Remediation, subject: Subject | None) -> Measured:
-        """Since it was done, and how bad it was before; nothing where it was done less than a minute of metrics ago."""
-        now, alarms = self._clock(), self._alarms_of(subject, fix.order.service)
-        since = _settled(fix.finished_at or now, now)
-        if since >= now:
+        """From when it was done until it fired again, and how bad it was before; nothing where that was less than a
+        minute of metrics."""
+        alarms, now = self._alarms_of(subject, fix.order.service), self._clock()
+        began, until = self._trouble(fix, subject)
+        since = _settled(fix.finished_at or now, until)
+        if since >= until:
             return Measured()
-        readings, killed = self._collected(fix, alarms, since, now)
+        readings, killed = self._collected(fix, alarms, since, until)
         worst: list[Reading] = []
         if subject is not None and readings:
-            began = subject.fired_at if isinstance(subject, Alert) else subject.began_at
             worst, _ = self._collected(fix, alarms, began - _SYMPTOM, fix.started_at or now)
         first = next((one for one in alarms if one is not None and one.period), None)
         period = timedelta(seconds=first.period) if first is not None and first.period else Window().period
-        return Measured(readings, Window(now - since, period), worst, killed)
+        return Measured(readings, Window(until - since, period), worst, killed)
+
+    def _trouble(self, fix: Remediation, subject: Subject | None) -> tuple[datetime, datetime]:
+        """When what it is for fired the last time before it began, and when the first time after it was done; else
+        now: what goes wrong from then on is another trouble's."""
+        now = self._clock()
+        alerts = self._alerts_of(subject, fix.order.service)
+        again = [moment for one in alerts for moment in one.returned]
+        begun, done = fix.started_at or now, fix.finished_at or now
+        fired = [*again, *(one.fired_at for one in alerts)]
+        began = max((moment for moment in fired if moment <= begun), default=begun)
+        return began, min((moment for moment in again if moment > done), default=now)
+
+    def _fired_again(self, fix: Remediation, subject: Subject | None) -> tuple[str, ...]:
+        _, until = self._trouble(fix, subject)
+        done = fix.finished_at or until
+        return (f"it fired again {span(until - done)} after it was done",) if until < self._clock() else ()
 
     def _collected(
         self, fix: Remediation, alarms: Sequence[Alarm | None], since: datetime, until: datetime

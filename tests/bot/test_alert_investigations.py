@@ -7,18 +7,21 @@ from datetime import timedelta
 import pytest
 
 from bot.models import (
+    Action,
     Alert,
     Approval,
     Cause,
     Change,
     Diagnosis,
     InvestigationStatus,
+    Order,
     OwedKind,
     Severity,
 )
 from bot.signals import (
     AlarmKind,
 )
+from tests.bot import fixing
 from tests.bot.alerting import (
     ANA,
     COMPOSITE,
@@ -63,6 +66,20 @@ def test_a_child_worse_than_its_composite_alarm_is_not_looked_at_again(shop: Sho
     child = shop.fires(ERRORS)
     assert child.pages
     assert looked_at(shop) == ["AL-1"]
+
+
+@pytest.mark.parametrize(("ended", "is_anew"), [(20, True), (70, False)], ids=["repaired before", "is being repaired"])
+def test_what_fires_after_something_was_repaired_is_looked_at_anew(shop: Shop, ended: int, is_anew: bool) -> None:
+    first = shop.fires(ERRORS)
+    done(shop, first, Cause.MEMORY_LEAK)
+    order = Order(action=Action.ROLLBACK, service=first.service, environment=first.environment)
+    times = {"started_at": shop.now, "finished_at": shop.now + timedelta(seconds=ended)}
+    shop.store.save(Change(remediations=(fixing.done(1, order=order, **times),)), shop.now)
+    shop.now += timedelta(seconds=40)
+    shop.hear(ERRORS, OK)
+    shop.now += timedelta(seconds=5)
+    shop.fires(ERRORS)
+    assert looked_at(shop) == [first.id] * (2 if is_anew else 1)
 
 
 def test_long_after_its_childs_a_composite_alarm_has_an_investigation_of_its_own(shop: Shop) -> None:

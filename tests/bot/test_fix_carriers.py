@@ -276,6 +276,16 @@ def test_what_is_measured_is_held_against_how_bad_it_was(works: Works) -> None:
     assert before.since < alert.fired_at < before.until == fix.started_at < after.since
 
 
+def test_what_fires_again_is_not_measured_as_what_was_repaired(works: Works) -> None:
+    fix = works.finished(works.firing())
+    assert fix.finished_at is not None
+    back = fix.finished_at + timedelta(minutes=6)
+    works.store.save(Change(alerts=(works.store.alert(1).changed(returned=(back,)),)), NOW)
+    works.world.alarms.standing = {works.store.alert(1).alarm.name: AlarmState.OK}
+    assert verified(works, fix).verdict[-1] == "it fired again 6 min after it was done"
+    assert [scope.until for scope in works.world.metrics.asked] == [back]
+
+
 def test_nothing_of_before_it_was_done_is_measured(works: Works) -> None:
     """A short `verify`: what is measured by then is a part of the outage."""
     with closing(Works(SqliteStore(":memory:"), World(), limits={"verify": "2m"})) as made:

@@ -132,6 +132,11 @@ class Process:
         self.store.save(Change(alerts=(alert(number, has_stood=True),)), NOW)
         return self.investigations.ask(ANA, self.store.alert(number))[0]
 
+    def orders(self) -> list[Order]:
+        """What was begun by itself."""
+        rows = self.store._db.rows("SELECT body FROM outbox WHERE kind = ?", [OwedKind.PROPOSE.value])
+        return [Order.model_validate(json.loads(row["body"])["order"]) for row in rows]
+
     def owed(self, kind: OwedKind) -> int:
         rows = self.store._db.rows("SELECT COUNT(*) AS n FROM outbox WHERE kind = ?", [kind.value])
         return int(rows[0]["n"])
@@ -187,9 +192,23 @@ def test_what_helps_where_the_service_runs_begins_where_it_or_its_action_is_appr
     made.store.save(Change(approvals=(given,)), NOW)
     made.ask()
     made.job._next()
-    rows = made.store._db.rows("SELECT body FROM outbox WHERE kind = ?", [OwedKind.PROPOSE.value])
-    orders = [Order.model_validate(json.loads(row["body"])["order"]) for row in rows]
-    assert [each.name for each in orders] == begun
+    assert [each.name for each in made.orders()] == begun
+
+
+@pytest.mark.parametrize(
+    ("own", "begun"), [("", ["AIOps-RestartECSService"]), ("given", [])], ids=["not yet", "at triage"]
+)
+def test_the_document_of_the_alarm_begins_under_the_approval_of_its_action(
+    process: Made, own: str, begun: list[str]
+) -> None:
+    made = process(found(Source.METRICS), services=TASKS)
+    now = made.clock()
+    given = Approval(name="restart", service="shop", by="U0ANA", at=now, until=now + timedelta(hours=1))
+    subject = alert(1, has_stood=True, runbook="AIOps-RestartECSService", approval=own)
+    made.store.save(Change(alerts=(subject,), approvals=(given,)), NOW)
+    made.investigations.ask(ANA, subject)
+    made.job._next()
+    assert [each.name for each in made.orders()] == begun
 
 
 def leaks(made: Process, number: int, *, service: str = "shop", **values: Any) -> None:
