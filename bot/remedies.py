@@ -59,6 +59,13 @@ def possible(where: Resources) -> list[Action]:
     return [Action.ROLLBACK] if where.function else []
 
 
+def helpful(where: Resources) -> list[Action]:
+    """The actions that could be done there, or by the document that stands in for one. Empty where nobody knows how the
+    service runs."""
+    scaled = [Action.SCALE_UP] if where.auto_scaling_group else []
+    return [*possible(where), *(each for each in scaled if each not in possible(where))]
+
+
 def remedy(diagnosis: Diagnosis, where: Resources, tasks: int, timeout: timedelta, runbook: str) -> Remedy:
     """`runbook` fits the alarm; `tasks` is how many the service wants, 0 where nobody knows.
 
@@ -70,5 +77,4 @@ def remedy(diagnosis: Diagnosis, where: Resources, tasks: int, timeout: timedelt
         return Remedy(None, _SCALE_OUT)
     if action is Action.RESTART and tasks * SECONDS_A_TASK > timeout.total_seconds():
         return Remedy(None, _RESTART)
-    is_known = bool(possible(where) or where.auto_scaling_group)
-    return Remedy(None if is_known and action not in possible(where) else action, runbook)
+    return Remedy(None if helpful(where) and action not in possible(where) else action, runbook)

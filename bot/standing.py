@@ -14,6 +14,8 @@ from bot.models import Action, Approval, Change, Order, Plan, in_words
 from bot.owed import Target
 from bot.owed import alerts as owed_to_alert
 from bot.planning import Plans, Subject, goes_on, incident_of, not_begun
+from bot.remedies import STANDS_IN, effect, helpful
+from bot.resources import resources
 from bot.rights import Caller, Rights
 from bot.runbooks import RUNBOOKS
 from bot.steps import fixes as steps
@@ -45,6 +47,7 @@ class StandingApprovals:
         if known is None:
             raise InvalidInput("service", f"“{service[:60]}” is not in the catalogue; nothing runs by itself for it.")
         action = _runnable(name)
+        self._need_helpful(action, known)
         if lasts > _LONGEST_APPROVAL:
             raise InvalidInput("duration", "An approval lasts 90 days at most, so that somebody thinks of it again.")
 
@@ -58,6 +61,13 @@ class StandingApprovals:
             return given, Change(approvals=(given,), owed=(told,))
 
         return self._ledger.decide(step, f"{action}/{known}")
+
+    def _need_helpful(self, name: str, service: str) -> None:
+        """Whoever approves what can never run would rely on it."""
+        can = [each.value for each in helpful(resources(self._config.service(service)))]
+        if can and effect(name) not in can and (name in STANDS_IN or name not in RUNBOOKS):
+            told = ", ".join(map(in_words, can))
+            raise Refused(f"{in_words(name)} can't be done where {service} runs. What can: {told}.")
 
     def withdraw(self, caller: Caller, name: str, service: str) -> Approval:
         self._rights.need(caller, Right.REMEDIATE)

@@ -36,6 +36,7 @@ def typing(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         ("approve FIX-99", "There is no FIX-99"),
         ("approve", "Nothing waits here."),
         ("approve everything checkout-api 7d", "I don't know “everything”. There are: scale_up, restart, rollback"),
+        ("approve rollback batch-workers 7d", "rollback can't be done where batch-workers runs. What can: scale up."),
         ("approve rollback nosuch 7d", "“nosuch” is not in the catalogue"),
         ("approve rollback checkout-api 200d", "An approval lasts 90 days at most"),
         ("approve rollback checkout-api soon", "Say for which service and how long"),
