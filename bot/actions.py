@@ -221,12 +221,15 @@ class Actions:
         owner = inert(self._case.name_of(item.owner))
         return {"Owner": owner, "Due": f"{item.due}", "Priority": f"P{item.priority}"}
 
-    def tracked(self, shown: ActionItem, ticket: Ticket) -> Change | None:
+    def tracked(self, shown: ActionItem, ticket: Ticket, *, is_after_trouble: bool = False) -> Change | None:
         """It has an issue, opened as it was `shown`: that is followed from now on. Where one of both was done
-        meanwhile, the other is too, and the issue says what changed meanwhile."""
+        meanwhile, the other is too, and the issue says what changed meanwhile. `is_after_trouble`: people read that it
+        is not there."""
         item, now = self._store.action_item(shown.number), self._ledger.clock()
         after = item.changed(ticket=ticket.number, url=ticket.url, is_ticket_open=ticket.is_open)
         followed = Change(owed=(self._look(now),))
+        if is_after_trouble:
+            followed += steps.tracked(after, self._store.incident(item.incident), now)
         if not ticket.is_open and after.is_open:
             return followed + (self._closed(after, now, None, _CLOSED_THERE)[1] or Change())
         rows = [owed.ticket(after, "state")] if ticket.is_open and not after.is_open else []

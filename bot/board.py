@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,7 @@ from bot.ports import Roster
 from bot.rights import Caller, Rights
 from bot.steps import deadlines
 from bot.steps.fixes import Click, approved
-from bot.steps.reminders import REMIND
+from bot.steps.reminders import REMIND, Rhythm
 from bot.store import Records, Store
 from bot.triage import under_maintenance
 
@@ -174,10 +174,9 @@ class Board:
 
     def _waiting(self, common: Common, person: Person, mine: Sequence[Incident]) -> Waiting:
         owned, actions = self.store.post_mortems_owned_by(person.id), self.store.action_items_owned_by(person.id)
-        zone = self.case.zone_of(person.id, "")
-        today = common.at.astimezone(zone).date()
-        pressing = {one.id for one in owned if _presses(one, one.due_at and one.due_at.astimezone(zone).date(), today)}
-        pressing |= {one.id for one in actions if _presses(one, one.due, today)}
+        rhythm = self.case.rhythm_of(person.id, "")
+        both: list[PostMortem | ActionItem] = [*owned, *actions]
+        pressing = {one.id for one in both if _presses(one, rhythm, common.at)}
         written = sorted(owned, key=lambda one: one.id not in pressing)
         known = {one.number for one in mine}
         called = [one for one in common.incidents if one.number not in known and _was_paged(person, one)]
@@ -220,9 +219,14 @@ class Board:
                 yield one, due
 
 
-def _presses(one: PostMortem | ActionItem, due: date | None, today: date) -> bool:
-    """Is it due by the end of the day, or was its owner reminded of it? None: it waits for its incident."""
-    return due is not None and (due <= today or one.reminded_at is not None)
+def _presses(one: PostMortem | ActionItem, rhythm: Rhythm, now: datetime) -> bool:
+    """Is it due by the end of the day, or was its owner reminded that it is due soon? A post-mortem without a time
+    waits for its incident."""
+    due = one.due if isinstance(one, ActionItem) else one.due_at and one.due_at.astimezone(rhythm.zone).date()
+    if due is None:
+        return False
+    is_today = due <= now.astimezone(rhythm.zone).date()
+    return is_today or (one.reminded_at is not None and rhythm.is_near(one, one.reminded_at))
 
 
 def _end(silence: Silence) -> datetime:

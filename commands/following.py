@@ -36,7 +36,18 @@ def action(desk: Desk, request: Request, number: int, rest: str) -> Reply:
     try:
         return _added(desk, request, number, typed(rest))
     except UserError as error:
-        return Answer(answers.problem(str(error), error.who, typed=words.readable(request.text)), is_problem=True)
+        return _refused(request, str(error), error.who)
+
+
+def unplaced(desk: Desk, request: Request, rest: str, why: str) -> Reply:
+    """No incident is open: the form offers those that ended; what was typed comes back, to be used again."""
+    if not rest.strip() and request.trigger_id is not None:
+        return OpenForm(_item_form(desk, request, None, ""))
+    return _refused(request, why)
+
+
+def _refused(request: Request, why: str, who: str | None = None) -> Reply:
+    return Answer(answers.problem(why, who, typed=words.readable(request.text)), is_problem=True)
 
 
 def typed(rest: str) -> Asked:

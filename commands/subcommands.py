@@ -40,7 +40,8 @@ class Subcommand:
     `on` says which incidents it can be about: `open`, `over`, `any`, or none of them (empty).
 
     `bare` says when a plain number names one. `keyword`: a word comes first, and the id may stand behind it;
-    `silent`: nothing but an id may follow. `on_alert`: what it does where an alert is meant and not an incident.
+    `silent`: nothing but an id may follow. `on_alert`: what it does where an alert is meant and not an incident;
+    `on_none`: where none could be meant, with what was typed and the words that say so.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Subcommand:
     keyword: bool = False
     silent: bool = False
     on_alert: Callable[[Desk, alerting.AlertCall], Reply] | None = None
+    on_none: Callable[[Desk, Request, str, str], Reply] | None = None
 
 
 def declare(desk: Desk, call: Call) -> Reply:
@@ -300,9 +302,10 @@ SUBCOMMANDS = (
                "the post-mortem of an incident that is over: write it, give it away, file it",
                "/incident postmortem edit root cause", _numbered(aftermath.command), Right.READ, on="over",
                aliases=("post-mortem", "pm"), keyword=True),
-    Subcommand("action", _LEARN, '[INC-n] "what" @owner day [P1]', "add an action item; without words, a form opens",
+    Subcommand("action", _LEARN, '[INC-n] "what" [@owner] day [P1]',
+               "add an action item, yours where you name no owner; without words, a form opens",
                '/incident action "alarm on the pool" @bob friday P1', _numbered(following.action), Right.RESPOND,
-               on="any", bare=words.Bare.NEVER, aliases=("todo",)),
+               on="any", bare=words.Bare.NEVER, aliases=("todo",), on_none=following.unplaced),
     Subcommand("actions", _LEARN, "[close AI-n | reopen AI-n | due AI-n day]",
                "the open action items, by the day they are due; close one, or change its day",
                "/incident actions", _plain(following.actions), Right.READ, on="", aliases=("todos",)),
@@ -342,7 +345,7 @@ def _run_on_what_is_meant(desk: Desk, request: Request, row: Subcommand, rest: s
         if waiting is not None:
             return waiting
     number = _meant(desk, request, row, rest)
-    return _ask(desk, request, row) if number is None else row.run(desk, Call(request, number, rest))
+    return _ask(desk, request, row, rest) if number is None else row.run(desk, Call(request, number, rest))
 
 
 def _row(text: str) -> tuple[Subcommand, str]:
@@ -419,12 +422,14 @@ def _need_no_other(desk: Desk, row: Subcommand, rest: str, meant: int) -> None:
         )
 
 
-def _ask(desk: Desk, request: Request, row: Subcommand) -> Reply:
+def _ask(desk: Desk, request: Request, row: Subcommand, rest: str) -> Reply:
     over = row.on == "over"
     candidates = desk.incidents.over(request.caller) if over else desk.incidents.open(request.caller)
     if not candidates:
         kind = "No incident has ended yet" if over else "There is no open incident"
         more = "" if row.on == "open" or over else f" Name one that is over: /incident {row.name} INC-42"
+        if row.on_none is not None:
+            return row.on_none(desk, request, rest, f"{kind}.{more}")
         raise InvalidInput("incident", f"{kind}.{more}")
     question = f"Which incident? `/incident {row.name}` could mean {len(candidates)} of them."
     return Answer(answers.choose(question, candidates, _kept(desk, request.text)))

@@ -153,7 +153,7 @@ class AftermathCarriers:
         link = self._link(self._store.incident(self._store.action_item(number).incident).id)
         item, title, body = self._after.actions.issue(number, link)
         ticket = self._after.tracker.open_issue(self._key(item.id), title, body, [LABEL])
-        return Settlement(follow=lambda: self._after.actions.tracked(item, ticket))
+        return Settlement(follow=lambda: self._after.actions.tracked(item, ticket, is_after_trouble=delivery.was_shown))
 
     def _looked(self, since: datetime) -> Settlement:
         """One look at all issues and pull requests. Where it fails, or something changed here meanwhile, the next one

@@ -16,7 +16,6 @@ from bot.carriers.fixes import what_is_known
 from bot.config import Config
 from bot.errors import ChatError, DeliveryError
 from bot.models import (
-    SHOWN_AT_TRY,
     Change,
     Delivery,
     EventKind,
@@ -243,8 +242,7 @@ class IncidentCarriers:
         return Change(timeline=(event,), owed=rows)
 
     def _noting_repair(self, delivery: Delivery, settlement: Settlement) -> Settlement:
-        was_shown = delivery.is_aside or delivery.attempts > SHOWN_AT_TRY
-        if not was_shown or delivery.owed.kind is OwedKind.CARD:
+        if not delivery.was_shown or delivery.owed.kind is OwedKind.CARD:
             return settlement
         number = _number(delivery)
 

@@ -131,6 +131,11 @@ class Delivery(Value):
     created_at: datetime
     error: str = ""
 
+    @property
+    def was_shown(self) -> bool:
+        """Were people told of an earlier try that failed?"""
+        return self.is_aside or self.attempts > SHOWN_AT_TRY
+
 
 class Posted(Value):
     """Where a card stands in Slack: the message that is edited in place. `subject` is what it shows.

@@ -270,6 +270,11 @@ def moved(item: ActionItem, incident: Incident, now: datetime, due: date, by: st
     return Change(action_items=(after,), timeline=(event,), owed=rows) + reminded_next(after, now, rhythm)
 
 
+def tracked(item: ActionItem, incident: Incident, now: datetime) -> Change:
+    """Its issue is there, which the timeline said was not."""
+    return Change(timeline=(_line(incident, now, f"issue of {item.id}: {item.url}", None),))
+
+
 # -- both
 
 

@@ -36,9 +36,17 @@ class Rhythm(NamedTuple):
 
     def of_moment(self, due: datetime, now: datetime) -> datetime:
         """Some times before, when it is overdue, then again and again."""
-        before = sorted(self.config.post_mortems.remind, reverse=True)
-        marks = [self.by_day(due - each) for each in (*before, timedelta())]
+        before = [self._by_day_before(due, due - each) for each in self.config.post_mortems.remind]
+        marks = sorted([*(mark for mark in before if mark is not None), self.by_day(due)])
         return next((mark for mark in marks if mark > now), None) or self.again(now)
+
+    def is_near(self, subject: PostMortem | ActionItem, moment: datetime) -> bool:
+        """Was it due soon by then, or overdue? Owners hear of it earlier than that only as news."""
+        if isinstance(subject, ActionItem):
+            begins = datetime.combine(subject.due, self._morning, self.zone)
+            return moment >= begins - max(self.config.action_items.remind, default=timedelta())
+        before = max(self.config.post_mortems.remind, default=timedelta())
+        return subject.due_at is not None and moment >= subject.due_at - before
 
     def of_day(self, due: date, now: datetime) -> datetime:
         """Some days before, in the morning of the day, then again and again."""
@@ -63,6 +71,14 @@ class Rhythm(NamedTuple):
         """The moment, or the next morning where it is at a quiet hour."""
         return self.next_morning(moment) if self.is_quiet(moment) else moment
 
+    def _by_day_before(self, due: datetime, moment: datetime) -> datetime | None:
+        """The same, but before it is due: as soon as the quiet hours end, where the morning is too late for that. None:
+        that is too late as well."""
+        mark = self.by_day(moment)
+        if mark >= due and self.config.reminders.quiet is not None:
+            mark = self._next(self.config.reminders.quiet[1], moment)
+        return mark if mark < due else None
+
     def is_quiet(self, moment: datetime) -> bool:
         return self._is_quiet_at(moment.astimezone(self.zone).time())
 
@@ -75,16 +91,20 @@ class Rhythm(NamedTuple):
 
     def next_morning(self, now: datetime) -> datetime:
         """The first morning after now."""
+        return self._next(self._morning, now)
+
+    def _next(self, local: time, now: datetime) -> datetime:
+        """When clocks show this the next time."""
         today = now.astimezone(self.zone).date()
-        mark = self._of(today)
-        return mark if mark > now else self._of(today + _DAY)
+        mark = self._at(today, local)
+        return mark if mark > now else self._at(today + _DAY, local)
 
     def snoozed(self, how: str, now: datetime) -> datetime:
         """`hour`, `tomorrow` or `monday`."""
         today = now.astimezone(self.zone).date()
         if how == "hour":
             return self.by_day(now + timedelta(hours=1))
-        return self._of(today + timedelta(days=7 - today.weekday() if how == "monday" else 1))
+        return self._at(today + timedelta(days=7 - today.weekday() if how == "monday" else 1), self._morning)
 
     @property
     def _morning(self) -> time:
@@ -92,8 +112,8 @@ class Rhythm(NamedTuple):
         quiet = self.config.reminders.quiet
         return quiet[1] if quiet is not None and self._is_quiet_at(MORNING) else MORNING
 
-    def _of(self, day: date) -> datetime:
-        return datetime.combine(day, self._morning, self.zone).astimezone(UTC)
+    def _at(self, day: date, local: time) -> datetime:
+        return datetime.combine(day, local, self.zone).astimezone(UTC)
 
     def _on_the_wall(self, moment: datetime) -> datetime:
         return self.by_day(moment.astimezone(UTC))

@@ -17,6 +17,7 @@ from bot.config import Config
 from bot.errors import ChatError, NotAllowed, Outcome, Overtaken, Refused, TrackerError
 from bot.ledger import Ledger
 from bot.models import (
+    SHOWN_AT_TRY,
     Change,
     Incident,
     OwedKind,
@@ -525,6 +526,22 @@ def test_an_action_item_becomes_one_issue_however_often_it_is_tried(desk: Desk) 
     assert list(labels) == ["incident-action-item"]
     assert body.endswith("What fixed the incident: x")
     assert desk.store.action_item(1).ticket == 12
+
+
+@pytest.mark.parametrize("is_down", [True, False])
+def test_the_timeline_says_that_an_issue_is_there_after_it_said_that_it_is_not(desk: Desk, *, is_down: bool) -> None:
+    desk.resolved()
+    desk.actions.add(ANA, 1, Asked("alarm", BOB.user_id, "2026-12-01"))
+    for _ in range(SHOWN_AT_TRY if is_down else 0):
+        desk.tracker.fail = DOWN
+        desk.tick(minutes=5)
+    desk.tick(minutes=5)
+    lines = [event.text for _, event in desk.store.timeline(1, limit=50) if "issue" in event.text]
+    assert desk.store.action_item(1).url
+    assert [line.split(":")[0] for line in lines] == (
+        ["the issue for AI-1 is not there yet", "issue of AI-1"] if is_down else []
+    )
+    assert not is_down or lines[-1].endswith(desk.store.action_item(1).url)
 
 
 def test_what_ended_an_incident_is_not_told_as_its_fix(desk: Desk) -> None:

@@ -197,12 +197,13 @@ DAY = timedelta(days=1)
         ({"due_at": NOW + DAY}, False),
         ({"due_at": NOW + timedelta(hours=20)}, True),
         ({"due_at": NOW - DAY}, True),
-        ({"due_at": NOW + 2 * DAY, "reminded_at": NOW}, True),
+        ({"due_at": NOW + DAY, "reminded_at": NOW}, True),
+        ({"due_at": NOW + 2 * DAY, "reminded_at": NOW}, False),
         ({"due_at": None, "reminded_at": NOW}, False),
     ],
-    ids=["tomorrow", "today", "overdue", "reminded of", "waits for its incident"],
+    ids=["tomorrow", "today", "overdue", "due soon, and told so", "told that it is theirs", "waits for its incident"],
 )
-def test_a_post_mortem_presses_on_its_day_or_once_its_owner_was_reminded(
+def test_a_post_mortem_presses_on_its_day_or_once_its_owner_was_told_that_it_is_due_soon(
     store: SqliteStore, values: dict[str, Any], *, presses: bool
 ) -> None:
     over = tuple(incident(number, status=Status.RESOLVED, resolved_at=NOW) for number in (1, 2))
@@ -212,8 +213,13 @@ def test_a_post_mortem_presses_on_its_day_or_once_its_owner_was_reminded(
 
 @pytest.mark.parametrize(
     ("values", "presses"),
-    [({"due": (NOW + DAY).date()}, False), ({"due": NOW.date()}, True), ({"reminded_at": NOW}, True)],
-    ids=["tomorrow", "today", "reminded of"],
+    [
+        ({"due": (NOW + DAY).date()}, False),
+        ({"due": NOW.date()}, True),
+        ({"due": (NOW + 3 * DAY).date(), "reminded_at": NOW + timedelta(hours=6)}, True),
+        ({"due": (NOW + 3 * DAY).date(), "reminded_at": NOW}, False),
+    ],
+    ids=["tomorrow", "today", "due soon, and told so", "told that it is theirs"],
 )
 def test_so_does_an_action_item(store: SqliteStore, values: dict[str, Any], *, presses: bool) -> None:
     keep(store, action_items=(action_item(1, owner=ANA, **values), action_item(2, owner=ANA)))

@@ -49,6 +49,55 @@ def test_the_morning_is_nine_by_the_clock_also_where_the_clock_was_changed() -> 
     assert Rhythm(BERLIN).next_morning(datetime(2026, 10, 24, 12, tzinfo=UTC)) == datetime(2026, 10, 25, 8, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("due", "heard"),
+    [
+        ((8, 30), [(23, 8, 30), (24, 8, 0), (24, 8, 30)]),
+        ((9, 0), [(23, 9, 0), (24, 8, 0), (24, 9, 0), (25, 9, 0)]),
+        ((11, 30), [(23, 11, 30), (24, 9, 0), (24, 11, 30), (25, 9, 0)]),
+        ((8, 0), [(23, 8, 0), (24, 8, 0)]),
+        ((5, 0), [(23, 9, 0), (24, 9, 0), (25, 9, 0), (26, 9, 0)]),
+    ],
+    ids=[
+        "nine is too late",
+        "nine is when it is due",
+        "at nine",
+        "the night lasts until then",
+        "due at night",
+    ],
+)
+def test_what_the_morning_is_too_late_for_comes_as_the_night_ends(
+    due: tuple[int, int], heard: list[tuple[int, int, int]]
+) -> None:
+    due_at, moments_ = datetime(2026, 11, 24, *due, tzinfo=BERLIN).astimezone(UTC), []
+    moment = due_at - timedelta(hours=48)
+    for _ in heard:
+        moment = Rhythm(BERLIN).of_moment(due_at, moment)
+        moments_.append(moment.astimezone(BERLIN))
+    assert [(each.day, each.hour, each.minute) for each in moments_] == heard
+
+
+def test_the_marks_are_taken_in_the_order_of_time() -> None:
+    """07:30 is moved to nine and 08:15 is not."""
+    due = datetime(2026, 11, 24, 9, 30, tzinfo=BERLIN)
+    two = of(post_mortems={"remind": ["2h", "75m"]})
+    moment, heard = due - timedelta(hours=10), []
+    for _ in range(3):
+        moment = two.of_moment(due, moment)
+        heard.append(f"{moment.astimezone(BERLIN):%H:%M}")
+    assert heard == ["08:15", "09:00", "09:30"]
+
+
+@given(moments, st.integers(1, 48 * 60), zones)
+def test_before_it_is_due_comes_a_reminder_unless_its_night_lasts_until_then(
+    due: datetime, minutes: int, zone: ZoneInfo
+) -> None:
+    rhythm, now = Rhythm(zone), due - timedelta(minutes=minutes)
+    found = rhythm.of_moment(due, now)
+    assert found > now
+    assert found < due or found == rhythm.by_day(due)
+
+
 @given(moments, moments, zones)
 def test_no_reminder_comes_at_night_and_each_is_later(due: datetime, now: datetime, zone: ZoneInfo) -> None:
     found = Rhythm(zone).of_moment(due, now)

@@ -88,6 +88,17 @@ def test_what_is_wrong_is_said_and_nothing_is_added(world: Workspace, incident: 
     world.ana.told("No action item is open")
 
 
+def test_with_nothing_open_the_form_offers_what_ended_and_words_come_back(world: Workspace, incident: Message) -> None:
+    world.ana.run('/incident action "alarm on the pool" bob friday')
+    refusal = world.ana.told("There is no open incident. Name one that is over: /incident action INC-42").text
+    assert 'You typed: \naction "alarm on the pool" bob friday' in refusal
+    world.ana.run("/incident action")
+    form = world.ana.form("Add an action item")
+    assert world.ana.submit(form, title="alarm", due="tomorrow")["ok"]
+    world.ana.told("AI-1 for INC-1")
+    assert (item(world).incident, item(world).owner) == (1, ANA)
+
+
 def test_the_form_says_below_which_input_something_is_wrong(world: Workspace, incident: Message) -> None:
     world.ana.run("/incident action INC-1")
     form = world.ana.form("Add an action item")
