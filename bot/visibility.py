@@ -62,8 +62,8 @@ class Visibility:
     def _holds(self, report: Investigation, alert: Alert) -> bool:
         """Not of what fires after something was repaired since: that is another trouble."""
         fired = alert.returned[-1] if alert.returned else alert.fired_at
-        ends = (fix.finished_at for fix in self._store.remediations() if fix.order.service == alert.service)
-        return not any(end is not None and report.asked_at < end <= fired for end in ends)
+        ran = [fix for fix in self._store.remediations() if fix.order.service == alert.service and fix.started_at]
+        return not any(fix.finished_at is not None and report.asked_at < fix.finished_at <= fired for fix in ran)
 
     def _kept_hidden(self, alert: Alert, other: Finding, now: datetime) -> Change:
         """Hidden by something else from now on."""

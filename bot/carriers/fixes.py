@@ -183,9 +183,11 @@ class FixCarriers:
             return Settlement(follow=lambda: outcomes.put_off(fix))
         subject, later = outcomes.subject_of(fix), outcomes.later(fix)
         standing, unseen = self._standing_of(fix, later)
-        measured = self._measured(fix, subject)
+        began, again = self._trouble(fix, subject)
+        measured = self._measured(fix, subject, began, again or self._clock())
         verdict = judge(measured, self._state(subject), standing, self._beside(fix, subject, later))
-        verdict = verdict._replace(lines=(*verdict.lines, *unseen, *self._fired_again(fix, subject)))
+        told = f"it fired again {span(again - (fix.finished_at or again))} after it was done" if again else ""
+        verdict = verdict._replace(lines=(*verdict.lines, *unseen, *([told] if told else [])))
         return Settlement(follow=lambda: outcomes.judged(fix.number, verdict))
 
     def _beside(self, fix: Remediation, subject: Subject | None, later: Sequence[Remediation]) -> Beside:
@@ -203,37 +205,31 @@ class FixCarriers:
         since = [one.id for one in came if one.number not in own and one.shown not in _STOOD_FOR]
         return Beside(goes_on, [*since[:_NAMED], *(one.id for one in later[:_NAMED])])
 
-    def _measured(self, fix: Remediation, subject: Subject | None) -> Measured:
-        """From when it was done until it fired again, and how bad it was before; nothing where that was less than a
-        minute of metrics."""
-        alarms, now = self._alarms_of(subject, fix.order.service), self._clock()
-        began, until = self._trouble(fix, subject)
-        since = _settled(fix.finished_at or now, until)
+    def _measured(self, fix: Remediation, subject: Subject | None, began: datetime, until: datetime) -> Measured:
+        """From when it was done until then, and how bad it was before, from when it `began` on; nothing where that was
+        less than a minute of metrics."""
+        alarms = self._alarms_of(subject, fix.order.service)
+        since = _settled(fix.finished_at or until, until)
         if since >= until:
             return Measured()
         readings, killed = self._collected(fix, alarms, since, until)
         worst: list[Reading] = []
         if subject is not None and readings:
-            worst, _ = self._collected(fix, alarms, began - _SYMPTOM, fix.started_at or now)
+            worst, _ = self._collected(fix, alarms, began - _SYMPTOM, fix.started_at or until)
         first = next((one for one in alarms if one is not None and one.period), None)
         period = timedelta(seconds=first.period) if first is not None and first.period else Window().period
         return Measured(readings, Window(until - since, period), worst, killed)
 
-    def _trouble(self, fix: Remediation, subject: Subject | None) -> tuple[datetime, datetime]:
-        """When what it is for fired the last time before it began, and when the first time after it was done; else
-        now: what goes wrong from then on is another trouble's."""
+    def _trouble(self, fix: Remediation, subject: Subject | None) -> tuple[datetime, datetime | None]:
+        """When what it is for fired the last time before it began, and when the first time after it was done, if it
+        did: what goes wrong from then on is another trouble's."""
         now = self._clock()
         alerts = self._alerts_of(subject, fix.order.service)
         again = [moment for one in alerts for moment in one.returned]
         begun, done = fix.started_at or now, fix.finished_at or now
         fired = [*again, *(one.fired_at for one in alerts)]
         began = max((moment for moment in fired if moment <= begun), default=begun)
-        return began, min((moment for moment in again if moment > done), default=now)
-
-    def _fired_again(self, fix: Remediation, subject: Subject | None) -> tuple[str, ...]:
-        _, until = self._trouble(fix, subject)
-        done = fix.finished_at or until
-        return (f"it fired again {span(until - done)} after it was done",) if until < self._clock() else ()
+        return began, min((moment for moment in again if moment > done), default=None)
 
     def _collected(
         self, fix: Remediation, alarms: Sequence[Alarm | None], since: datetime, until: datetime

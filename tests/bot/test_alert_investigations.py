@@ -68,12 +68,18 @@ def test_a_child_worse_than_its_composite_alarm_is_not_looked_at_again(shop: Sho
     assert looked_at(shop) == ["AL-1"]
 
 
-@pytest.mark.parametrize(("ended", "is_anew"), [(20, True), (70, False)], ids=["repaired before", "is being repaired"])
-def test_what_fires_after_something_was_repaired_is_looked_at_anew(shop: Shop, ended: int, is_anew: bool) -> None:
+@pytest.mark.parametrize(
+    ("ended", "ran", "is_anew"),
+    [(20, True, True), (70, True, False), (20, False, False)],
+    ids=["repaired before", "is being repaired", "a plan that was rejected"],
+)
+def test_what_fires_after_something_was_repaired_is_looked_at_anew(
+    shop: Shop, ended: int, ran: bool, is_anew: bool
+) -> None:
     first = shop.fires(ERRORS)
     done(shop, first, Cause.MEMORY_LEAK)
     order = Order(action=Action.ROLLBACK, service=first.service, environment=first.environment)
-    times = {"started_at": shop.now, "finished_at": shop.now + timedelta(seconds=ended)}
+    times = {"started_at": shop.now if ran else None, "finished_at": shop.now + timedelta(seconds=ended)}
     shop.store.save(Change(remediations=(fixing.done(1, order=order, **times),)), shop.now)
     shop.now += timedelta(seconds=40)
     shop.hear(ERRORS, OK)
